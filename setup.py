@@ -1,0 +1,30 @@
+"""Packaging. Tool settings live in pyproject.toml; tested versions in constraints.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="vo_frontend",
+    version="0.1.0",
+    description="Real-time visual odometry front-end with ALIKED features, in Python, on CPU and CUDA",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    python_requires=">=3.10",
+    packages=find_packages(include=["vo_frontend", "vo_frontend.*"]),
+    install_requires=[
+        "torch>=2.2",
+        "numpy>=1.26",
+        "opencv-python>=4.9",
+        "pyyaml>=6",
+        "numba>=0.59",
+        "poselib>=2.0.4",
+        "matplotlib>=3.8",
+    ],
+    extras_require={
+        "viewer": ["open3d>=0.18"],
+        "dev": ["pytest>=8", "ruff", "mypy", "types-PyYAML", "evo>=1.28"],
+    },
+    entry_points={"console_scripts": ["vo-frontend=vo_frontend.cli.run:main"]},
+)

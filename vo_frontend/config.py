@@ -1,0 +1,220 @@
+"""Every default, unit and meaning, once. YAML files and ``--set`` hold differences from here.
+
+Sections mirror folders. Unknown keys and wrong types are errors that name the key and the nearest
+right one; nothing is silently accepted.
+"""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from vo_frontend.errors import ConfigError
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True)
+class FeaturesConfig:
+    """Keypoints and descriptors."""
+
+    name: str = "aliked-t16"  # see vo_frontend.features.EXTRACTORS
+    max_keypoints: int = 1000  # budget per image
+    score_threshold: float = 0.0  # drop keypoints below this detector score, 0 keeps the full budget
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+
+    def __post_init__(self) -> None:
+        _require(
+            self.max_keypoints >= 50,
+            f"features.max_keypoints: got {self.max_keypoints}, expected at least 50",
+        )
+        _require(
+            0 <= self.score_threshold < 1,
+            f"features.score_threshold: got {self.score_threshold}, expected 0..1",
+        )
+
+
+@dataclass(frozen=True)
+class MatchingConfig:
+    """Mutual nearest neighbours of descriptors."""
+
+    min_similarity: float = 0.6  # cosine; below it a pair is never a match
+    max_ratio: float = 1.0  # second-best over best descriptor distance; 1 switches the test off
+    search_radius_px: float = 40.0  # motion-guided: around the predicted position of a landmark
+    refine_radius_px: float = 12.0  # second pass, around the position after the first pose
+
+    def __post_init__(self) -> None:
+        _require(
+            -1 <= self.min_similarity < 1,
+            f"matching.min_similarity: got {self.min_similarity}, expected -1..1",
+        )
+        _require(
+            0 < self.max_ratio <= 1, f"matching.max_ratio: got {self.max_ratio}, expected above 0, at most 1"
+        )
+        _require(
+            self.refine_radius_px > 0, f"matching.refine_radius_px: got {self.refine_radius_px}, expected > 0"
+        )
+        _require(
+            self.search_radius_px >= self.refine_radius_px,
+            f"matching.search_radius_px: got {self.search_radius_px}, expected at least refine_radius_px",
+        )
+
+
+@dataclass(frozen=True)
+class RansacConfig:
+    """Robust estimation, shared by the two-view start and PnP."""
+
+    estimator: str = "poselib"  # poselib or opencv (USAC)
+    epipolar_threshold_px: float = 1.0  # Sampson error of an essential-matrix inlier
+    reprojection_threshold_px: float = 2.0  # PnP and homography inlier
+    confidence: float = 0.9999
+    max_iterations: int = 1000
+
+    def __post_init__(self) -> None:
+        _require(
+            self.estimator in ("poselib", "opencv"),
+            f"ransac.estimator: got '{self.estimator}', expected poselib or opencv",
+        )
+        for name in ("epipolar_threshold_px", "reprojection_threshold_px", "max_iterations"):
+            _require(getattr(self, name) > 0, f"ransac.{name}: got {getattr(self, name)}, expected above 0")
+        _require(0 < self.confidence < 1, f"ransac.confidence: got {self.confidence}, expected 0..1")
+
+
+@dataclass(frozen=True)
+class TwoViewConfig:
+    """The monocular start."""
+
+    min_parallax_deg: float = 1.0  # median angle between the two rays of a landmark
+    min_landmarks: int = 60  # triangulated points of the first map
+    min_matches: int = 80  # below it the reference view is replaced
+    max_wait_frames: int = 60  # the reference view is replaced after this long
+
+    def __post_init__(self) -> None:
+        _require(
+            0 < self.min_parallax_deg < 45,
+            f"two_view.min_parallax_deg: got {self.min_parallax_deg}, expected 0..45",
+        )
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Pose of each frame against the local map."""
+
+    min_inliers: int = 30  # fewer and the frame is LOST
+    max_lost_frames: int = 10  # after so many in a row, start a new segment
+
+    def __post_init__(self) -> None:
+        _require(self.min_inliers >= 6, f"tracking.min_inliers: got {self.min_inliers}, expected at least 6")
+        _require(
+            self.max_lost_frames >= 1,
+            f"tracking.max_lost_frames: got {self.max_lost_frames}, expected at least 1",
+        )
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration of a run. A run is a function of (images, config) on one machine."""
+
+    seed: int = 0  # of every random draw
+    sensor: str = "mono"  # mono, stereo, rgbd; later stages use stereo and depth
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    matching: MatchingConfig = field(default_factory=MatchingConfig)
+    ransac: RansacConfig = field(default_factory=RansacConfig)
+    two_view: TwoViewConfig = field(default_factory=TwoViewConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")
+
+
+def from_mapping(values: Any, where: str) -> Config:
+    """Build a config from nested mappings that hold differences from the defaults.
+
+    Raises:
+        ConfigError: unknown key, wrong type or a value out of range.
+    """
+    return _build(Config, values if values is not None else {}, where, "")  # type: ignore[no-any-return]
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML file of differences from the defaults."""
+    return from_mapping(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the file ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+
+
+def override(config: Config, assignments: list[str]) -> Config:
+    """Apply ``section.field=value`` assignments, as given to ``--set``; values are read as YAML."""
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: expected section.field=value")
+        values: Any = yaml.safe_load(text)
+        for key in reversed(path.strip().split(".")):
+            values = {key: values}
+        merged = _merge(to_mapping(config), values)
+        config = from_mapping(merged, "--set")
+    return config
+
+
+def to_mapping(config: Config) -> dict[str, Any]:
+    """Nested plain values, ready for YAML."""
+    return dataclasses.asdict(config)
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _build(cls: type, values: Any, where: str, section: str) -> Any:
+    label = f"{where}: {section}: " if section else f"{where}: "
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{label}got {values!r}, expected fields such as {', '.join(list(get_type_hints(cls))[:2])}"
+        )
+    hints = get_type_hints(cls)
+    arguments = {}
+    for key, value in values.items():
+        if key not in hints:
+            close = difflib.get_close_matches(str(key), hints, n=1)
+            hint = f", did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(hints)}"
+            raise ConfigError(f"{label}unknown key '{key}'{hint}")
+        name = f"{section}.{key}" if section else key
+        if dataclasses.is_dataclass(hints[key]):
+            arguments[key] = _build(hints[key], value, where, name)
+        else:
+            arguments[key] = _checked(hints[key], value, f"{where}: {name}")
+    try:
+        return cls(**arguments)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _checked(kind: type, value: Any, label: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"{label}: got {value!r}, expected {kind.__name__}")
+    return value

@@ -1,0 +1,194 @@
+"""The pinhole camera, lens distortion, and the calibration file that users write.
+
+Pixels: x right, y down; the centre of the top-left pixel is (0, 0). Rays are normalised image
+coordinates (x/z, y/z). The package works on undistorted frames: a source undistorts once, with
+:class:`Undistorter`, and everything behind it sees an ideal :class:`Camera`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from vo_frontend.errors import CameraError
+
+DISTORTION_MODELS = {"none": (0,), "radial-tangential": (4, 5, 8), "equidistant": (4,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Ideal pinhole camera: focal lengths and principal point in px, image size in px."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        where = f"camera {self.width}x{self.height} px"
+        if self.width < 1 or self.height < 1:
+            raise CameraError(f"{where}: the image size must be positive")
+        longest = max(self.width, self.height)
+        for name, focal in (("fx", self.fx), ("fy", self.fy)):
+            if not 0.1 * longest <= focal <= 20.0 * longest:
+                raise CameraError(
+                    f"{where}: {name} = {focal:g} px, expected between {0.1 * longest:g} and "
+                    f"{20 * longest:g} px for this image size; is it in pixels?"
+                )
+        if not (0 <= self.cx < self.width and 0 <= self.cy < self.height):
+            raise CameraError(
+                f"{where}: principal point ({self.cx:g}, {self.cy:g}) px lies outside the image; "
+                "was the calibration made at another resolution?"
+            )
+
+    @property
+    def K(self) -> NDArray[np.float64]:
+        """The (3, 3) calibration matrix."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+    @property
+    def focal_px(self) -> float:
+        """Mean focal length: turns px thresholds into ray thresholds."""
+        return 0.5 * (self.fx + self.fy)
+
+    def rays(self, pixels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Normalised coordinates (N, 2) of pixels (N, 2)."""
+        return (np.asarray(pixels, dtype=np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
+
+    def project(self, points_cam: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixels (N, 2) of points (N, 3) in the camera frame; NaN at or behind the camera plane."""
+        z = np.where(points_cam[:, 2] > 1e-9, points_cam[:, 2], np.nan)
+        return points_cam[:, :2] / z[:, None] * (self.fx, self.fy) + (self.cx, self.cy)
+
+    def contains(self, pixels: NDArray[np.float64], margin_px: float = 0.0) -> NDArray[np.bool_]:
+        """Which pixels (N, 2) lie in the image, NaN never does."""
+        low, high = margin_px, np.array([self.width, self.height]) - 1.0 - margin_px
+        return np.asarray(((pixels >= low) & (pixels <= high)).all(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A camera as it comes from a calibration: pinhole part plus lens distortion.
+
+    ``distortion`` holds k1 k2 p1 p2 [k3 [k4 k5 k6]] for "radial-tangential" (Brown-Conrady, as in
+    OpenCV) and k1..k4 for "equidistant" (Kannala-Brandt, OpenCV's fisheye).
+    """
+
+    camera: Camera
+    distortion_model: str = "none"
+    distortion: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.distortion_model not in DISTORTION_MODELS:
+            raise CameraError(
+                f"distortion_model: got '{self.distortion_model}', "
+                f"expected one of {', '.join(DISTORTION_MODELS)}"
+            )
+        counts = DISTORTION_MODELS[self.distortion_model]
+        if len(self.distortion) not in counts:
+            raise CameraError(
+                f"distortion_coefficients: got {len(self.distortion)} numbers, {self.distortion_model} "
+                f"takes {' or '.join(map(str, counts))}"
+            )
+
+
+class Undistorter:
+    """Removes lens distortion, optionally rotating the camera (for stereo rectification).
+
+    The undistorted camera keeps the raw intrinsics unless ``target`` is given, so that the image
+    centre keeps its resolution; the border may show black where the lens saw nothing.
+    """
+
+    def __init__(
+        self,
+        raw: Calibration,
+        target: Camera | None = None,
+        R_target_raw: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.raw = raw
+        self.camera = target or raw.camera
+        self._maps: tuple[Any, Any] | None = None
+        if raw.distortion_model != "none" or target is not None or R_target_raw is not None:
+            size = (self.camera.width, self.camera.height)
+            arguments = (np.array(raw.distortion, dtype=np.float64), R_target_raw, self.camera.K, size)
+            if raw.distortion_model == "equidistant":
+                maps = cv2.fisheye.initUndistortRectifyMap(raw.camera.K, *arguments, cv2.CV_16SC2)
+            else:
+                maps = cv2.initUndistortRectifyMap(raw.camera.K, *arguments, cv2.CV_16SC2)
+            self._maps = (maps[0], maps[1])
+
+    def __call__(self, image: NDArray[Any], *, nearest: bool = False) -> NDArray[Any]:
+        """Undistort one (H, W[, C]) image; ``nearest`` for depth, where blending is meaningless."""
+        if self._maps is None:
+            return image
+        interpolation = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+        return np.asarray(cv2.remap(image, *self._maps, interpolation))
+
+
+def parse_calibration(fields: dict[str, Any], where: str) -> Calibration:
+    """Read a calibration from YAML fields with Kalibr's and EuRoC's names.
+
+    ``intrinsics: [fx, fy, cx, cy]`` (px), ``resolution: [width, height]`` (px) and, where the lens
+    distorts, ``distortion_model`` and ``distortion_coefficients``. Other fields are ignored: EuRoC's
+    ``sensor.yaml`` is a valid camera file as it stands.
+
+    Raises:
+        CameraError: a field is missing, is not numeric, or is impossible; the message names it.
+    """
+    for name, count in (("intrinsics", 4), ("resolution", 2)):
+        values = fields.get(name)
+        if not (isinstance(values, list) and len(values) == count and all(map(_is_number, values))):
+            raise CameraError(
+                f"{where}: {name}: got {values!r}, expected {count} numbers, for example\n"
+                "  intrinsics: [fx, fy, cx, cy]\n  resolution: [width, height]"
+            )
+    model = {"radtan": "radial-tangential", None: "none"}.get(
+        fields.get("distortion_model"), fields.get("distortion_model")
+    )
+    coefficients = fields.get("distortion_coefficients") or []
+    if not (isinstance(coefficients, list) and all(map(_is_number, coefficients))):
+        raise CameraError(
+            f"{where}: distortion_coefficients: got {coefficients!r}, expected a list of numbers"
+        )
+    if coefficients and model == "none":
+        raise CameraError(
+            f"{where}: distortion_coefficients without distortion_model: say radial-tangential or equidistant"
+        )
+    fx, fy, cx, cy = (float(value) for value in fields["intrinsics"])
+    width, height = (int(value) for value in fields["resolution"])
+    try:
+        camera = Camera(fx, fy, cx, cy, width, height)
+        return Calibration(camera, str(model), tuple(float(value) for value in coefficients))
+    except CameraError as error:
+        raise CameraError(f"{where}: {error}") from None
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a camera file (YAML, see :func:`parse_calibration`).
+
+    Raises:
+        CameraError: the file is missing, is not YAML, or a field is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CameraError(f"{path}: cannot read the camera file ({error.strerror})") from None
+    if text.startswith("%YAML:"):  # OpenCV's FileStorage header, which is not valid YAML
+        text = text.split("\n", 1)[1]
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CameraError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(fields, dict):
+        raise CameraError(f"{path}: expected fields such as intrinsics and resolution, found none")
+    return parse_calibration(fields, str(path))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))

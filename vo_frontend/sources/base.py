@@ -1,0 +1,57 @@
+"""What every source of frames promises. See ``tests/sources/test_contract.py`` for the same in code."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.types import Frame, Sensor
+
+
+class FrameSource(Protocol):
+    """Frames in time order. May be iterated once only: a live camera cannot rewind.
+
+    Ground truth is deliberately absent: ``vo_frontend.evaluation`` loads it after the run, and it
+    never reaches the estimator.
+    """
+
+    @property
+    def name(self) -> str:
+        """For the run folder and plot titles, e.g. "kitti/06"."""
+        ...
+
+    @property
+    def sensor(self) -> Sensor:
+        """What the frames carry: mono an image, stereo also ``image_right``, rgbd also ``depth_m``."""
+        ...
+
+    @property
+    def camera(self) -> Camera:
+        """Of the frames this source yields, i.e. after undistortion and rectification."""
+        ...
+
+    @property
+    def baseline_m(self) -> float | None:
+        """Stereo: distance of the right camera along the left camera's x axis; else None."""
+        ...
+
+    @property
+    def T_body_cam(self) -> Transform:
+        """Pose of ``camera`` in the frame whose motion the dataset's ground truth describes."""
+        ...
+
+    @property
+    def num_frames(self) -> int | None:
+        """How many frames will come, None where nobody knows (webcam, stream)."""
+        ...
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come in real time and are dropped (oldest first) when we are late."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Release files and devices. Safe to call twice, and from another thread to end iteration."""
+        ...

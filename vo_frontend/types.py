@@ -1,0 +1,183 @@
+"""The values that travel between stages. All frozen; arrays are never written to after creation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.geometry.se3 import Transform
+
+Image = NDArray[np.uint8]  # (H, W) grey or (H, W, 3) RGB
+
+
+class Sensor(Enum):
+    """What a source delivers per frame, and with it whether scale is known."""
+
+    MONO = "mono"
+    STEREO = "stereo"
+    RGBD = "rgbd"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One input frame, undistorted.
+
+    ``index`` is the frame's number in its sequence (KITTI and 7-Scenes: the number in the file name),
+    strictly increasing but not always contiguous. ``image`` is None where the file could not be
+    decoded: the frame still counts, and its result says `bad image`.
+    """
+
+    index: int
+    timestamp_ns: int  # integer, so that dataset stamps survive a round trip exactly
+    image: Image | None
+    image_right: Image | None = None  # stereo: rectified, same size
+    depth_m: NDArray[np.float32] | None = None  # rgbd: (H, W) z in metres, NaN where unknown
+
+    @property
+    def timestamp_s(self) -> float:
+        """Time in seconds from the source's clock."""
+        return self.timestamp_ns * 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Keypoints and descriptors of one image, best score first.
+
+    Pixels: x right, y down, the *centre* of the top-left pixel is (0, 0).
+    """
+
+    pixels: NDArray[np.float32]  # (N, 2) x, y in px
+    descriptors: NDArray[np.float32]  # (N, D) unit length
+    scores: NDArray[np.float32]  # (N,)
+
+    def __post_init__(self) -> None:
+        n = len(self.pixels)
+        shapes = self.pixels.shape, self.descriptors.shape, self.scores.shape
+        if (
+            self.pixels.shape != (n, 2)
+            or self.descriptors.ndim != 2
+            or len(self.descriptors) != n
+            or self.scores.shape != (n,)
+        ):
+            raise ValueError(f"Features need pixels (N, 2), descriptors (N, D) and scores (N,), got {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Pairs of indices into two sets, one to one."""
+
+    index0: NDArray[np.int64]  # (M,)
+    index1: NDArray[np.int64]  # (M,)
+    similarity: NDArray[np.float32]  # (M,) cosine of the two descriptors
+
+    def __len__(self) -> int:
+        return len(self.index0)
+
+
+class Status(Enum):
+    """Health of the estimate, from the caller's point of view."""
+
+    INITIALIZING = "initializing"  # no map yet
+    TRACKING = "tracking"
+    LOST = "lost"  # there was a map, but this frame could not be placed in it
+
+
+class Reason(Enum):
+    """Why a frame has no pose."""
+
+    NONE = ""
+    FIRST_VIEW = "waiting for a second view"
+    TOO_LITTLE_PARALLAX = "too little parallax"
+    TOO_FEW_FEATURES = "too few features"
+    TOO_FEW_MATCHES = "too few matches"
+    DEGENERATE_GEOMETRY = "degenerate geometry"
+    BAD_IMAGE = "bad image"
+
+
+@dataclass(frozen=True, slots=True)
+class MapSnapshot:
+    """A copy of the local map for viewers and writers, in the world of its segment.
+
+    Landmarks stay in the snapshot while they are active; a landmark that leaves the local map
+    appears exactly once in the ``retired`` arrays, with its final position.
+    """
+
+    segment_id: int
+    landmark_ids: NDArray[np.int64]  # (M,)
+    points_world: NDArray[np.float64]  # (M, 3)
+    colors: NDArray[np.uint8]  # (M, 3) RGB
+    retired_points_world: NDArray[np.float64]  # (R, 3)
+    retired_colors: NDArray[np.uint8]  # (R, 3)
+    T_world_keyframes: NDArray[np.float64]  # (K, 4, 4) of the local window
+
+
+@dataclass(frozen=True, slots=True)
+class StampedPose:
+    """Pose of one frame."""
+
+    frame_index: int
+    timestamp_ns: int
+    T_world_cam: Transform
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """Estimate for one frame. A failure is a status with a reason, never an identity pose.
+
+    World: the first camera of the segment. A new segment starts after tracking was lost and the
+    front-end had to initialise again; for mono it has its own origin **and its own scale**.
+    """
+
+    frame_index: int
+    timestamp_ns: int
+    status: Status
+    reason: Reason
+    segment_id: int
+    T_world_cam: Transform | None  # None unless status is TRACKING
+    num_features: int = 0
+    num_matches: int = 0
+    num_inliers: int = 0
+    is_keyframe: bool = False
+    backfilled: tuple[StampedPose, ...] = ()  # earlier frames of this segment, placed only now
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)  # wall time, in execution order
+    map: MapSnapshot | None = None  # set on keyframes
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """Poses in time order; frames without a pose are absent."""
+
+    timestamps_ns: NDArray[np.int64]  # (N,) strictly increasing
+    T_world_cam: NDArray[np.float64]  # (N, 4, 4)
+
+    def __post_init__(self) -> None:
+        n = len(self.timestamps_ns)
+        if self.timestamps_ns.shape != (n,) or self.T_world_cam.shape != (n, 4, 4):
+            raise ValueError(
+                f"Trajectory needs timestamps (N,) and poses (N, 4, 4), got {self.timestamps_ns.shape}, "
+                f"{self.T_world_cam.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.timestamps_ns)
+
+    @property
+    def positions_world(self) -> NDArray[np.float64]:
+        """Camera centres (N, 3)."""
+        return self.T_world_cam[:, :3, 3]
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruthSpec:
+    """Where a sequence's ground truth lies. Only the command line and ``evaluation`` look at it."""
+
+    format: str  # kitti, tum, euroc, 7scenes
+    path: Path  # file, or the folder of per-frame pose files (7scenes)
+    times_path: Path | None = None  # kitti: times.txt, one row per pose; None means rate_hz
+    rate_hz: float = 10.0  # kitti without times.txt, 7scenes: frame number / rate
