@@ -107,13 +107,45 @@ class TrackingConfig:
     """Pose of each frame against the local map."""
 
     min_inliers: int = 30  # fewer and the frame is LOST
-    max_lost_frames: int = 10  # after so many in a row, start a new segment
+    max_lost_s: float = 1.0  # after this long without a pose, start a new segment
 
     def __post_init__(self) -> None:
         _require(self.min_inliers >= 6, f"tracking.min_inliers: got {self.min_inliers}, expected at least 6")
+        _require(self.max_lost_s >= 0, f"tracking.max_lost_s: got {self.max_lost_s}, expected at least 0")
+
+
+@dataclass(frozen=True)
+class KeyframesConfig:
+    """When a tracked frame joins the map."""
+
+    max_tracked_share: float = 0.8  # of the last keyframe's landmarks; below it a keyframe is due
+    min_motion_px: float = 10.0  # median image motion since the last keyframe; less never makes one
+
+    def __post_init__(self) -> None:
         _require(
-            self.max_lost_frames >= 1,
-            f"tracking.max_lost_frames: got {self.max_lost_frames}, expected at least 1",
+            0 < self.max_tracked_share <= 1,
+            f"keyframes.max_tracked_share: got {self.max_tracked_share}, expected above 0, at most 1",
+        )
+
+
+@dataclass(frozen=True)
+class MappingConfig:
+    """The local map and its adjustment."""
+
+    max_keyframes: int = 15  # kept in the local map; bounds memory on endless input
+    adjusted_keyframes: int = 8  # newest ones that bundle adjustment moves
+    num_neighbors: int = 5  # keyframes that a new one is matched with for new landmarks
+    min_parallax_deg: float = 0.5  # of a new landmark
+    max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match
+    max_reprojection_px: float = 2.5  # of an observation that stays
+    huber_px: float = 1.0  # residuals beyond it count linearly
+    max_iterations: int = 10  # of bundle adjustment per keyframe
+
+    def __post_init__(self) -> None:
+        _require(
+            self.max_keyframes > self.adjusted_keyframes >= 2,
+            f"mapping.adjusted_keyframes: got {self.adjusted_keyframes}, "
+            f"expected between 2 and mapping.max_keyframes - 1 = {self.max_keyframes - 1}",
         )
 
 
@@ -128,6 +160,8 @@ class Config:
     ransac: RansacConfig = field(default_factory=RansacConfig)
     two_view: TwoViewConfig = field(default_factory=TwoViewConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    keyframes: KeyframesConfig = field(default_factory=KeyframesConfig)
+    mapping: MappingConfig = field(default_factory=MappingConfig)
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")

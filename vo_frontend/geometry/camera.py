@@ -175,6 +175,15 @@ def load_calibration(path: Path) -> Calibration:
     Raises:
         CameraError: the file is missing, is not YAML, or a field is wrong.
     """
+    return parse_calibration(read_camera_fields(path), str(path))
+
+
+def read_camera_fields(path: Path) -> dict[str, Any]:
+    """Read a camera file without interpreting its fields.
+
+    Raises:
+        CameraError: the file is missing, is not YAML, or has no fields.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -187,7 +196,7 @@ def load_calibration(path: Path) -> Calibration:
         raise CameraError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(fields, dict):
         raise CameraError(f"{path}: expected fields such as intrinsics and resolution, found none")
-    return parse_calibration(fields, str(path))
+    return fields
 
 
 def _is_number(value: object) -> bool:

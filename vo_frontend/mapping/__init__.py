@@ -1,0 +1,1 @@
+"""The local map: keyframes, landmarks, and the adjustment of both."""

@@ -1,0 +1,1 @@
+"""From features to poses: matching, two-view start, PnP, motion model, keyframe choice."""

@@ -1,0 +1,90 @@
+"""The only place that turns configuration into objects."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vo_frontend.config import Config
+from vo_frontend.features.extractor import FeatureExtractor
+from vo_frontend.frontend import VisualFrontend
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.mapping.map_start import MonoStart
+from vo_frontend.mapping.mapper import Mapper, MapperOptions
+from vo_frontend.tracking.keyframe_policy import KeyframePolicy
+from vo_frontend.tracking.matching import Matcher
+from vo_frontend.tracking.pose import PoseTracker
+from vo_frontend.tracking.robust import OpenCvEstimator, PoselibEstimator, RansacOptions, RobustEstimator
+from vo_frontend.tracking.two_view import TwoViewInitializer
+
+ESTIMATORS: dict[str, Callable[[Camera, RansacOptions], RobustEstimator]] = {
+    "poselib": PoselibEstimator,
+    "opencv": OpenCvEstimator,
+}
+
+
+def build_frontend(config: Config, camera: Camera, extractor: FeatureExtractor) -> VisualFrontend:
+    """Assemble the front-end for one camera.
+
+    The extractor comes ready made: loading it may need files and a network, which is the caller's
+    business (:func:`vo_frontend.features.load_extractor`).
+    """
+    c = config
+    matcher = Matcher(c.matching.min_similarity, c.matching.max_ratio)
+    estimator = build_estimator(config, camera)
+    tracker = PoseTracker(
+        camera,
+        matcher,
+        estimator,
+        search_radius_px=c.matching.search_radius_px,
+        refine_radius_px=c.matching.refine_radius_px,
+        min_inliers=c.tracking.min_inliers,
+    )
+    mapper = Mapper(camera, matcher, _mapper_options(config))
+    initializer = TwoViewInitializer(
+        camera,
+        estimator,
+        min_parallax_rad=float(np.deg2rad(c.two_view.min_parallax_deg)),
+        min_landmarks=c.two_view.min_landmarks,
+        max_error_px=c.ransac.reprojection_threshold_px,
+    )
+    start = MonoStart(
+        matcher,
+        initializer,
+        tracker,
+        mapper,
+        min_matches=c.two_view.min_matches,
+        max_wait_frames=c.two_view.max_wait_frames,
+        max_keyframes=c.mapping.max_keyframes,
+    )
+    policy = KeyframePolicy(c.keyframes.max_tracked_share, c.keyframes.min_motion_px)
+    return VisualFrontend(
+        extractor,
+        start,
+        tracker,
+        policy,
+        mapper,
+        min_features=c.tracking.min_inliers,
+        max_lost_s=c.tracking.max_lost_s,
+    )
+
+
+def build_estimator(config: Config, camera: Camera) -> RobustEstimator:
+    """The robust estimator that ``ransac.estimator`` names."""
+    c = config.ransac
+    options = RansacOptions(
+        c.epipolar_threshold_px, c.reprojection_threshold_px, c.confidence, c.max_iterations, config.seed
+    )
+    return ESTIMATORS[c.estimator](camera, options)
+
+
+def _mapper_options(config: Config) -> MapperOptions:
+    c = config.mapping
+    return MapperOptions(
+        num_neighbors=c.num_neighbors,
+        min_parallax_rad=float(np.deg2rad(c.min_parallax_deg)),
+        max_epipolar_px=c.max_epipolar_px,
+        max_reprojection_px=c.max_reprojection_px,
+        adjusted_keyframes=c.adjusted_keyframes,
+        huber_px=c.huber_px,
+        max_iterations=c.max_iterations,
+    )

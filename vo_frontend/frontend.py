@@ -1,0 +1,171 @@
+"""The visual front-end: one frame in, one result out. READ THIS FIRST."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.features.extractor import FeatureExtractor
+from vo_frontend.mapping.map_start import MonoStart, View
+from vo_frontend.mapping.mapper import Mapper
+from vo_frontend.mapping.sparse_map import NO_LANDMARK, SparseMap
+from vo_frontend.tracking.keyframe_policy import KeyframePolicy
+from vo_frontend.tracking.motion_model import ConstantVelocity
+from vo_frontend.tracking.pose import PoseTracker
+from vo_frontend.types import Frame, FrameResult, Reason, Status
+
+
+class VisualFrontend:
+    """Monocular visual odometry on a local map of landmarks.
+
+    Deterministic: the same frames give the same results on CPU. Knows nothing of ground truth,
+    viewers or files.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        start: MonoStart,
+        tracker: PoseTracker,
+        keyframe_policy: KeyframePolicy,
+        mapper: Mapper,
+        *,
+        min_features: int,
+        max_lost_s: float,
+    ) -> None:
+        self.extractor = extractor
+        self._start = start
+        self._tracker = tracker
+        self._keyframe_policy = keyframe_policy
+        self._mapper = mapper
+        self._min_features = min_features
+        self._max_lost_s = max_lost_s
+        self._map: SparseMap | None = None
+        self._motion: ConstantVelocity | None = None
+        self._segment_id = 0
+
+    def process(self, frame: Frame) -> FrameResult:
+        """Estimate the pose of one frame and, on keyframes, extend the map."""
+        stages: dict[str, float] = {}
+        if frame.image is None:
+            return self._without_pose(frame, Reason.BAD_IMAGE, stages)
+        with _timed(stages, "extract"):
+            features = self.extractor.extract(frame.image)
+            view = View.of(frame, frame.image, features)
+        if len(features) < self._min_features:
+            return self._without_pose(frame, Reason.TOO_FEW_FEATURES, stages, len(features))
+        if self._map is None or self._motion is None:
+            return self._initialize(frame, view, stages)
+
+        with _timed(stages, "track"):
+            landmarks = self._map.landmarks
+            guess = self._motion.predict(frame.timestamp_s)
+            pose = self._tracker.track(features, landmarks.points_world, landmarks.descriptors, guess)
+        if pose.T_world_cam is None:
+            return self._without_pose(frame, pose.reason, stages, len(features), pose.num_matches)
+        self._motion = self._motion.updated(frame.timestamp_s, pose.T_world_cam)
+
+        landmark_ids = np.full(len(features), NO_LANDMARK, np.int64)
+        landmark_ids[pose.feature_index] = landmarks.ids[pose.landmark_rows]
+        T_world_cam = pose.T_world_cam
+        is_keyframe = self._wants_keyframe(self._map, view, landmark_ids)
+        if is_keyframe:
+            with _timed(stages, "map"):
+                self._map.add_keyframe(frame.index, T_world_cam, features, view.colors, landmark_ids)
+                self._mapper.extend(self._map)
+                T_world_cam = self._map.last_keyframe.T_world_cam
+                self._motion = self._motion.corrected(T_world_cam)
+        return FrameResult(
+            frame.index,
+            frame.timestamp_ns,
+            Status.TRACKING,
+            Reason.NONE,
+            self._segment_id,
+            T_world_cam,
+            num_features=len(features),
+            num_matches=pose.num_matches,
+            num_inliers=pose.num_inliers,
+            is_keyframe=is_keyframe,
+            stage_seconds=stages,
+            map=self._map.snapshot() if is_keyframe else None,
+        )
+
+    def _initialize(self, frame: Frame, view: View, stages: dict[str, float]) -> FrameResult:
+        with _timed(stages, "start"):
+            outcome = self._start.offer(view, self._segment_id)
+        num_features = len(view.features)
+        if outcome.sparse_map is None or outcome.T_world_cam is None:
+            return self._without_pose(frame, outcome.reason, stages, num_features, outcome.num_matches)
+        self._map = outcome.sparse_map
+        self._motion = ConstantVelocity(frame.timestamp_s, outcome.T_world_cam)
+        if outcome.backfilled:
+            before = outcome.backfilled[-1]
+            self._motion = ConstantVelocity(before.timestamp_ns * 1e-9, before.T_world_cam).updated(
+                frame.timestamp_s, outcome.T_world_cam
+            )
+        return FrameResult(
+            frame.index,
+            frame.timestamp_ns,
+            Status.TRACKING,
+            Reason.NONE,
+            self._segment_id,
+            outcome.T_world_cam,
+            num_features=num_features,
+            num_matches=outcome.num_matches,
+            num_inliers=len(self._map.landmarks),
+            is_keyframe=True,
+            backfilled=outcome.backfilled,
+            stage_seconds=stages,
+            map=self._map.snapshot(),
+        )
+
+    def _without_pose(
+        self,
+        frame: Frame,
+        reason: Reason,
+        stages: dict[str, float],
+        num_features: int = 0,
+        num_matches: int = 0,
+    ) -> FrameResult:
+        """Say why there is no pose; after too long without one, give the segment up."""
+        segment_id, snapshot = self._segment_id, None
+        status = Status.INITIALIZING if self._map is None else Status.LOST
+        if self._map is not None and self._lost_for_s(frame) > self._max_lost_s:
+            snapshot = self._map.snapshot(retire_all=True)
+            self._map, self._motion = None, None
+            self._segment_id += 1
+        return FrameResult(
+            frame.index,
+            frame.timestamp_ns,
+            status,
+            reason,
+            segment_id,
+            None,
+            num_features=num_features,
+            num_matches=num_matches,
+            stage_seconds=stages,
+            map=snapshot,
+        )
+
+    def _lost_for_s(self, frame: Frame) -> float:
+        return 0.0 if self._motion is None else frame.timestamp_s - self._motion.timestamp_s
+
+    def _wants_keyframe(self, sparse_map: SparseMap, view: View, landmark_ids: NDArray[np.int64]) -> bool:
+        last = sparse_map.last_keyframe
+        seen = last.landmark_ids[last.landmark_ids != NO_LANDMARK]
+        _, in_last, in_view = np.intersect1d(last.landmark_ids, landmark_ids, return_indices=True)
+        shared = last.landmark_ids[in_last] != NO_LANDMARK
+        return self._keyframe_policy.wants(
+            len(seen), last.features.pixels[in_last[shared]], view.features.pixels[in_view[shared]]
+        )
+
+
+@contextmanager
+def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        stages[name] = time.perf_counter() - begin
