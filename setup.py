@@ -3,6 +3,22 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithSequences(build_py):
+    """Also ships ``sequences/*.yaml``, which lie beside the package, inside it."""
+
+    def run(self) -> None:
+        """Copy the package, then the sequences."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / "vo_frontend" / "sequences"
+        target.mkdir(parents=True, exist_ok=True)
+        for path in Path(__file__).with_name("sequences").glob("*.yaml"):
+            self.copy_file(str(path), str(target / path.name))
+
 
 setup(
     name="vo_frontend",
@@ -13,6 +29,7 @@ setup(
     license="BSD-3-Clause",
     python_requires=">=3.10",
     packages=find_packages(include=["vo_frontend", "vo_frontend.*"]),
+    cmdclass={"build_py": BuildWithSequences},
     install_requires=[
         "torch>=2.2",
         "numpy>=1.26",

@@ -154,7 +154,6 @@ class Config:
     """The whole configuration of a run. A run is a function of (images, config) on one machine."""
 
     seed: int = 0  # of every random draw
-    sensor: str = "mono"  # mono, stereo, rgbd; later stages use stereo and depth
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     matching: MatchingConfig = field(default_factory=MatchingConfig)
     ransac: RansacConfig = field(default_factory=RansacConfig)

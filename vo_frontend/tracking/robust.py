@@ -94,7 +94,9 @@ class PoselibEstimator:
         inliers = np.asarray(info["inliers"], dtype=bool)
         if inliers.sum() < 5:
             return None
-        return RelativePose(se3.inverse(_transform(pose)), inliers)
+        T_cam0_cam1 = se3.inverse(_transform(pose))
+        T_cam0_cam1[:3, 3] /= np.linalg.norm(T_cam0_cam1[:3, 3])  # poselib keeps it near 1 only
+        return RelativePose(T_cam0_cam1, inliers)
 
     def homography(self, pixels0: Pixels, pixels1: Pixels) -> Homography | None:
         """See :class:`RobustEstimator`."""

@@ -1,0 +1,190 @@
+"""What every source promises, on tiny data of a known world. See vo_frontend/sources/base.py."""
+
+import itertools
+import logging
+import threading
+import time
+
+import numpy as np
+import pytest
+from fake_capture import FakeCapture
+from tiny_datasets import (
+    CAMERA,
+    DEPTH_M,
+    DISTORTED,
+    FILE_SOURCES,
+    NUM_FRAMES,
+    RECORDED_SOURCES,
+    STRAIGHT,
+    colored,
+    pattern,
+    rays_of,
+    render,
+)
+
+from vo_frontend.geometry.camera import Calibration
+from vo_frontend.sources.frame_range import parse_frames
+from vo_frontend.sources.webcam import WebcamSource
+from vo_frontend.types import Sensor
+
+
+def build_webcam(folder):
+    capture = FakeCapture([colored(render(DISTORTED, 0))])
+    feeder = threading.Thread(target=_feed, args=(capture,), daemon=True)
+    source = WebcamSource("0", DISTORTED, open_capture=lambda *_: capture)
+    feeder.start()
+    return source
+
+
+def _feed(capture):
+    for i in range(1, 3 * NUM_FRAMES):
+        time.sleep(0.005)
+        capture.push(colored(render(DISTORTED, i)))
+
+
+def synthetic(sensor):
+    def build(folder):
+        module = pytest.importorskip("vo_frontend.sources.synthetic.source")
+        return module.SyntheticSource(sensor=sensor, frames=slice(0, NUM_FRAMES))
+
+    return build
+
+
+SOURCES = {
+    **RECORDED_SOURCES,
+    "webcam": build_webcam,
+    "synthetic mono": synthetic(Sensor.MONO),
+    "synthetic stereo": synthetic(Sensor.STEREO),
+    "synthetic rgbd": synthetic(Sensor.RGBD),
+}
+
+
+@pytest.fixture(params=list(SOURCES))
+def source(request, tmp_path):
+    source = SOURCES[request.param](tmp_path)
+    yield source
+    source.close()
+
+
+def take(source):
+    return list(itertools.islice(source, NUM_FRAMES))
+
+
+def test_indices_and_timestamps_increase_strictly(source):
+    frames = take(source)
+    assert len(frames) == NUM_FRAMES
+    assert (np.diff([frame.index for frame in frames]) > 0).all()
+    assert (np.diff([frame.timestamp_ns for frame in frames]) > 0).all()
+    assert all(type(frame.timestamp_ns) is int and type(frame.index) is int for frame in frames)
+
+
+def test_images_are_8_bit_and_of_the_size_of_the_camera(source):
+    for frame in take(source):
+        assert frame.image.dtype == np.uint8
+        assert frame.image.ndim in (2, 3)
+        assert frame.image.shape[:2] == (source.camera.height, source.camera.width)
+        assert frame.image.ndim == 2 or frame.image.shape[2] == 3
+
+
+def test_right_image_and_depth_come_with_their_sensor_only(source):
+    size = (source.camera.height, source.camera.width)
+    for frame in take(source):
+        assert (frame.image_right is not None) == (source.sensor is Sensor.STEREO)
+        assert (frame.depth_m is not None) == (source.sensor is Sensor.RGBD)
+        if frame.image_right is not None:
+            assert frame.image_right.shape == frame.image.shape
+        if frame.depth_m is not None:
+            assert frame.depth_m.shape == size
+            assert frame.depth_m.dtype == np.float32
+    assert (source.baseline_m is not None) == (source.sensor is Sensor.STEREO)
+
+
+def test_body_pose_is_a_rigid_transform(source):
+    rotation = source.T_body_cam[:3, :3]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-8)
+    assert source.T_body_cam.dtype == np.float64
+
+
+def test_name_can_be_a_folder_name(source):
+    assert source.name
+    assert not source.name.startswith("/")
+
+
+def test_closing_twice_is_fine_and_ends_the_iteration(source):
+    iterator = iter(source)
+    next(iterator)
+    source.close()
+    source.close()
+    assert next(iterator, None) is None
+
+
+def test_recorded_sources_end_after_num_frames_and_live_ones_do_not_know(source):
+    if source.is_live:
+        assert source.num_frames is None
+    else:
+        assert len(list(source)) == source.num_frames == NUM_FRAMES
+
+
+def grey(image):
+    return (image if image.ndim == 2 else image[..., 1]).astype(float)
+
+
+@pytest.mark.parametrize("kind", [*RECORDED_SOURCES, "webcam"])
+def test_frames_show_the_world_through_an_ideal_camera(kind, tmp_path):
+    source = SOURCES[kind](tmp_path)
+    rays = rays_of(Calibration(source.camera), source.T_body_cam[:3, :3])
+    inner = np.s_[12:-12, 16:-16]  # a lens shows nothing in the corners of an undistorted image
+    for i, frame in enumerate(take(source)):
+        expected = pattern(rays, frame.index if source.is_live else i)[inner]
+        for image in [frame.image] + ([frame.image_right] if source.sensor is Sensor.STEREO else []):
+            assert np.abs(grey(image)[inner] - expected).mean() < 3.0
+        if frame.image.ndim == 3:
+            assert frame.image[..., 0][inner].mean() == pytest.approx(230, abs=4)  # red first
+            assert frame.image[..., 2][inner].mean() == pytest.approx(20, abs=4)
+    source.close()
+
+
+@pytest.mark.parametrize("kind", RECORDED_SOURCES)
+@pytest.mark.parametrize("text", ["0:5:2", "-3:", "1:-1:3"])
+def test_frames_select_positions_like_python_slices(kind, text, tmp_path):
+    frames = parse_frames(text)
+    everything = list(SOURCES[kind](tmp_path / "all"))
+    selected = SOURCES[kind](tmp_path / "part", frames=frames)
+    expected = everything[frames]
+    got = list(selected)
+    assert [f.index for f in got] == [f.index for f in expected]
+    assert [f.timestamp_ns for f in got] == [f.timestamp_ns for f in expected]
+    assert selected.num_frames == len(expected)
+    np.testing.assert_array_equal(got[-1].image, expected[-1].image)
+
+
+@pytest.mark.parametrize("kind", FILE_SOURCES)
+def test_a_truncated_image_is_one_warning_and_one_frame_without_image(kind, tmp_path, caplog):
+    source = FILE_SOURCES[kind](tmp_path, broken=3)
+    with caplog.at_level(logging.WARNING):
+        frames = list(source)
+    assert [frame.image is None for frame in frames] == [i == 3 for i in range(NUM_FRAMES)]
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert f"frame {frames[3].index} " in warnings[0].getMessage()
+
+
+@pytest.mark.parametrize("kind", FILE_SOURCES)
+def test_a_truncated_first_image_does_not_stop_the_source(kind, tmp_path):
+    source = FILE_SOURCES[kind](tmp_path, broken=0)
+    assert source.camera.width == CAMERA.width
+    assert [frame.image is None for frame in source] == [True] + [False] * (NUM_FRAMES - 1)
+
+
+@pytest.mark.parametrize("kind", ["tum rgbd", "7scenes rgbd"])
+def test_depth_is_in_metres_and_nan_where_invalid(kind, tmp_path):
+    depth_m = next(iter(FILE_SOURCES[kind](tmp_path))).depth_m
+    assert np.isnan(depth_m[46:50, 56:64]).all()
+    known = depth_m[20:36, 20:100]
+    np.testing.assert_array_equal(known, np.float32(DEPTH_M))
+
+
+def test_undistorted_sources_keep_the_raw_camera_and_pass_straight_images_untouched(tmp_path):
+    source = FILE_SOURCES["7scenes mono"](tmp_path)
+    assert source.camera == STRAIGHT.camera
+    np.testing.assert_array_equal(next(iter(source)).image[..., 1], render(STRAIGHT, 0))

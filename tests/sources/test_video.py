@@ -1,0 +1,52 @@
+import pytest
+from tiny_datasets import DISTORTED, NUM_FRAMES, write_video
+
+from vo_frontend.errors import SourceError
+from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.sources.frame_range import parse_frames
+from vo_frontend.sources.video import VideoSource
+
+
+def test_timestamps_are_those_of_the_container(tmp_path):
+    write_video(tmp_path / "drive.avi", fps=20.0)
+    stamps = [frame.timestamp_ns for frame in VideoSource(tmp_path / "drive.avi", DISTORTED)]
+    assert stamps == [50_000_000 * i for i in range(NUM_FRAMES)]
+
+
+def test_a_video_cut_in_the_middle_gives_the_frames_before_the_cut(tmp_path):
+    path = tmp_path / "drive.avi"
+    write_video(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames = list(VideoSource(path, DISTORTED))
+    assert 1 < len(frames) < NUM_FRAMES
+
+
+def test_a_video_can_be_read_again(tmp_path):
+    write_video(tmp_path / "drive.avi")
+    source = VideoSource(tmp_path / "drive.avi", DISTORTED)
+    assert len(list(source)) == len(list(source)) == NUM_FRAMES
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, r"drive\.avi: no such video file"), (b"not a video", "not a video that OpenCV can read")],
+)
+def test_what_is_not_a_video_is_an_error(tmp_path, content, message):
+    path = tmp_path / "drive.avi"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SourceError, match=message):
+        VideoSource(path, DISTORTED)
+
+
+def test_a_calibration_of_another_size_is_an_error_with_both_sizes(tmp_path):
+    write_video(tmp_path / "drive.avi")
+    other = Calibration(Camera(500, 500, 320, 240, 640, 480))
+    with pytest.raises(SourceError, match="video of 128x96 px, expected 640x480 px as calibrated"):
+        VideoSource(tmp_path / "drive.avi", other)
+
+
+def test_selecting_nothing_is_an_error(tmp_path):
+    write_video(tmp_path / "drive.avi")
+    with pytest.raises(SourceError, match="--frames 50:60 selects nothing, the video has 8 frames"):
+        VideoSource(tmp_path / "drive.avi", DISTORTED, frames=parse_frames("50:60"))

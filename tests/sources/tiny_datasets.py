@@ -1,0 +1,211 @@
+"""Datasets of a few tiny frames, written as the real ones are, of a world whose every pixel is known.
+
+The world is a pattern at infinity: brightness depends on the viewing direction in the body frame and
+on the frame. Whatever a source does (undistort, rectify, turn), its frames must show that pattern
+through its own ``camera`` and ``T_body_cam``.
+"""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.geometry.se3 import from_rotation_translation, so3_exp
+from vo_frontend.sources.euroc import open_euroc
+from vo_frontend.sources.image_folder import open_image_folder
+from vo_frontend.sources.kitti import open_kitti
+from vo_frontend.sources.seven_scenes import open_seven_scenes
+from vo_frontend.sources.tum import open_tum
+from vo_frontend.sources.video import VideoSource
+from vo_frontend.types import Sensor
+
+NUM_FRAMES = 8
+CAMERA = Camera(100.0, 102.0, 62.5, 47.25, 128, 96)
+LENS = (-0.25, 0.06, 0.001, -0.0005)
+DISTORTED = Calibration(CAMERA, "radial-tangential", LENS)
+STRAIGHT = Calibration(CAMERA)
+DEPTH_M = 1.25
+
+
+def pattern(rays_body, position):
+    """Brightness (H, W) of viewing directions (H, W, 3) at one position in the sequence."""
+    x, y = rays_body[..., 0] / rays_body[..., 2], rays_body[..., 1] / rays_body[..., 2]
+    return 128 + 100 * np.sin(9 * x + 0.5 * position) * np.cos(7 * y - 2 * x)
+
+
+def rays_of(calibration, R_body_cam):
+    """Viewing directions (H, W, 3) of all pixels, in the body frame, through the lens."""
+    camera = calibration.camera
+    grid = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1)
+    lens = np.array(calibration.distortion or [0.0] * 4)
+    flat = cv2.undistortPoints(grid.reshape(-1, 1, 2).astype(np.float64), camera.K, lens).reshape(-1, 2)
+    rays_cam = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
+    return (rays_cam @ R_body_cam.T).reshape(camera.height, camera.width, 3)
+
+
+def render(calibration, position, R_body_cam=None):
+    """What a real camera records: grey (H, W)."""
+    R_body_cam = np.eye(3) if R_body_cam is None else R_body_cam
+    return _render(calibration, position, tuple(R_body_cam.ravel()))
+
+
+@functools.cache
+def _render(calibration, position, rotation):
+    rays = rays_of(calibration, np.array(rotation).reshape(3, 3))
+    return np.rint(pattern(rays, position)).astype(np.uint8)
+
+
+def colored(grey):
+    """(H, W, 3) BGR whose channels differ, so that a swap shows; green is the pattern."""
+    return np.stack([np.full_like(grey, 20), grey, np.full_like(grey, 230)], axis=-1)
+
+
+def write(path, image, truncated=False):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+    if truncated:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def depth_image(units_per_m, invalid):
+    depth = np.full((CAMERA.height, CAMERA.width), DEPTH_M * units_per_m, dtype=np.uint16)
+    depth[40:56, 50:70] = invalid
+    return depth
+
+
+def write_kitti(folder, broken=None, first=5, left=0, is_stereo=False, P_left=None):
+    paint = colored if left == 2 else np.asarray
+    for i in range(NUM_FRAMES):
+        for camera in (left, left + 1) if is_stereo else (left,):
+            image = paint(render(STRAIGHT, i))
+            write(folder / f"image_{camera}" / f"{first + i:06d}.png", image, i == broken and camera == left)
+    c = CAMERA
+    lines = [f"P{i}: {c.fx} 0 {c.cx} {-0.5 * i * c.fx} 0 {c.fy} {c.cy} 0 0 0 1 0" for i in range(4)]
+    (folder / "calib.txt").write_text("\n".join([*lines, "Tr: " + "0 " * 12]))
+    (folder / "times.txt").write_text(
+        "\n".join(f"{0.1 * i + 0.003:e}" for i in range(first + NUM_FRAMES + 3))
+    )
+
+
+EUROC_STAMPS_NS = [1403715274312143104 + 50_000_000 * i for i in range(NUM_FRAMES)]
+T_BODY_CAM = [
+    from_rotation_translation(so3_exp(np.array([0.02, -0.03, 0.05])), [0.0, 0.0, 0.01]),
+    from_rotation_translation(so3_exp(np.array([-0.01, 0.02, 0.03])), [0.11, 0.004, 0.012]),
+]
+
+
+def write_euroc(folder, broken=None, is_stereo=True):
+    for k in range(2 if is_stereo else 1):
+        camera = folder / "mav0" / f"cam{k}"
+        for i, stamp in enumerate(EUROC_STAMPS_NS):
+            image = render(DISTORTED, i, T_BODY_CAM[k][:3, :3])
+            write(camera / "data" / f"{stamp}.png", image, i == broken and k == 0)
+        rows = "".join(f"{stamp},{stamp}.png\r\n" for stamp in EUROC_STAMPS_NS)
+        (camera / "data.csv").write_text("#timestamp [ns],filename\r\n" + rows)
+        (camera / "sensor.yaml").write_text(
+            "%YAML:1.0\nsensor_type: camera\n"
+            f"T_BS: {{cols: 4, rows: 4, data: {T_BODY_CAM[k].ravel().tolist()}}}\n"
+            f"resolution: [{CAMERA.width}, {CAMERA.height}]\n"
+            f"intrinsics: [{CAMERA.fx}, {CAMERA.fy}, {CAMERA.cx}, {CAMERA.cy}]\n"
+            f"distortion_model: radial-tangential\ndistortion_coefficients: {list(LENS)}\n"
+        )
+
+
+def write_tum(folder, broken=None, has_depth=True):
+    rgb, depth = ["# color images"], ["# depth maps"]
+    for i in range(NUM_FRAMES):
+        stamp = f"{1305031229.528748 + i / 30:.6f}"
+        write(folder / "rgb" / f"{stamp}.png", colored(render(DISTORTED, i)), i == broken)
+        rgb.append(f"{stamp} rgb/{stamp}.png")
+        if has_depth:
+            late = f"{1305031229.538748 + i / 30:.6f}"
+            write(folder / "depth" / f"{late}.png", depth_image(5000, 0))
+            depth.append(f"{late} depth/{late}.png")
+    (folder / "rgb.txt").write_text("\n".join(rgb))
+    if has_depth:
+        (folder / "depth.txt").write_text("\n".join(depth))
+
+
+def write_seven_scenes(folder, broken=None, has_depth=True):
+    for i in range(NUM_FRAMES):
+        write(folder / f"frame-{i + 3:06d}.color.png", colored(render(STRAIGHT, i)), i == broken)
+        (folder / f"frame-{i + 3:06d}.pose.txt").write_text("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+        if has_depth:
+            write(folder / f"frame-{i + 3:06d}.depth.png", depth_image(1000, 65535))
+    np.savetxt(folder / "camera-intrinsics.txt", CAMERA.K)
+
+
+def write_images(folder, broken=None, suffix=".jpg"):
+    for i in range(NUM_FRAMES):
+        # 7 sorts after 10 as text: natural order is needed.
+        write(folder / f"shot {i + 4}{suffix}", colored(render(DISTORTED, i)), i == broken)
+
+
+def write_video(path, fps=25.0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = (CAMERA.width, CAMERA.height)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, size)
+    for i in range(NUM_FRAMES):
+        writer.write(colored(render(DISTORTED, i)))
+    writer.release()
+
+
+def _kitti(sensor, **options) -> Callable:
+    def build(folder: Path, frames=None, broken=None):
+        write_kitti(folder, broken, is_stereo=sensor is Sensor.STEREO, **options)
+        return open_kitti(folder, name="kitti/00", sensor=sensor, frames=frames)
+
+    return build
+
+
+def _euroc(sensor) -> Callable:
+    def build(folder: Path, frames=None, broken=None):
+        write_euroc(folder, broken)
+        return open_euroc(folder, name="euroc/V1", sensor=sensor, frames=frames)
+
+    return build
+
+
+def _tum(sensor) -> Callable:
+    def build(folder: Path, frames=None, broken=None):
+        write_tum(folder, broken)
+        return open_tum(folder, DISTORTED, name="tum/fr1", sensor=sensor, frames=frames)
+
+    return build
+
+
+def _seven_scenes(sensor) -> Callable:
+    def build(folder: Path, frames=None, broken=None):
+        write_seven_scenes(folder, broken)
+        return open_seven_scenes(folder, name="7scenes/chess", sensor=sensor, frames=frames)
+
+    return build
+
+
+def _images(folder: Path, frames=None, broken=None):
+    write_images(folder, broken)
+    return open_image_folder(folder, DISTORTED, frames=frames)
+
+
+def _video(folder: Path, frames=None):
+    write_video(folder / "drive.avi")
+    return VideoSource(folder / "drive.avi", DISTORTED, frames=frames)
+
+
+# Sources over image files: build(folder, frames=None, broken=None), where `broken` truncates one image.
+FILE_SOURCES = {
+    "kitti mono": _kitti(Sensor.MONO),
+    "kitti stereo": _kitti(Sensor.STEREO),
+    "kitti colour": _kitti(Sensor.MONO, left=2),
+    "euroc mono": _euroc(Sensor.MONO),
+    "euroc stereo": _euroc(Sensor.STEREO),
+    "tum mono": _tum(Sensor.MONO),
+    "tum rgbd": _tum(Sensor.RGBD),
+    "7scenes mono": _seven_scenes(Sensor.MONO),
+    "7scenes rgbd": _seven_scenes(Sensor.RGBD),
+    "images": _images,
+}
+RECORDED_SOURCES = {**FILE_SOURCES, "video": _video}

@@ -1,0 +1,82 @@
+"""Image files: finding them in a folder and decoding them, truncated ones included."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.errors import SourceError
+from vo_frontend.types import Image
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Image files of a folder in natural order: ``frame2.png`` before ``frame10.png``.
+
+    Raises:
+        SourceError: the folder is missing or holds no image.
+    """
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot list the image folder ({error.strerror})") from None
+    # macOS leaves "._name.png" companions on foreign file systems.
+    images = sorted((path for path in paths if not path.name.startswith(".")), key=_natural_key)
+    if not images:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+        raise SourceError(f"{folder}: no images in this folder, expected files of type {kinds}")
+    return images
+
+
+def read_image(path: Path) -> Image:
+    """Decode to (H, W) grey where the file is grey, else (H, W, 3) RGB; 16-bit files become 8-bit.
+
+    The EXIF orientation is ignored: a calibration belongs to the sensor, however it was held.
+
+    Raises:
+        SourceError: the file is missing, truncated or not an image.
+    """
+    return rgb_from_bgr(_decode(path, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION))
+
+
+def rgb_from_bgr(image: NDArray[np.uint8]) -> Image:
+    """OpenCV's channel order to ours; grey stays as it is."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def read_depth_units(path: Path) -> NDArray[np.uint16]:
+    """Decode a 16-bit depth image (H, W), in the units of its dataset.
+
+    Raises:
+        SourceError: the file is missing, truncated or not a 16-bit image of one channel.
+    """
+    depth = _decode(path, cv2.IMREAD_UNCHANGED)
+    if depth.ndim != 2 or depth.dtype != np.uint16:
+        raise SourceError(f"{path}: {depth.dtype} of shape {depth.shape}, expected one 16-bit channel")
+    return depth
+
+
+def image_size(image: NDArray[Any]) -> tuple[int, int]:
+    """Width and height in px."""
+    return image.shape[1], image.shape[0]
+
+
+def _decode(path: Path, flags: int) -> NDArray[Any]:
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot read the image ({error.strerror})") from None
+    # From memory, because OpenCV fills the missing rest of a truncated JPEG *file* with grey.
+    image = cv2.imdecode(data, flags) if data.size else None
+    if image is None:
+        raise SourceError(f"{path}: cannot decode the image ({data.size} bytes), truncated or not an image")
+    return np.asarray(image)
+
+
+def _natural_key(path: Path) -> list[tuple[bool, int, str]]:
+    parts = re.split(r"(\d+)", path.name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

@@ -1,0 +1,189 @@
+"""Frames that lie on disk as image files. Layouts (kitti, euroc, ...) only say which files and cameras."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.errors import CameraError, SourceError
+from vo_frontend.geometry.camera import Camera, Undistorter
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.sources.image_files import image_size, read_depth_units, read_image
+from vo_frontend.types import Frame, Image, Sensor
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFiles:
+    """Where one frame lies on disk."""
+
+    index: int
+    timestamp_ns: int
+    image: Path
+    image_right: Path | None = None  # only for stereo, None where the frame has no partner
+    depth: Path | None = None  # only for rgbd, None where the frame has no partner
+
+
+@dataclass(frozen=True, slots=True)
+class DepthFormat:
+    """How a dataset writes metres into 16-bit images."""
+
+    units_per_m: float
+    invalid: tuple[int, ...] = (0,)
+
+    def metres(self, units: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """Depth (H, W) in metres, NaN where invalid."""
+        unknown = np.isin(units, self.invalid)
+        return np.where(unknown, np.nan, units / self.units_per_m).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class StereoRig:
+    """The right camera of a rectified pair."""
+
+    baseline_m: float
+    rectify_right: Undistorter
+
+
+class RecordedSource:
+    """A FrameSource over files listed up front and decoded one by one.
+
+    A file that cannot be decoded, or has another size than the calibration, costs one warning:
+    the frame keeps its index and timestamp, and lacks just that image.
+    """
+
+    is_live = False
+
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[FrameFiles],
+        undistort: Undistorter,
+        *,
+        stereo: StereoRig | None = None,
+        depth: DepthFormat | None = None,
+        T_body_cam: Transform | None = None,
+    ) -> None:
+        """Args: ``stereo`` makes it a stereo source, ``depth`` an RGB-D one, neither a mono one.
+
+        Raises:
+            SourceError: no file can be decoded, or the first has another size than the calibration.
+        """
+        self.name = name
+        self.sensor = Sensor.STEREO if stereo else Sensor.RGBD if depth else Sensor.MONO
+        self.camera: Camera = undistort.camera
+        self.baseline_m = stereo.baseline_m if stereo else None
+        self.T_body_cam = np.eye(4) if T_body_cam is None else T_body_cam
+        self._files = list(files)
+        self._undistort = undistort
+        self._stereo = stereo
+        self._depth = depth
+        self._closed = threading.Event()
+        _require_size(*_probe_size(self._files), undistort)
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames will come."""
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for files in self._files:
+            if self._closed.is_set():
+                return
+            yield self._load(files)
+
+    def close(self) -> None:
+        """End a running iteration."""
+        self._closed.set()
+
+    def _load(self, files: FrameFiles) -> Frame:
+        image_right, depth_m = None, None
+        image = self._load_image(files.index, files.image, self._undistort)
+        if self._stereo and files.image_right:
+            image_right = self._load_image(files.index, files.image_right, self._stereo.rectify_right)
+        if self._depth and files.depth:
+            depth_m = self._load_depth(files.index, files.depth, self._depth)
+        return Frame(files.index, files.timestamp_ns, image, image_right, depth_m)
+
+    def _load_image(self, index: int, path: Path, undistort: Undistorter) -> Image | None:
+        try:
+            image = read_image(path)
+            _require_size(image_size(image), path, undistort)
+        except SourceError as error:
+            log.warning("frame %d has no usable image: %s", index, error)
+            return None
+        return undistort(image)
+
+    def _load_depth(self, index: int, path: Path, depth: DepthFormat) -> NDArray[np.float32] | None:
+        try:
+            units = read_depth_units(path)
+            _require_size(image_size(units), path, self._undistort)
+        except SourceError as error:
+            log.warning("frame %d has no usable depth: %s", index, error)
+            return None
+        return depth.metres(self._undistort(units, nearest=True))
+
+
+def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str) -> Camera:
+    """A camera of matrix K (3, 3) and the size of the images, for calibrations that say no size.
+
+    Raises:
+        SourceError: no image can be decoded.
+        CameraError: the calibration, found in ``where``, is impossible for the images.
+    """
+    size, _ = _probe_size(files)
+    try:
+        return Camera(float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), *size)
+    except CameraError as error:
+        raise CameraError(f"{where}: {error}") from None
+
+
+def _probe_size(files: Sequence[FrameFiles]) -> tuple[tuple[int, int], Path]:
+    for frame in files:
+        try:
+            return image_size(read_image(frame.image)), frame.image
+        except SourceError:
+            continue
+    raise SourceError(f"{files[0].image.parent}: none of the {len(files)} images can be decoded")
+
+
+def require_sensor(sensor: Sensor, offered: Sequence[Sensor], where: str) -> None:
+    """Raise SourceError if a layout never carries this sensor."""
+    if sensor not in offered:
+        names = " and ".join(kind.value for kind in offered)
+        raise SourceError(f"{where}: no data for sensor '{sensor.value}', this dataset offers {names}")
+
+
+def keep_present(files: Sequence[FrameFiles], listing: Path) -> list[FrameFiles]:
+    """The frames whose image is on this disk: partial copies keep the listing of the whole.
+
+    Raises:
+        SourceError: none is.
+    """
+    present = [frame for frame in files if frame.image.is_file()]
+    if not present:
+        raise SourceError(
+            f"{listing}: none of the {len(files)} images it lists is there, such as {files[0].image}"
+        )
+    if len(present) < len(files):
+        log.info("%s lists %d images, %d of them are here", listing, len(files), len(present))
+    return present
+
+
+def warn_of_unpaired(name: str, num_unpaired: int, num_frames: int, partner: str) -> None:
+    """Say once how many frames come without their right image or depth."""
+    if num_unpaired:
+        log.warning("%s: %d of %d frames have no %s", name, num_unpaired, num_frames, partner)
+
+
+def _require_size(size: tuple[int, int], path: Path, calibrated: Undistorter) -> None:
+    expected = (calibrated.raw.camera.width, calibrated.raw.camera.height)
+    if size != expected:
+        raise SourceError(
+            f"{path}: image of {size[0]}x{size[1]} px, expected {expected[0]}x{expected[1]} px as calibrated"
+        )

@@ -1,0 +1,80 @@
+"""The plain-text tables that datasets come with; every complaint names file and line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line that is neither blank nor a comment."""
+
+    where: str  # "file:line"
+    fields: list[str]
+
+    def require(self, num_fields: int, expected: str) -> None:
+        """Raise SourceError if there are fewer fields; ``expected`` describes a good line."""
+        if len(self.fields) < num_fields:
+            raise SourceError(f"{self.where}: got '{' '.join(self.fields)}', expected {expected}")
+
+    def numbers(self, fields: Sequence[str], expected: str) -> NDArray[np.float64]:
+        """Finite numbers of these fields (N,)."""
+        try:
+            values = np.array([float(field) for field in fields])
+        except ValueError:
+            values = np.array([np.nan])
+        if not np.isfinite(values).all():
+            raise SourceError(f"{self.where}: got '{' '.join(fields)}', expected {expected}")
+        return values
+
+    def seconds_as_ns(self, field: str) -> int:
+        """Decimal seconds to integer nanoseconds, exact where float64 would be 100 ns off."""
+        try:
+            nanoseconds = Decimal(field).scaleb(9)
+        except InvalidOperation:
+            nanoseconds = Decimal("nan")
+        if not nanoseconds.is_finite():
+            raise SourceError(f"{self.where}: got '{field}', expected a time in seconds")
+        return int(nanoseconds.to_integral_value())
+
+    def nanoseconds(self, field: str) -> int:
+        """Integer nanoseconds."""
+        if not field.isdecimal():
+            raise SourceError(f"{self.where}: got '{field}', expected a whole number of nanoseconds")
+        return int(field)
+
+
+def read_rows(path: Path, separator: str | None = None) -> list[Row]:
+    """Lines of a table, split at ``separator`` (None: white space), without ``#`` comments.
+
+    Raises:
+        SourceError: the file is missing or empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot read the file ({error.strerror})") from None
+    rows = [
+        Row(f"{path}:{number}", [field.strip() for field in line.split(separator)])
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not rows:
+        raise SourceError(f"{path}: the file has no data lines")
+    return rows
+
+
+def require_increasing(stamps_ns: Sequence[int], rows: Sequence[Row]) -> None:
+    """Raise SourceError at the first row whose timestamp is not after the one before."""
+    for previous, stamp, row in zip(stamps_ns, stamps_ns[1:], rows[1:], strict=False):
+        if stamp <= previous:
+            raise SourceError(
+                f"{row.where}: timestamp {stamp * 1e-9:.6f} s is not after {previous * 1e-9:.6f} s "
+                "of the line before, expected increasing time"
+            )
