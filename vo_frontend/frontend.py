@@ -39,10 +39,10 @@ class VisualFrontend:
         self._start = start
         self._tracker = tracker
         self._keyframe_policy = keyframe_policy
-        self._mapper = mapper
+        self.sparse_mapper = mapper
         self._min_features = min_features
         self._max_lost_s = max_lost_s
-        self._map: SparseMap | None = None
+        self.sparse_map: SparseMap | None = None
         self._motion: ConstantVelocity | None = None
         self._segment_id = 0
 
@@ -56,11 +56,11 @@ class VisualFrontend:
             view = View.of(frame, frame.image, features)
         if len(features) < self._min_features:
             return self._without_pose(frame, Reason.TOO_FEW_FEATURES, stages, len(features))
-        if self._map is None or self._motion is None:
+        if self.sparse_map is None or self._motion is None:
             return self._initialize(frame, view, stages)
 
         with _timed(stages, "track"):
-            landmarks = self._map.landmarks
+            landmarks = self.sparse_map.landmarks
             guess = self._motion.predict(frame.timestamp_s)
             pose = self._tracker.track(features, landmarks.points_world, landmarks.descriptors, guess)
         if pose.T_world_cam is None:
@@ -70,12 +70,12 @@ class VisualFrontend:
         landmark_ids = np.full(len(features), NO_LANDMARK, np.int64)
         landmark_ids[pose.feature_index] = landmarks.ids[pose.landmark_rows]
         T_world_cam = pose.T_world_cam
-        is_keyframe = self._wants_keyframe(self._map, view, landmark_ids)
+        is_keyframe = self._wants_keyframe(self.sparse_map, view, landmark_ids)
         if is_keyframe:
             with _timed(stages, "map"):
-                self._map.add_keyframe(frame.index, T_world_cam, features, view.colors, landmark_ids)
-                self._mapper.extend(self._map)
-                T_world_cam = self._map.last_keyframe.T_world_cam
+                self.sparse_map.add_keyframe(frame.index, T_world_cam, features, view.colors, landmark_ids)
+                self.sparse_mapper.extend(self.sparse_map)
+                T_world_cam = self.sparse_map.last_keyframe.T_world_cam
                 self._motion = self._motion.corrected(T_world_cam)
         return FrameResult(
             frame.index,
@@ -89,7 +89,7 @@ class VisualFrontend:
             num_inliers=pose.num_inliers,
             is_keyframe=is_keyframe,
             stage_seconds=stages,
-            map=self._map.snapshot() if is_keyframe else None,
+            map=self.sparse_map.snapshot() if is_keyframe else None,
         )
 
     def _initialize(self, frame: Frame, view: View, stages: dict[str, float]) -> FrameResult:
@@ -98,7 +98,7 @@ class VisualFrontend:
         num_features = len(view.features)
         if outcome.sparse_map is None or outcome.T_world_cam is None:
             return self._without_pose(frame, outcome.reason, stages, num_features, outcome.num_matches)
-        self._map = outcome.sparse_map
+        self.sparse_map = outcome.sparse_map
         self._motion = ConstantVelocity(frame.timestamp_s, outcome.T_world_cam)
         if outcome.backfilled:
             before = outcome.backfilled[-1]
@@ -114,11 +114,11 @@ class VisualFrontend:
             outcome.T_world_cam,
             num_features=num_features,
             num_matches=outcome.num_matches,
-            num_inliers=len(self._map.landmarks),
+            num_inliers=len(self.sparse_map.landmarks),
             is_keyframe=True,
             backfilled=outcome.backfilled,
             stage_seconds=stages,
-            map=self._map.snapshot(),
+            map=self.sparse_map.snapshot(),
         )
 
     def _without_pose(
@@ -131,10 +131,10 @@ class VisualFrontend:
     ) -> FrameResult:
         """Say why there is no pose; after too long without one, give the segment up."""
         segment_id, snapshot = self._segment_id, None
-        status = Status.INITIALIZING if self._map is None else Status.LOST
-        if self._map is not None and self._lost_for_s(frame) > self._max_lost_s:
-            snapshot = self._map.snapshot(retire_all=True)
-            self._map, self._motion = None, None
+        status = Status.INITIALIZING if self.sparse_map is None else Status.LOST
+        if self.sparse_map is not None and self._lost_for_s(frame) > self._max_lost_s:
+            snapshot = self.sparse_map.snapshot(retire_all=True)
+            self.sparse_map, self._motion = None, None
             self._segment_id += 1
         return FrameResult(
             frame.index,

@@ -1,0 +1,1 @@
+"""What a run leaves behind: trajectory files, map, statistics, report and pictures."""

@@ -1,0 +1,8 @@
+"""Run visual odometry: ``python run_vo.py --help`` shows how."""
+
+import sys
+
+from vo_frontend.cli.run import main
+
+if __name__ == "__main__":
+    sys.exit(main())

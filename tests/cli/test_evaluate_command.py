@@ -1,0 +1,127 @@
+"""The command ``python -m vo_frontend.cli.evaluate`` as a user meets it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vo_frontend.cli.evaluate import main
+from vo_frontend.errors import TrajectoryError
+from vo_frontend.geometry import se3
+from vo_frontend.trajectory_io import TUM_HEADER, euroc_row, kitti_row, tum_row
+
+STEP_NS = 100_000_000
+FRAMES = range(20, 60)
+ATE_M = 1e-4 * 3**0.5 * (2 / 3) ** 0.5  # errors of 0, 1, 2 steps along one direction, about their mean
+
+
+def pose(index):
+    return se3.exp(np.array([0.2, 0, 0.5, 0, 0.02, 0]) * index)
+
+
+def estimated(index):
+    T = np.linalg.inv(pose(FRAMES[0])) @ pose(index) @ se3.exp(np.full(6, 1e-4) * (index % 3))
+    T[:3, 3] *= 0.1
+    return T
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One estimate and its ground truth in all three formats."""
+    for name, frames, of_frame in (("est", FRAMES, estimated), ("gt", range(100), pose)):
+        poses = [(index * STEP_NS, of_frame(index)) for index in frames]
+        (tmp_path / f"{name}_tum.txt").write_text(TUM_HEADER + "".join(tum_row(*item) for item in poses))
+        (tmp_path / f"{name}_euroc.csv").write_text("".join(euroc_row(*item) for item in poses))
+        (tmp_path / f"{name}_kitti.txt").write_text("".join(kitti_row(T) for _, T in poses))
+    (tmp_path / "est_kitti_frames.txt").write_text("".join(f"{index}\n" for index in FRAMES))
+    (tmp_path / "times.txt").write_text("".join(f"{index / 10:.6e}\n" for index in range(100)))
+    return tmp_path
+
+
+def run(folder, *args):
+    return main([str(folder / arg) if "." in arg else arg for arg in args])
+
+
+@pytest.mark.parametrize("truth", ["gt_tum.txt", "gt_kitti.txt", "gt_euroc.csv"])
+@pytest.mark.parametrize("estimate", ["est_tum.txt", "est_kitti.txt", "est_euroc.csv"])
+def test_any_two_formats_give_the_same_errors(folder, capsys, estimate, truth):
+    assert run(folder, estimate, truth, "--times", "times.txt", "--json", "out.json") == 0
+    found = json.loads((folder / "out.json").read_text())
+    assert found["num_poses"] == 40
+    assert found["scale"] == pytest.approx(10, rel=1e-3)
+    assert found["ate_m"]["rmse"] == pytest.approx(ATE_M, rel=0.02)
+    table = capsys.readouterr().out
+    assert "aligned with" in table
+    assert "Sim(3)" in table
+    assert "deg/100 m" in table
+
+
+def test_two_kitti_files_need_no_times(folder, capsys):
+    assert run(folder, "est_kitti.txt", "gt_kitti.txt", "--align", "se3") == 0
+    assert "SE(3)" in capsys.readouterr().out
+
+
+def test_poses_of_the_estimate_that_have_no_time_are_counted(folder, caplog):
+    (folder / "times.txt").write_text("".join(f"{index / 10}\n" for index in range(50)))
+    assert run(folder, "est_kitti.txt", "gt_tum.txt", "--times", "times.txt", "--json", "out.json") == 0
+    assert "est_kitti.txt: 10 poses are left out" in caplog.text
+    assert json.loads((folder / "out.json").read_text())["num_poses"] == 30
+
+
+def test_the_picture_is_drawn_on_request(folder):
+    assert run(folder, "est_tum.txt", "gt_tum.txt", "--plot", "errors.png") == 0
+    assert (folder / "errors.png").stat().st_size > 10_000
+
+
+def test_the_longest_segment_is_compared_unless_one_is_named(folder, capsys, caplog):
+    rows = (folder / "est_tum.txt").read_text().splitlines(keepends=True)[1:]
+    (folder / "est_tum.txt").write_text("".join(["# segment 0\n", *rows[:9], "# segment 1\n", *rows[9:]]))
+    assert run(folder, "est_tum.txt", "gt_tum.txt") == 0
+    assert "2 segments with a world of their own; comparing segment 1 with 31 of 40 poses" in caplog.text
+    assert run(folder, "est_tum.txt", "gt_tum.txt", "--segment", "0", "--json", "out.json") == 0
+    assert json.loads((folder / "out.json").read_text())["num_poses"] == 9
+    assert run(folder, "est_tum.txt", "gt_tum.txt", "--segment", "2") == 2
+    assert "has no segment 2, expected one of 0, 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["none.txt", "gt_tum.txt"], "none.txt: cannot read the file (No such file or directory)"),
+        (["est_tum.txt", "gt_kitti.txt"], "give the sequence's times.txt with --times"),
+        (["est_tum.txt", "empty.txt"], "empty.txt: holds no poses"),
+        (["est_tum.txt", "gt_tum.txt", "--plot", "no/dir.png"], "cannot write the picture"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_two(folder, capsys, args, message):
+    (folder / "empty.txt").write_text("# nothing\n")
+    assert run(folder, *args) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+def test_debug_shows_where_it_was_raised(folder):
+    with pytest.raises(TrajectoryError):
+        run(folder, "none.txt", "gt_tum.txt", "--debug")
+
+
+def test_a_negative_time_difference_is_refused(folder, capsys):
+    with pytest.raises(SystemExit):
+        run(folder, "est_tum.txt", "gt_tum.txt", "--max-difference", "-1")
+    assert "expected seconds >= 0" in capsys.readouterr().err
+
+
+def test_help_shows_examples_and_imports_nothing_heavy():
+    code = (
+        "import sys; from vo_frontend.cli.evaluate import build_parser; print(build_parser().format_help());"
+        "print('numpy' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "examples:" in found.stdout
+    assert found.stdout.rstrip().endswith("False")

@@ -1,0 +1,82 @@
+"""The command line of ``run_vo.py``. Imports nothing heavy, so that ``--help`` is immediate."""
+
+import argparse
+import os
+from pathlib import Path
+
+EXAMPLES = """\
+examples:
+  python run_vo.py                                        built-in street, with ground truth
+  python run_vo.py --seq kitti/06 --data-root ~/datasets  a named sequence; --list shows all names
+  python run_vo.py --seq kitti/06 --frames 0:40:2 --keypoints 500 --features aliked-n16 --out runs/x
+  python run_vo.py --images DIR --camera cam.yaml         any folder of images
+  python run_vo.py --video drive.mp4 --camera cam.yaml
+  python run_vo.py --webcam 0 --camera cam.yaml           index, device path or stream URL; stop with q
+
+cam.yaml, in pixels (EuRoC's and Kalibr's names; distortion is optional):
+  intrinsics: [fx, fy, cx, cy]
+  resolution: [width, height]
+  distortion_model: radial-tangential                     or equidistant
+  distortion_coefficients: [k1, k2, p1, p2]
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options, in the groups in which ``--help`` shows them."""
+    parser = argparse.ArgumentParser(
+        prog="run_vo.py",
+        description="Visual odometry on a sequence, a folder, a video or a camera.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    frames = parser.add_argument_group("frames (one of them; none: the built-in street)")
+    source = frames.add_mutually_exclusive_group()
+    source.add_argument("--seq", metavar="NAME", help="named sequence, e.g. kitti/06")
+    source.add_argument("--images", metavar="DIR", type=Path, help="folder of images")
+    source.add_argument("--video", metavar="FILE", type=Path, help="video file")
+    source.add_argument("--webcam", metavar="DEVICE", help="index, device path or stream URL")
+    source.add_argument("--list", action="store_true", help="show what --seq accepts, and what is present")
+    frames.add_argument("--camera", metavar="YAML", type=Path, help="calibration, see below")
+    frames.add_argument("--frames", metavar="A:B[:STEP]", help="positions in the sequence, as in Python")
+    frames.add_argument("--fps", metavar="HZ", type=float, help="frame rate of --images (default 10)")
+    frames.add_argument(
+        "--data-root",
+        metavar="DIR",
+        type=Path,
+        default=_folder("VO_DATA_ROOT"),
+        help="where the datasets are (default: $VO_DATA_ROOT)",
+    )
+    estimate = parser.add_argument_group("estimate")
+    estimate.add_argument("--features", metavar="NAME", help="aliked-t16 (default), aliked-n16, ..., orb")
+    estimate.add_argument("--keypoints", metavar="N", type=int, help="budget per image (default 1000)")
+    estimate.add_argument("--device", metavar="DEVICE", help="auto (default), cpu, cuda, cuda:1")
+    estimate.add_argument(
+        "--weights-dir",
+        metavar="DIR",
+        type=Path,
+        help="folder of official weights (default: $VO_WEIGHTS_DIR, the user cache, else download)",
+    )
+    estimate.add_argument("--seed", metavar="N", type=int, help="of every random draw (default 0)")
+    estimate.add_argument("--config", metavar="YAML", type=Path, help="differences from the defaults")
+    estimate.add_argument(
+        "--set",
+        metavar="SECTION.FIELD=VALUE",
+        action="append",
+        default=[],
+        help="change one value; may be repeated",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/NAME/TIME)")
+    output.add_argument(
+        "--view",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="live window (default: where there is a display)",
+    )
+    output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
+    return parser
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None

@@ -1,0 +1,84 @@
+"""From the command line to frames, and to the ground truth that belongs to them."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vo_frontend.errors import CameraError, ConfigError
+from vo_frontend.geometry.camera import Calibration, load_calibration
+from vo_frontend.sources.base import FrameSource
+from vo_frontend.types import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Frames for the estimator, and ground truth that is only read after the run."""
+
+    source: FrameSource
+    load_ground_truth: Callable[[], Trajectory] | None  # of the source's camera; None: not known
+    is_built_in: bool = False
+
+
+def open_input(args: argparse.Namespace) -> Input:
+    """Open what the arguments name; the built-in street where they name nothing.
+
+    Raises:
+        VoError: it cannot be opened, or the options do not fit it.
+    """
+    from vo_frontend.sources.frame_range import parse_frames
+
+    frames = parse_frames(args.frames) if args.frames else None
+    if args.seq:
+        _refuse(args, "--camera", args.camera, "a named sequence brings its own calibration")
+        return _named(args.seq, args.data_root, frames)
+    if args.images:
+        from vo_frontend.sources.image_folder import open_image_folder
+
+        calibration = _calibration(args, "--images")
+        return Input(open_image_folder(args.images, calibration, fps=args.fps, frames=frames), None)
+    if args.video:
+        from vo_frontend.sources.video import VideoSource
+
+        return Input(VideoSource(args.video, _calibration(args, "--video"), frames=frames), None)
+    if args.webcam is not None:
+        from vo_frontend.sources.webcam import WebcamSource
+
+        _refuse(args, "--frames", args.frames, "a camera has no positions to choose from")
+        return Input(WebcamSource(args.webcam, _calibration(args, "--webcam")), None)
+    _refuse(args, "--camera", args.camera, "the built-in street has its own")
+    return _built_in(frames)
+
+
+def _named(name: str, data_root: Path | None, frames: slice | None) -> Input:
+    from vo_frontend.evaluation import ground_truth_of_camera, load_ground_truth
+    from vo_frontend.sources.registry import find_sequence, open_sequence
+
+    sequence = find_sequence(name, data_root)
+    source = open_sequence(sequence, frames=frames)
+    ground_truth = sequence.ground_truth
+    if ground_truth is None:
+        return Input(source, None)
+    return Input(source, lambda: ground_truth_of_camera(load_ground_truth(ground_truth), source.T_body_cam))
+
+
+def _built_in(frames: slice | None) -> Input:
+    from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
+
+    source = SyntheticSource(frames=frames)
+    return Input(source, lambda: ground_truth(), is_built_in=True)
+
+
+def _calibration(args: argparse.Namespace, option: str) -> Calibration:
+    if args.camera is None:
+        raise CameraError(
+            f"{option} needs the camera's calibration: add --camera cam.yaml with the lines\n"
+            "  intrinsics: [fx, fy, cx, cy]\n  resolution: [width, height]\n"
+            "in pixels; --help shows how to give lens distortion"
+        )
+    return load_calibration(args.camera)
+
+
+def _refuse(args: argparse.Namespace, option: str, value: object, why: str) -> None:
+    if value is not None:
+        raise ConfigError(f"{option} {value}: does not apply here, {why}")

@@ -1,0 +1,205 @@
+"""``run_vo.py``: from a command line to a run folder."""
+
+import argparse
+import dataclasses
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vo_frontend.cli.arguments import build_parser
+from vo_frontend.errors import VoError, WeightsError
+
+if TYPE_CHECKING:
+    from vo_frontend.cli.inputs import Input
+    from vo_frontend.config import Config
+    from vo_frontend.features import FeatureExtractor
+    from vo_frontend.outputs.report import RunInfo
+    from vo_frontend.outputs.sink import Sink
+    from vo_frontend.viewer.sink import ViewerSink
+
+log = logging.getLogger(__name__)
+
+RUNS_FOLDER = Path("runs")
+FALLBACK_FEATURES = "orb"  # for the built-in street only, on a machine without weights and network
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns the exit code: 0, or 2 for an error that the user can fix."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("vo_frontend").setLevel(logging.DEBUG if args.debug else logging.INFO)
+    try:
+        if args.list:
+            _list(args.data_root)
+        else:
+            _run(args)
+    except VoError as error:
+        if args.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(args: argparse.Namespace) -> None:
+    from vo_frontend.cli.inputs import open_input
+    from vo_frontend.outputs.run_folder import create_run_folder, open_run_folder, write_config
+
+    config = _config(args)
+    given = open_input(args)
+    extractor, config = _load_extractor(args, config, given)
+    folder = open_run_folder(args.out) if args.out else create_run_folder(RUNS_FOLDER, given.source.name)
+    write_config(folder, config)
+    with _log_file(folder):
+        _estimate(args, config, given, extractor, folder)
+
+
+def _estimate(
+    args: argparse.Namespace, config: "Config", given: "Input", extractor: "FeatureExtractor", folder: Path
+) -> None:
+    """Run the front-end over all frames; the report is written however the run ends."""
+    from vo_frontend import pipeline
+    from vo_frontend.build import build_frontend
+    from vo_frontend.cli.closing import conclude
+    from vo_frontend.cli.keyboard import stop_switch
+    from vo_frontend.cli.progress import ProgressSink
+    from vo_frontend.outputs.frame_log import FrameLogSink
+    from vo_frontend.outputs.point_cloud import PointCloudSink
+    from vo_frontend.outputs.statistics import StatisticsSink
+    from vo_frontend.outputs.trajectory_files import TrajectorySink
+
+    source = given.source
+    frontend = build_frontend(config, source.camera, extractor)
+    info = _run_info(config, given, extractor)
+    viewer = _viewer(args, source.name, folder)
+    statistics = StatisticsSink()
+    sinks: list[Sink] = [
+        TrajectorySink(folder),
+        FrameLogSink(folder),
+        PointCloudSink(folder),
+        statistics,
+        ProgressSink(source.num_frames),
+        viewer,
+    ]
+    log.info("%s, %s on %s", source.name, extractor.name, info.device)
+    failure, stopped = None, False
+    with stop_switch() as switch:
+        try:
+            pipeline.run(source, frontend, sinks, lambda: switch.is_on or viewer.stop_requested)
+        except VoError as error:
+            failure = error
+        stopped = switch.is_on or viewer.stop_requested
+    complete = failure is None and not stopped
+    table = conclude(folder, given, info, statistics.summary(), complete=complete)
+    print(table)
+    print(f"written to {folder}/" + (" (stopped before the end)" if stopped else ""))
+    if failure is not None:
+        raise failure
+
+
+def _config(args: argparse.Namespace) -> "Config":
+    from vo_frontend.config import Config, load_config, override
+
+    config = load_config(args.config) if args.config else Config()
+    shortcuts = {
+        "features.name": args.features,
+        "features.max_keypoints": args.keypoints,
+        "features.device": args.device,
+        "seed": args.seed,
+    }
+    given = [f"{name}={value}" for name, value in shortcuts.items() if value is not None]
+    return override(config, [*given, *args.set])
+
+
+def _load_extractor(
+    args: argparse.Namespace, config: "Config", given: "Input"
+) -> "tuple[FeatureExtractor, Config]":
+    """Load the features; only the built-in street, and only by default, may fall back to ORB."""
+    from vo_frontend.config import Config
+    from vo_frontend.features import load_extractor
+
+    def load(name: str) -> "FeatureExtractor":
+        return load_extractor(
+            name,
+            max_keypoints=config.features.max_keypoints,
+            device=config.features.device,
+            weights_dir=args.weights_dir,
+            score_threshold=config.features.score_threshold,
+            report=_show_download,
+        )
+
+    name = config.features.name
+    is_default = args.features is None and name == Config().features.name
+    try:
+        return load(name), config
+    except WeightsError as error:
+        if not (given.is_built_in and is_default):
+            raise
+        log.warning("no %s weights, using OpenCV's ORB for the built-in street (%s)", name, error)
+        features = dataclasses.replace(config.features, name=FALLBACK_FEATURES)
+        return load(FALLBACK_FEATURES), dataclasses.replace(config, features=features)
+
+
+def _show_download(name: str, received: int, expected: int) -> None:
+    done = 30 * received // max(expected, 1)
+    bar = f"\rdownloading {name} [{'#' * done:<30}] {received / 1e6:.1f}/{expected / 1e6:.1f} MB"
+    sys.stderr.write(bar + ("\n" if received >= expected else ""))
+    sys.stderr.flush()
+
+
+def _run_info(config: "Config", given: "Input", extractor: "FeatureExtractor") -> "RunInfo":
+    from vo_frontend.outputs.report import RunInfo
+
+    return RunInfo(
+        sequence=given.source.name,
+        sensor=given.source.sensor,
+        features=extractor.name,
+        weights_sha256=extractor.weights_sha256,
+        device=extractor.device_name,
+        seed=config.seed,
+        command=sys.argv,
+    )
+
+
+def _viewer(args: argparse.Namespace, title: str, folder: Path) -> "ViewerSink":
+    from vo_frontend.errors import ViewerError
+    from vo_frontend.outputs.run_folder import MAP_IMAGE_NAME
+    from vo_frontend.viewer.availability import check
+    from vo_frontend.viewer.scene import Scene
+    from vo_frontend.viewer.sink import make_viewer_sink
+
+    show_window = args.view
+    if args.view is None:
+        try:
+            check()
+            show_window = True
+        except ViewerError:  # nobody asked for a window, so its absence is no news
+            show_window = False
+    return make_viewer_sink(Scene(), title, show_window, folder / MAP_IMAGE_NAME, hold=bool(args.view))
+
+
+def _list(data_root: Path | None) -> None:
+    from vo_frontend.sources.registry import list_sequences
+
+    print(f"data root: {data_root or 'not set (--data-root or VO_DATA_ROOT)'}")
+    for listing in list_sequences(data_root):
+        print(f"  {listing.name:<28}{'present' if listing.present else 'missing':<10}{listing.note}")
+
+
+@contextmanager
+def _log_file(folder: Path) -> Iterator[None]:
+    from vo_frontend.outputs.run_folder import open_log
+
+    logger, handler = logging.getLogger("vo_frontend"), open_log(folder)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,70 @@
+"""A file that only grows, record by record, and survives a full disk or a crash of this process."""
+
+import contextlib
+from pathlib import Path
+
+from vo_frontend.errors import OutputError
+
+
+class AppendFile:
+    """Writes each record to the system at once, completely or not at all.
+
+    Unbuffered on purpose: what ``append`` accepted is safe from a crash of this process.
+
+    Raises:
+        OutputError: the file cannot be created, or a write fails; the message says how much is kept.
+    """
+
+    def __init__(self, path: Path, record: str = "rows") -> None:
+        self.path = path
+        self.size = 0  # bytes, always at the end of a record
+        self.num_records = 0
+        self.has_failed = False
+        self._record = record
+        try:
+            self._file = open(path, "wb", buffering=0)  # noqa: SIM115  closed by close()
+        except OSError as error:
+            raise OutputError(f"{path}: cannot create the file ({error.strerror})") from None
+
+    def append(self, data: bytes, num_records: int = 1) -> None:
+        """Add records at the end; after a failure the file still ends where it did."""
+        try:
+            self._write_at(self.size, data)
+        except OSError as error:
+            self.has_failed = True
+            self.truncate(self.size, self.num_records)
+            raise self._error(error) from None
+        self.size += len(data)
+        self.num_records += num_records
+
+    def overwrite(self, offset: int, data: bytes) -> None:
+        """Replace bytes that were written before, for a count in a header."""
+        try:
+            self._write_at(offset, data)
+        except OSError as error:
+            self.has_failed = True
+            raise self._error(error) from None
+
+    def truncate(self, size: int, num_records: int) -> None:
+        """Forget everything behind ``size`` bytes, as far as the system allows."""
+        self.size, self.num_records = size, num_records
+        with contextlib.suppress(OSError):
+            self._file.truncate(size)
+
+    def close(self) -> None:
+        """Safe to call twice, and after a failure."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _write_at(self, offset: int, data: bytes) -> None:
+        self._file.seek(offset)
+        rest = memoryview(data)
+        while rest:
+            written = self._file.write(rest)
+            rest = rest[written or 0 :]
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.path}: cannot write ({error.strerror}); the {self.num_records} {self._record} before are "
+            "kept; free some space, then run again"
+        )

@@ -1,0 +1,134 @@
+"""Counts and times of a run, in bounded memory however long it lasts."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vo_frontend.types import Frame, FrameResult, Reason, Status
+
+WINDOW_FRAMES = 10_000  # percentiles and medians are over the latest so many
+MAX_SEGMENTS = 1000  # later ones are counted but not listed
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Median and 95th percentile."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSummary:
+    """A stretch of poses in one world."""
+
+    segment_id: int
+    first_frame: int
+    last_frame: int
+    num_poses: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatistics:
+    """A run in numbers. ``inliers`` and times are of the latest frames only."""
+
+    num_frames: int
+    num_poses: int  # known poses, those found in hindsight included
+    num_keyframes: int
+    num_segments: int
+    num_by_status: Mapping[Status, int]
+    num_by_reason: Mapping[Reason, int]  # of frames that have one
+    median_inliers: float | None  # of tracked frames
+    frame_ms: Percentiles | None  # sum of the stages of a frame
+    stage_ms: Mapping[str, Percentiles]  # in execution order
+    wall_time_s: float  # from the first result to the last
+    frames_per_second: float | None
+    segments: tuple[SegmentSummary, ...]
+
+
+class StatisticsSink:
+    """Counts results as they come; :meth:`summary` can be asked at any time, also after ``close``."""
+
+    def __init__(
+        self, *, window_frames: int = WINDOW_FRAMES, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._clock = clock
+        self._window_frames = window_frames
+        self._first_s = self._last_s = 0.0
+        self._num_frames = self._num_poses = self._num_keyframes = self._num_segments = 0
+        self._by_status: Counter[Status] = Counter()
+        self._by_reason: Counter[Reason] = Counter()
+        self._inliers: deque[int] = deque(maxlen=window_frames)
+        self._frame_s: deque[float] = deque(maxlen=window_frames)
+        self._stage_s: dict[str, deque[float]] = {}
+        self._segments: list[SegmentSummary] = []
+        self._segment: SegmentSummary | None = None
+
+    def consume(self, frame: Frame, result: FrameResult) -> None:
+        """Count one result."""
+        self._last_s = self._clock()
+        if self._num_frames == 0:
+            self._first_s = self._last_s
+        self._num_frames += 1
+        self._num_keyframes += result.is_keyframe
+        self._by_status[result.status] += 1
+        if result.reason is not Reason.NONE:
+            self._by_reason[result.reason] += 1
+        if result.status is Status.TRACKING:
+            self._inliers.append(result.num_inliers)
+        if result.stage_seconds:
+            self._frame_s.append(sum(result.stage_seconds.values()))
+        for stage, seconds in result.stage_seconds.items():
+            self._stage_s.setdefault(stage, deque(maxlen=self._window_frames)).append(seconds)
+        posed = [pose.frame_index for pose in result.backfilled]
+        if result.T_world_cam is not None:
+            posed.append(result.frame_index)
+        if posed:
+            self._count_poses(result.segment_id, posed)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def summary(self) -> RunStatistics:
+        """The run so far."""
+        wall_time_s = self._last_s - self._first_s
+        open_segment = [self._segment] if self._segment and len(self._segments) < MAX_SEGMENTS else []
+        return RunStatistics(
+            num_frames=self._num_frames,
+            num_poses=self._num_poses,
+            num_keyframes=self._num_keyframes,
+            num_segments=self._num_segments,
+            num_by_status={status: self._by_status[status] for status in Status},
+            num_by_reason=dict(self._by_reason),
+            median_inliers=float(np.median(self._inliers)) if self._inliers else None,
+            frame_ms=_percentiles_ms(self._frame_s),
+            stage_ms={
+                stage: percentiles
+                for stage, seconds in self._stage_s.items()
+                if (percentiles := _percentiles_ms(seconds))
+            },
+            wall_time_s=wall_time_s,
+            frames_per_second=(self._num_frames - 1) / wall_time_s if wall_time_s > 0 else None,
+            segments=(*self._segments, *open_segment),
+        )
+
+    def _count_poses(self, segment_id: int, frames: list[int]) -> None:
+        self._num_poses += len(frames)
+        segment = self._segment
+        if segment is None or segment.segment_id != segment_id:
+            if segment and len(self._segments) < MAX_SEGMENTS:
+                self._segments.append(segment)
+            segment = SegmentSummary(segment_id, frames[0], frames[0], 0)
+            self._num_segments += 1
+        self._segment = replace(segment, last_frame=frames[-1], num_poses=segment.num_poses + len(frames))
+
+
+def _percentiles_ms(seconds: Iterable[float]) -> Percentiles | None:
+    values_ms = 1e3 * np.fromiter(seconds, dtype=np.float64)
+    if not len(values_ms):
+        return None
+    p50, p95 = np.percentile(values_ms, [50, 95])
+    return Percentiles(float(p50), float(p95))
