@@ -1,4 +1,4 @@
-"""What every feature extractor promises. See ``tests/features/test_contract.py`` for the same in code."""
+"""What every feature extractor promises; ``tests/features/test_extractor_contract.py`` says it in code."""
 
 from typing import Protocol
 
@@ -21,6 +21,11 @@ class FeatureExtractor(Protocol):
     @property
     def max_keypoints(self) -> int:
         """The budget: N equals it whenever the image has that many local maxima."""
+        ...
+
+    @property
+    def device_name(self) -> str:
+        """Where it runs, for the report: "cpu" or the name of the GPU."""
         ...
 
     @property

@@ -1,0 +1,110 @@
+"""The parity tool itself, and our networks against the authors' own output through it."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vo_frontend.features import load_extractor
+
+TOOL = Path(__file__).parents[2] / "tools" / "check_parity.py"
+
+
+@pytest.fixture(scope="module")
+def parity():
+    spec = importlib.util.spec_from_file_location("check_parity", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["check_parity"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["check_parity"]
+
+
+@pytest.fixture
+def golden_of_orb(tmp_path, make_image):
+    """A reference folder made of our own ORB output, which needs no weights."""
+    image = make_image(160, 192)
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "my__noise.png"), image)
+    features = load_extractor("orb", max_keypoints=100).extract(image)
+
+    def write(**changes):
+        features_now = dataclasses.replace(features, **changes)
+        np.savez(
+            tmp_path / "orb__my__noise__native.npz",
+            keypoints=features_now.pixels,
+            scores=features_now.scores,
+            descriptors=features_now.descriptors[:50],
+        )
+        return tmp_path
+
+    return features, write
+
+
+def test_equal_features_hold(parity, golden_of_orb, capsys):
+    _, write = golden_of_orb
+    assert parity.main([str(write())]) == 0
+    assert "1 of 1 cases hold" in capsys.readouterr().out
+
+
+def test_each_kind_of_difference_falls_short(parity, golden_of_orb, capsys):
+    features, write = golden_of_orb
+    moved = features.pixels.copy()
+    moved[0] += 0.02
+    turned = features.descriptors.copy()
+    turned[0] *= -1
+    brighter = features.scores.copy()
+    brighter[7] += 2e-4
+    for changes in ({"pixels": moved}, {"descriptors": turned}, {"scores": brighter}):
+        assert parity.main([str(write(**changes))]) == 1
+        assert "FALLS SHORT" in capsys.readouterr().out
+
+
+def test_a_folder_without_references_or_images_is_one_line(parity, golden_of_orb, tmp_path, capsys):
+    _, write = golden_of_orb
+    folder = write()
+    assert parity.main([str(folder), "--features", "alike-t"]) == 2
+    assert "found no reference file alike-t__" in capsys.readouterr().err
+    (folder / "images" / "my__noise.png").unlink()
+    assert parity.main([str(folder)]) == 2
+    assert "no readable image 'my__noise'" in capsys.readouterr().err
+
+
+def test_an_image_with_other_pixels_is_mentioned(parity, golden_of_orb, capsys):
+    _, write = golden_of_orb
+    folder = write()
+    entry = '{"my__noise": {"file": "images/my__noise.png", "sha256_rgb_uint8": "0000"}}'
+    (folder / "images.json").write_text(entry)
+    assert parity.main([str(folder)]) == 0
+    assert "decodes to other pixels" in capsys.readouterr().out
+
+
+def test_halving_rounds_half_up_and_drops_the_odd_row(parity):
+    image = np.array([[0, 1, 9], [1, 0, 9], [9, 9, 9]], np.uint8)[..., None].repeat(3, axis=2)
+    np.testing.assert_array_equal(parity.halve(image), np.full((1, 1, 3), 1, np.uint8))
+
+
+@pytest.mark.real
+def test_the_first_half_size_case_of_every_model_holds(parity, golden_dir, weights_dir):
+    half = [case for case in parity.find_cases(golden_dir) if case.size == "half"]
+    check(parity, list({case.model: case for case in reversed(half)}.values()), golden_dir, weights_dir)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_every_case_holds(parity, golden_dir, weights_dir):
+    check(parity, parity.find_cases(golden_dir), golden_dir, weights_dir)
+
+
+def check(parity, cases, golden_dir, weights_dir):
+    assert cases
+    short = [
+        (case.path.stem, agreement)
+        for case, agreement in parity.agreements(cases, golden_dir, weights_dir, device="cpu")
+        if not agreement.holds
+    ]
+    assert short == []
