@@ -93,7 +93,9 @@ def test_after_a_jump_to_another_place_a_new_segment_starts_and_the_old_one_is_k
     second[:, 0, 3] += 500.0  # nothing of the first world is in sight
     world, far = make_world(num_points=900), make_world(seed=5, num_points=900)
     points = np.concatenate([world.points_world, far.points_world + [502.5, 0, 0]])
-    both = replace(world, points_world=points, descriptors=np.concatenate([world.descriptors, far.descriptors]))
+    both = replace(
+        world, points_world=points, descriptors=np.concatenate([world.descriptors, far.descriptors])
+    )
     T_world_cam = np.concatenate([first, second])
     results = run(T_world_cam, frames(40), world=both, settings=["tracking.max_lost_s=0.25"])
     lost = [result for result in results if result.status is Status.LOST]

@@ -4,7 +4,7 @@ from world import CAMERA, make_world, sideways
 
 from vo_frontend.geometry import se3
 from vo_frontend.mapping.bundle import BundleProblem, adjust
-from vo_frontend.mapping.bundle_kernels import jacobians, reduced_system, residuals, robust_cost
+from vo_frontend.mapping.bundle_kernels import linearize, reduced_system, residuals, robust_cost
 
 HUBER = 1.0 / CAMERA.focal_px
 
@@ -43,12 +43,13 @@ def test_jacobians_agree_with_finite_differences():
     T_cam_world = se3.exp(np.array([0.1, -0.2, 0.3, 0.2, -0.1, 0.3]))
     point, ray, step = np.array([0.5, -0.4, 5.0]), np.zeros((1, 2)), 1e-6
     J_pose, J_point = np.empty((2, 6)), np.empty((2, 3))
-    assert jacobians(T_cam_world, point, J_pose, J_point)
+    found = linearize(T_cam_world[None], 0, point[None], 0, ray, 0, J_pose, J_point)
 
     def residual(T, p):
         first = np.zeros(1, np.int64)
         return residuals(T[None], p[None], first, first, ray)[0]
 
+    np.testing.assert_allclose(found, residual(T_cam_world, point))
     for a in range(6):
         moved = [residual(se3.exp(s * step * np.eye(6)[a]) @ T_cam_world, point) for s in (1, -1)]
         np.testing.assert_allclose(J_pose[:, a], (moved[0] - moved[1]) / (2 * step), atol=1e-8)
@@ -57,9 +58,12 @@ def test_jacobians_agree_with_finite_differences():
         np.testing.assert_allclose(J_point[:, b], (moved[0] - moved[1]) / (2 * step), atol=1e-8)
 
 
-def test_a_point_behind_the_camera_has_no_jacobian():
-    empty = np.empty((2, 6)), np.empty((2, 3))
-    assert not jacobians(np.eye(4), np.array([0.0, 0.0, -1.0]), *empty)
+def test_a_point_behind_the_camera_pulls_at_nothing():
+    J_pose, J_point = np.ones((2, 6)), np.ones((2, 3))
+    behind = np.array([[0.1, 0.2, -1.0]])
+    assert linearize(np.eye(4)[None], 0, behind, 0, np.zeros((1, 2)), 0, J_pose, J_point) == (0, 0)
+    assert not J_pose.any()
+    assert not J_point.any()
 
 
 def test_schur_complement_equals_the_dense_normal_equations():
@@ -77,7 +81,7 @@ def test_schur_complement_equals_the_dense_normal_equations():
     all_residuals = residuals(T_cam_world, points, problem.pose_index, problem.point_index, problem.rays)
     for o, (k, m) in enumerate(zip(problem.pose_index, problem.point_index, strict=True)):
         J, J_pose, J_point = np.zeros((2, size)), np.empty((2, 6)), np.empty((2, 3))
-        jacobians(T_cam_world[k], points[m], J_pose, J_point)
+        linearize(T_cam_world, k, points, m, problem.rays, o, J_pose, J_point)
         if k >= problem.num_fixed:
             J[:, 6 * (k - problem.num_fixed) :][:, :6] = J_pose
         J[:, 6 * F + 3 * m :][:, :3] = J_point

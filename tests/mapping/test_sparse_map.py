@@ -10,7 +10,9 @@ rng = np.random.default_rng(0)
 def add_keyframe(sparse_map, landmark_ids=None, num_features=20):
     descriptors = rng.normal(size=(num_features, 4)).astype(np.float32)
     features = Features(
-        rng.uniform(0, 100, (num_features, 2)).astype(np.float32), descriptors, np.ones(num_features, np.float32)
+        rng.uniform(0, 100, (num_features, 2)).astype(np.float32),
+        descriptors,
+        np.ones(num_features, np.float32),
     )
     ids = np.full(num_features, NO_LANDMARK, np.int64)
     if landmark_ids is not None:

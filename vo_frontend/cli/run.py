@@ -170,14 +170,15 @@ def _run_info(config: "Config", given: "Input", extractor: "FeatureExtractor") -
 def _viewer(args: argparse.Namespace, title: str, folder: Path) -> "ViewerSink":
     from vo_frontend.errors import ViewerError
     from vo_frontend.outputs.run_folder import MAP_IMAGE_NAME
-    from vo_frontend.viewer.availability import check
+    from vo_frontend.viewer.availability import check_display, check_installed
     from vo_frontend.viewer.scene import Scene
     from vo_frontend.viewer.sink import make_viewer_sink
 
     show_window = args.view
     if args.view is None:
         try:
-            check()
+            check_installed()
+            check_display()
             show_window = True
         except ViewerError:  # nobody asked for a window, so its absence is no news
             show_window = False
@@ -187,9 +188,17 @@ def _viewer(args: argparse.Namespace, title: str, folder: Path) -> "ViewerSink":
 def _list(data_root: Path | None) -> None:
     from vo_frontend.sources.registry import list_sequences
 
-    print(f"data root: {data_root or 'not set (--data-root or VO_DATA_ROOT)'}")
-    for listing in list_sequences(data_root):
-        print(f"  {listing.name:<28}{'present' if listing.present else 'missing':<10}{listing.note}")
+    listings = list_sequences(data_root)
+    present = [listing.name for listing in listings if listing.present]
+    missing = [listing for listing in listings if not listing.present]
+    print(f"data root: {data_root or 'not set (--data-root DIR or VO_DATA_ROOT)'}")
+    print(f"\npresent ({len(present)}):")
+    for name in present:
+        print(f"  {name}")
+    print(f"\nknown, but not on this machine ({len(missing)}):")
+    width = max((len(listing.name) for listing in missing), default=0)
+    for listing in missing:
+        print(f"  {listing.name:<{width}}  {listing.note}")
 
 
 @contextmanager

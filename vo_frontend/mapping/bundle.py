@@ -74,8 +74,11 @@ def adjust(
 def _moved(
     T_cam_world: NDArray[np.float64], step: NDArray[np.float64], num_fixed: int
 ) -> NDArray[np.float64]:
+    """Step along ``[rho, phi]``: to first order exp(step) T, and cheaper than the exponential."""
+    twists = step.reshape(-1, 6)
+    R_step = se3.so3_exp(twists[:, 3:])
+    R, t = T_cam_world[num_fixed:, :3, :3], T_cam_world[num_fixed:, :3, 3]
     moved = T_cam_world.copy()
-    for position, twist in enumerate(step.reshape(-1, 6), start=num_fixed):
-        moved[position] = se3.exp(twist) @ T_cam_world[position]
-        moved[position, :3, :3] = se3.nearest_rotation(moved[position, :3, :3])
+    moved[num_fixed:, :3, :3] = se3.nearest_rotation(R_step @ R)
+    moved[num_fixed:, :3, 3] = np.einsum("kij,kj->ki", R_step, t) + twists[:, :3]
     return moved
