@@ -1,7 +1,8 @@
 """Numba kernels of bundle adjustment. Pure functions of arrays.
 
 Poses are ``T_cam_world`` (K, 4, 4) here, perturbed on the left: to first order
-``T <- exp([rho, phi]) T``. Residuals are in ray units (normalised image coordinates), so that no intrinsics appear.
+``T <- exp([rho, phi]) T``. Residuals are in ray units (normalised image coordinates), so that no
+intrinsics appear.
 """
 
 import numpy as np

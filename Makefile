@@ -1,0 +1,43 @@
+# make demo: from nothing to a run on the built-in street.   make test: all fast tests.
+PYTHON ?= python3
+# Arguments for pytest, e.g. make test TESTS='-m "not gpu"' to run the slow ones too.
+TESTS ?=
+BENCH ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/viewer
+	$(BIN)/python run_vo.py --no-view
+	@echo "pictures: runs/synthetic/street/latest/trajectory.png and map.png"
+
+test: .venv/dev
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/dev
+	$(BIN)/python -m vo_frontend.cli.benchmark $(BENCH)
+
+clean:
+	rm -rf .venv build *.egg-info
+
+# Torch first and pinned: an open range can pull a build for another CUDA generation.
+.venv/base: constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) setuptools
+	$(PIP) torch
+	touch $@
+
+.venv/viewer: .venv/base setup.py
+	$(PIP) --no-build-isolation --editable ".[viewer]"
+	touch $@
+
+.venv/dev: .venv/base setup.py
+	$(PIP) --no-build-isolation --editable ".[viewer,dev]"
+	touch $@

@@ -1,0 +1,80 @@
+"""The import rule, the places where heavy packages live, and the shape of the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vo_frontend"
+# A module imports only what stands further down. Folders and modules of one row do not mix.
+ROWS = [
+    ["cli"],
+    ["build"],
+    ["pipeline"],
+    ["frontend"],
+    ["mapping"],
+    ["tracking"],
+    ["features"],
+    ["sources", "outputs", "evaluation", "viewer"],
+    ["trajectory_io"],
+    ["config", "types"],
+    ["geometry"],
+    ["errors"],
+]
+ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
+HOME_OF = {"torch": {"features"}, "open3d": {"viewer"}, "matplotlib": {"outputs"}, "poselib": {"tracking"}}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_stands_below_it(path):
+    own = part_of(path)
+    if own == "__init__":
+        return
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] != "vo_frontend":
+            assert own in HOME_OF.get(parts[0], {own}), f"{name} belongs in {HOME_OF[parts[0]]}"
+        elif parts[1] != own:
+            # `types` and `config` share a row on purpose: plain values that know nothing of each other.
+            assert ROW_OF[parts[1]] > ROW_OF[own], f"{own} must not import {name}"
+
+
+def test_only_the_command_line_reads_ground_truth():
+    users = {part_of(path) for path in MODULES if any("vo_frontend.evaluation" in n for n in imports_of(path))}
+    assert users == {"cli", "evaluation"}
+
+
+def test_no_source_carries_ground_truth():
+    from vo_frontend.sources.base import FrameSource
+
+    assert not [name for name in dir(FrameSource) if "truth" in name]
+
+
+def test_files_and_functions_stay_readable():
+    long_files = {path.name: n for path in MODULES if (n := len(path.read_text().splitlines())) > 340}
+    assert not long_files
+    long_functions = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                body = [line for line in node.body if not isinstance(line, ast.Expr)]
+                num_lines = node.end_lineno - body[0].lineno + 1 if body else 0
+                if num_lines > 60:
+                    long_functions[f"{path.name}:{node.name}"] = num_lines
+    assert not long_functions

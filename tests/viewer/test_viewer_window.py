@@ -1,0 +1,239 @@
+"""The window as the estimator sees it, with stand-ins for its process; the real one is at the end."""
+
+import logging
+import queue
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Pipe
+from pathlib import Path
+
+import numpy as np
+import pytest
+from viewer_street import make_result, make_street
+
+from vo_frontend.errors import ViewerError
+from vo_frontend.types import Frame, Reason, Status
+from vo_frontend.viewer import sink as sink_module
+from vo_frontend.viewer import window as window_module
+from vo_frontend.viewer.scene import Scene, SceneSnapshot
+from vo_frontend.viewer.sink import ViewerSink, make_viewer_sink
+from vo_frontend.viewer.window import ViewerWindow, open_window
+from vo_frontend.viewer.window_process import Update, WindowEvent, status_text
+
+FRAME = Frame(0, 0, None)
+
+
+class FakeProcess:
+    """A process that exists, and ends only when it is killed."""
+
+    def __init__(self, exitcode: int | None = None) -> None:
+        self.exitcode = exitcode
+        self.was_killed = False
+
+    def join(self, timeout: float | None = None) -> None:
+        assert timeout is not None or self.exitcode is not None, "would wait forever"
+
+    def kill(self) -> None:
+        self.was_killed = True
+        self.exitcode = -9 if self.exitcode is None else self.exitcode
+
+
+class FakeQueue:
+    """A queue of one place that a stuck window never empties."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.may_delay_exit = True
+
+    def full(self) -> bool:
+        return len(self.updates) == 1
+
+    def put_nowait(self, update: Update) -> None:
+        if self.full():
+            raise queue.Full
+        self.updates.append(update)
+
+    def cancel_join_thread(self) -> None:
+        self.may_delay_exit = False
+
+    def close(self) -> None:
+        pass
+
+
+class FakeWindow:
+    """A ViewerWindow whose other end is in the hands of the test."""
+
+    def __init__(self) -> None:
+        self.process, self.queue = FakeProcess(), FakeQueue()
+        events, self.events = Pipe(duplex=False)
+        self.window = ViewerWindow(self.process, self.queue, events)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeWindow:
+    monkeypatch.setattr(window_module, "HANDOVER_S", 0.02)
+    return FakeWindow()
+
+
+def test_a_stuck_window_gets_one_snapshot_and_no_more_are_made(
+    fake: FakeWindow, monkeypatch: pytest.MonkeyPatch
+):
+    scene = Scene()
+    made: list[int] = []
+    original = Scene.snapshot
+    monkeypatch.setattr(Scene, "snapshot", lambda *args: made.append(1) or original(*args))
+    sink = ViewerSink(scene, fake.window)
+    for result in make_street():
+        sink.consume(FRAME, result)
+    assert len(made) == len(fake.queue.updates) == 1
+
+
+def test_a_window_that_is_late_by_a_moment_only_loses_the_snapshot(fake: FakeWindow, street: SceneSnapshot):
+    fake.window.show(street)
+    fake.window.show(street)
+    assert len(fake.queue.updates) == 1
+
+
+def test_a_window_that_keeps_up_gets_every_frame(fake: FakeWindow):
+    sink = ViewerSink(Scene(), fake.window)
+    for index in range(5):
+        sink.consume(FRAME, make_result(index, (0, 0, index)))
+        assert fake.queue.updates.pop().snapshot.frame_index == index
+
+
+def test_a_stuck_window_is_killed_at_the_end(
+    fake: FakeWindow, street: SceneSnapshot, caplog: pytest.LogCaptureFixture
+):
+    fake.window.show(street)
+    fake.window.close(street, hold=False)
+    assert fake.process.was_killed
+    assert not fake.queue.may_delay_exit
+    assert "does not respond" in caplog.text
+
+
+def test_the_last_snapshot_is_marked_as_such(fake: FakeWindow, street: SceneSnapshot):
+    fake.window.close(street, hold=False)
+    assert fake.queue.updates == [Update(street, is_last=True, hold=False)]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "level", "words"),
+    [(0, logging.INFO, "window closed"), (-11, logging.WARNING, "SIGSEGV"), (1, logging.WARNING, "a bug")],
+)
+def test_a_window_that_ends_is_one_line_in_the_log_and_the_run_goes_on(
+    fake: FakeWindow, caplog: pytest.LogCaptureFixture, exit_code: int, level: int, words: str
+):
+    caplog.set_level(logging.INFO)
+    sink = ViewerSink(Scene(), fake.window, hold=True)
+    fake.process.exitcode = exit_code
+    fake.events.close()
+    for result in make_street():
+        sink.consume(FRAME, result)
+    sink.close()
+    assert [record.levelno for record in caplog.records] == [level]
+    assert words in caplog.text
+    assert fake.queue.updates == []
+
+
+def test_an_error_in_the_windows_process_becomes_a_warning(
+    fake: FakeWindow, caplog: pytest.LogCaptureFixture
+):
+    fake.events.send(ViewerError("viewer: Open3D cannot load libGL.so.1"))
+    ViewerSink(Scene(), fake.window).consume(FRAME, make_result(0, (0, 0, 0)))
+    assert "libGL.so.1" in caplog.text
+
+
+def test_q_in_the_window_asks_the_run_to_stop(fake: FakeWindow):
+    sink = ViewerSink(Scene(), fake.window)
+    assert not sink.stop_requested
+    fake.events.send(WindowEvent.STOP_REQUESTED)
+    assert sink.stop_requested
+    assert sink.stop_requested
+
+
+def test_without_a_display_the_run_goes_on_without_a_window(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def no_display() -> None:
+        raise ViewerError("viewer: no display")
+
+    monkeypatch.setattr(window_module.availability, "check_installed", lambda: None)
+    monkeypatch.setattr(window_module.availability, "check_display", no_display)
+    sink = make_viewer_sink(Scene(), "test", show_window=True, picture_path=None)
+    sink.consume(FRAME, make_result(0, (0, 0, 0)))
+    sink.close()
+    assert not sink.stop_requested
+    assert "no display" in caplog.text
+
+
+def test_a_picture_that_fails_is_a_warning_and_the_window_is_closed_all_the_same(
+    fake: FakeWindow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(*args: object) -> None:
+        raise ViewerError("map.png: Open3D crashed")
+
+    monkeypatch.setattr(sink_module, "render_map", fail)
+    ViewerSink(Scene(), fake.window, Path("map.png")).close()
+    assert "Open3D crashed" in caplog.text
+    assert fake.process.was_killed
+
+
+def test_the_status_line_gives_frame_state_reason_and_rate():
+    scene = Scene()
+    scene.update(make_result(7, (0, 0, 0), num_inliers=123))
+    assert status_text(scene.snapshot(12.34)).split("    ") == [
+        "frame 7", "TRACKING", "123 inliers", "12.3 frames/s",
+    ]  # fmt: skip
+    scene.update(make_result(8, None))
+    line = status_text(scene.snapshot())
+    assert Status.LOST.value.upper() in line
+    assert Reason.TOO_FEW_MATCHES.value in line
+    assert "frames/s" not in line
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A virtual screen, as the file that holds its pixels."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed")
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1300x800x24", "-fbdir", str(tmp_path)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    monkeypatch.setenv("DISPLAY", f":{server.stdout.readline().strip()}")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    yield tmp_path / "Xvfb_screen0"
+    server.terminate()
+    server.wait()
+    server.stdout.close()
+
+
+def wait_until(condition: object, timeout_s: float = 60.0) -> None:
+    give_up_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < give_up_s, "nothing happened"
+        time.sleep(0.05)
+
+
+def test_a_real_window_shows_the_scene_and_closes(
+    screen: Path, street: SceneSnapshot, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    try:
+        window = open_window("test")
+    except ViewerError as error:
+        pytest.skip(str(error))
+
+    def white_pixels() -> int:
+        """The current camera is white, and a screen without a window is black."""
+        pixels = np.frombuffer(screen.read_bytes()[-1300 * 800 * 4 :], np.uint8).reshape(-1, 4)
+        return int((pixels[:, :3] > 230).all(axis=1).sum())
+
+    window.show(street)
+    wait_until(lambda: window.is_ready or "viewer:" in caplog.text)
+    if "apt install" in caplog.text:
+        pytest.skip(caplog.text)
+    wait_until(lambda: white_pixels() > 300)
+    window.close(street, hold=False)
+    assert "window closed" in caplog.text

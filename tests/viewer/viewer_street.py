@@ -1,0 +1,43 @@
+"""Results with known answers, and a drive through a street whose landmarks retire behind the camera."""
+
+import numpy as np
+
+from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status
+
+
+def make_pose(position: tuple[float, float, float]) -> np.ndarray:
+    T_world_cam = np.eye(4)
+    T_world_cam[:3, 3] = position
+    return T_world_cam
+
+
+def make_map(segment_id: int, active: np.ndarray, retired: np.ndarray) -> MapSnapshot:
+    def colors(points: np.ndarray) -> np.ndarray:
+        return np.full((len(points), 3), 200, np.uint8)
+
+    return MapSnapshot(
+        segment_id, np.arange(len(active)), active, colors(active), retired, colors(retired), np.eye(4)[None]
+    )
+
+
+def make_result(
+    index: int, position: tuple[float, float, float] | None, segment_id: int = 0, **fields: object
+) -> FrameResult:
+    status = Status.LOST if position is None else Status.TRACKING
+    reason = Reason.TOO_FEW_MATCHES if position is None else Reason.NONE
+    T_world_cam = None if position is None else make_pose(position)
+    return FrameResult(index, index * 10**8, status, reason, segment_id, T_world_cam, **fields)
+
+
+def make_street(num_frames: int = 40) -> list[FrameResult]:
+    rng = np.random.default_rng(0)
+    walls = rng.uniform([-1, -4, 0], [1, 1.5, 3], size=(num_frames, 40, 3))
+    walls[..., 0] = np.where(walls[..., 0] < 0, -5, 5) + walls[..., 0]
+    walls[..., 2] += np.arange(num_frames)[:, None] + 5
+    results = []
+    for i in range(num_frames):
+        active = walls[max(0, i - 9) : i + 1].reshape(-1, 3)
+        retired = walls[i - 10] if i >= 10 else np.empty((0, 3))
+        local_map = make_map(0, active, retired)
+        results.append(make_result(i, (0.0, 0.0, float(i)), is_keyframe=i % 5 == 0, map=local_map))
+    return results

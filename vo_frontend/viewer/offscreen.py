@@ -1,0 +1,157 @@
+"""The map as a picture, drawn without a display.
+
+Open3D draws in a process of its own: where the graphics stack is broken it does not raise, it
+crashes or hangs, and that may cost the picture only.
+"""
+
+import dataclasses
+import multiprocessing
+import os
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.errors import ViewerError
+from vo_frontend.viewer import availability, palette
+from vo_frontend.viewer.graphics_process import explain_exit, run_to_exit
+from vo_frontend.viewer.scene import Points, SceneSnapshot
+from vo_frontend.viewer.viewpoint import Vector, overview, robust_box
+
+CLOUD_SHARE = 0.9  # of the points, per axis, that the picture is fitted to
+
+
+def render_map(
+    snapshot: SceneSnapshot, path: Path, width: int = 1280, height: int = 720, timeout_s: float = 60.0
+) -> None:
+    """Draw the whole scene from above into a PNG file of ``width`` x ``height`` px.
+
+    Callable without a display. Uses multiprocessing "spawn": a script that calls this needs the usual
+    ``if __name__ == "__main__"`` guard.
+
+    Raises:
+        ViewerError: there is nothing to draw, Open3D or a system library is missing, drawing crashed
+            or took longer than ``timeout_s``, or the file cannot be written. No partial file stays.
+    """
+    if snapshot.is_empty:
+        raise ViewerError(f"{path}: nothing to draw, no camera pose is known")
+    availability.check_installed()
+    context = multiprocessing.get_context("spawn")
+    answer, child_answer = context.Pipe(duplex=False)
+    partial = path.with_name(f".{path.stem}.partial.png")
+    process = context.Process(
+        target=_render_in_child, args=(snapshot, partial, width, height, child_answer), daemon=True
+    )
+    process.start()
+    child_answer.close()
+    try:
+        process.join(timeout_s)
+        if process.is_alive():
+            raise ViewerError(f"{path}: drawing took longer than {timeout_s:g} s and was given up")
+        _raise_if_failed(answer, process.exitcode, path)
+        os.replace(partial, path)
+    except OSError as error:
+        raise ViewerError(f"{path}: cannot write the picture ({error.strerror})") from None
+    finally:
+        process.kill()
+        process.join()
+        answer.close()
+        partial.unlink(missing_ok=True)
+
+
+def _raise_if_failed(answer: Connection, exit_code: int | None, path: Path) -> None:
+    if answer.poll():
+        try:
+            raise answer.recv()
+        except EOFError:  # the child closed the pipe without a word: all is well, or it crashed
+            pass
+    if exit_code:
+        raise ViewerError(f"{path}: no picture, drawing {explain_exit(exit_code)}")
+
+
+def _render_in_child(
+    snapshot: SceneSnapshot, path: Path, width: int, height: int, answer: Connection
+) -> NoReturn:
+    def draw() -> None:
+        availability.check()
+        _render(snapshot, path, width, height)
+
+    run_to_exit(draw, answer)
+
+
+def _render(snapshot: SceneSnapshot, path: Path, width: int, height: int) -> None:
+    from open3d.visualization import rendering
+
+    from vo_frontend.viewer.drawing import ScenePainter
+
+    framed, must_see = _frame(snapshot)
+    try:
+        renderer = rendering.OffscreenRenderer(width, height)
+    except RuntimeError as error:
+        raise ViewerError(
+            f"viewer: Open3D cannot draw off screen ({error}); "
+            f"try: sudo apt install {availability.RENDERING_PACKAGES}"
+        ) from None
+    px = height / 720
+    ScenePainter(renderer.scene, px).paint(framed)
+    view = overview(must_see, width / height)
+    # Open3D's own guess of the clipping planes leaves out small scenes.
+    distance = float(np.linalg.norm(view.eye - view.target))
+    near, far = distance / 100, distance * 100
+    renderer.setup_camera(view.vertical_fov_deg, view.target, view.eye, view.up, near, far)
+    image = np.ascontiguousarray(np.asarray(renderer.render_to_image())[:, :, 2::-1])  # to BGR
+    _draw_legend(image, snapshot, px)
+    if not cv2.imwrite(str(path), image):
+        raise ViewerError(
+            f"{path.parent}: cannot write a picture; is there such a folder, writable, with space left?"
+        )
+
+
+def _frame(snapshot: SceneSnapshot) -> tuple[SceneSnapshot, NDArray[np.float32]]:
+    """Leave out far points, and return with the rest the points (N, 3) that the picture has to show."""
+    assert snapshot.T_scene_cam is not None, "a scene without a pose is refused before"
+    reach = 0.2 * snapshot.landmark_distance * np.array([[-1], [1]])  # a still camera is visible, too
+    around_camera = (snapshot.T_scene_cam[:3, 3] + reach).astype(np.float32)
+    paths = np.concatenate([*snapshot.trajectories, snapshot.ground_truth, around_camera])
+    cloud = np.concatenate([snapshot.retired_points, snapshot.active_points])
+    low, high = robust_box(cloud, paths, CLOUD_SHARE)
+    border = 0.1 * (high - low)
+
+    def inside(points: Points, low: Vector, high: Vector) -> NDArray[np.bool_]:
+        return np.asarray(((points >= low) & (points <= high)).all(axis=1))
+
+    active = inside(snapshot.active_points, low - border, high + border)
+    retired = inside(snapshot.retired_points, low - border, high + border)
+    framed = dataclasses.replace(
+        snapshot,
+        active_points=snapshot.active_points[active],
+        active_colors=snapshot.active_colors[active],
+        retired_points=snapshot.retired_points[retired],
+        retired_colors=snapshot.retired_colors[retired],
+    )
+    return framed, np.concatenate([paths, cloud[inside(cloud, low, high)]])
+
+
+def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: float) -> None:
+    """Write into the picture (H, W, 3) what its colours mean."""
+    num_points = len(snapshot.active_points) + len(snapshot.retired_points)
+    entries = [("trajectory", palette.of_segment(0))]
+    if len(snapshot.trajectories) > 1:
+        entries = [
+            (f"segment {number}", palette.of_segment(number))
+            for number in range(min(len(snapshot.trajectories), len(palette.SEGMENTS)))
+        ]
+    if len(snapshot.ground_truth):
+        entries.append(("ground truth", palette.GROUND_TRUTH))
+    entries += [("keyframes", palette.KEYFRAME), (f"{num_points} landmarks", palette.TEXT)]
+    for row, (text, color) in enumerate(entries):
+        y = int((34 + 26 * row) * px)
+        bgr = [255 * value for value in color[::-1]]
+        cv2.line(image_bgr, (int(20 * px), y), (int(50 * px), y), bgr, max(1, int(3 * px)), cv2.LINE_AA)
+        cv2.putText(
+            image_bgr, text, (int(60 * px), y + int(5 * px)), cv2.FONT_HERSHEY_SIMPLEX, 0.55 * px, bgr,
+            max(1, int(1.3 * px)), cv2.LINE_AA,
+        )  # fmt: skip

@@ -1,0 +1,25 @@
+"""Colours of the viewer. Lines use the Okabe-Ito palette, which colour-blind people can tell apart."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Color = tuple[float, float, float]  # RGB in 0..1
+
+BACKGROUND: Color = (0.0, 0.0, 0.0)
+CAMERA: Color = (1.0, 1.0, 1.0)
+LOST_CAMERA: Color = (0.95, 0.2, 0.15)
+KEYFRAME: Color = (0.34, 0.71, 0.91)
+GROUND_TRUTH: Color = (0.0, 0.80, 0.50)
+TEXT: Color = (0.85, 0.87, 0.9)
+SEGMENTS: tuple[Color, ...] = ((0.95, 0.60, 0.0), (0.84, 0.52, 0.70), (0.94, 0.89, 0.26), (0.84, 0.37, 0.0))
+
+
+def of_segment(number: int) -> Color:
+    """Colour of the trajectory's n-th segment; after the last colour they start over."""
+    return SEGMENTS[number % len(SEGMENTS)]
+
+
+def lifted(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """RGB (N, 3) in 0..1 from uint8, with black lifted to grey: dark points on a dark ground vanish."""
+    darkest = 0.22
+    return darkest + (1 - darkest) / 255.0 * colors.astype(np.float64)

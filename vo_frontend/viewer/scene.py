@@ -1,0 +1,147 @@
+"""What the viewer shows, accumulated from results. Knows nothing of Open3D or of processes.
+
+Scene coordinates are the world of the first segment. A later segment has an origin of its own (for
+mono also a scale of its own); it is drawn as if it started at the last camera pose known before it,
+in another colour. That is where the camera was, but the joint is a picture, not an estimate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.geometry.se3 import Transform, transform_points
+from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status
+from vo_frontend.viewer.thinning import ThinnedRows
+
+MAX_RETIRED_POINTS = 200_000
+MAX_POSITIONS = 20_000  # of each segment
+MAX_KEYFRAMES = 400
+
+Points = NDArray[np.float32]  # (N, 3)
+Colors = NDArray[np.uint8]  # (N, 3) RGB
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSnapshot:
+    """Everything one picture needs, in scene coordinates and as few arrays, cheap to send elsewhere."""
+
+    status: Status
+    reason: Reason
+    frame_index: int
+    num_inliers: int
+    frames_per_second: float  # NaN where unknown
+    trajectories: tuple[Points, ...]  # camera centres (N_i, 3), one array per segment, in frame order
+    T_scene_cam: Transform | None  # last known pose, None before the first
+    T_scene_keyframes: NDArray[np.float32]  # (K, 4, 4)
+    active_points: Points  # (M, 3) of the local map
+    active_colors: Colors
+    retired_points: Points  # (R, 3) that left the local map
+    retired_colors: Colors
+    ground_truth: Points  # (G, 3), G = 0 where there is none
+    landmark_distance: float  # typical distance camera - landmark: the yardstick of a scene without unit
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no camera pose is known yet."""
+        return self.T_scene_cam is None
+
+
+class Scene:
+    """Collects results, in bounded memory, into what a viewer shows.
+
+    Args:
+        ground_truth_positions: (G, 3) camera centres, already in the world of the first segment.
+        max_retired_points: beyond it the cloud is thinned evenly (see :class:`ThinnedRows`).
+    """
+
+    def __init__(
+        self,
+        ground_truth_positions: NDArray[np.float64] | None = None,
+        max_retired_points: int = MAX_RETIRED_POINTS,
+    ) -> None:
+        truth = np.empty((0, 3)) if ground_truth_positions is None else ground_truth_positions
+        self._ground_truth = truth.astype(np.float32)
+        self._retired_points = ThinnedRows(max_retired_points, (3,), np.float32)
+        self._retired_colors = ThinnedRows(max_retired_points, (3,), np.uint8)
+        self._T_scene_keyframes = ThinnedRows(MAX_KEYFRAMES, (4, 4), np.float32)
+        self._active_segment_id: int | None = None
+        self._active_points: Points = np.empty((0, 3), np.float32)
+        self._active_colors: Colors = np.empty((0, 3), np.uint8)
+        self._stamped_positions: dict[int, ThinnedRows] = {}  # segment -> (N, 4): frame index, x, y, z
+        self._T_scene_worlds: dict[int, Transform] = {}  # segment -> where its world is drawn
+        self._T_scene_cam: Transform | None = None
+        self._landmark_distance = 1.0
+        self._last: FrameResult | None = None
+
+    def update(self, result: FrameResult) -> None:
+        """Take the result of the next frame."""
+        self._last = result
+        self._add_poses(result)
+        if result.map is not None:
+            self._replace_map(result.map)
+
+    def snapshot(self, frames_per_second: float = float("nan")) -> SceneSnapshot:
+        """Freeze the scene as it is now."""
+        last = self._last
+        return SceneSnapshot(
+            status=last.status if last else Status.INITIALIZING,
+            reason=last.reason if last else Reason.FIRST_VIEW,
+            frame_index=last.frame_index if last else 0,
+            num_inliers=last.num_inliers if last else 0,
+            frames_per_second=frames_per_second,
+            trajectories=tuple(_in_frame_order(rows.rows) for rows in self._stamped_positions.values()),
+            T_scene_cam=self._T_scene_cam,
+            T_scene_keyframes=self._T_scene_keyframes.rows,
+            active_points=self._active_points,
+            active_colors=self._active_colors,
+            retired_points=self._retired_points.rows,
+            retired_colors=self._retired_colors.rows,
+            ground_truth=self._ground_truth,
+            landmark_distance=self._landmark_distance,
+        )
+
+    def _add_poses(self, result: FrameResult) -> None:
+        placed = [(pose.frame_index, pose.T_world_cam) for pose in result.backfilled]
+        if result.T_world_cam is not None:
+            placed.append((result.frame_index, result.T_world_cam))
+        if not placed:
+            return
+        T_scene_world = self._T_scene_world(result.segment_id)
+        rows = self._stamped_positions.setdefault(
+            result.segment_id, ThinnedRows(MAX_POSITIONS, (4,), np.float64)
+        )
+        rows.extend(
+            np.array([[index, *(T_scene_world @ T_world_cam)[:3, 3]] for index, T_world_cam in placed])
+        )
+        self._T_scene_cam = T_scene_world @ placed[-1][1]
+        if result.is_keyframe:
+            self._T_scene_keyframes.extend(self._T_scene_cam[None].astype(np.float32))
+
+    def _replace_map(self, local_map: MapSnapshot) -> None:
+        """Show the new local map; landmarks of a segment that was given up stay where they were."""
+        if local_map.segment_id != self._active_segment_id:
+            self._retire(self._active_points, self._active_colors)
+            self._active_segment_id = local_map.segment_id
+        T_scene_world = self._T_scene_world(local_map.segment_id)
+        retired = transform_points(T_scene_world, local_map.retired_points_world)
+        self._retire(retired.astype(np.float32), local_map.retired_colors)
+        self._active_points = transform_points(T_scene_world, local_map.points_world).astype(np.float32)
+        self._active_colors = local_map.colors
+        if len(self._active_points) and self._T_scene_cam is not None:
+            offsets = self._active_points - self._T_scene_cam[:3, 3]
+            self._landmark_distance = max(float(np.median(np.linalg.norm(offsets, axis=1))), 1e-6)
+
+    def _retire(self, points: Points, colors: Colors) -> None:
+        self._retired_points.extend(points)
+        self._retired_colors.extend(colors)
+
+    def _T_scene_world(self, segment_id: int) -> Transform:
+        start = np.eye(4) if self._T_scene_cam is None else self._T_scene_cam
+        return self._T_scene_worlds.setdefault(segment_id, start)
+
+
+def _in_frame_order(stamped_positions: NDArray[np.float64]) -> Points:
+    """Sort (N, 4) rows by frame index, since back-filled frames arrive late, and drop the index."""
+    order = np.argsort(stamped_positions[:, 0], kind="stable")
+    return stamped_positions[order, 1:].astype(np.float32)
