@@ -56,7 +56,8 @@ def build_frontend(config: Config, camera: Camera, extractor: FeatureExtractor) 
         max_wait_frames=c.two_view.max_wait_frames,
         max_keyframes=c.mapping.max_keyframes,
     )
-    policy = KeyframePolicy(c.keyframes.max_tracked_share, c.keyframes.min_motion_px)
+    k = c.keyframes
+    policy = KeyframePolicy(k.max_tracked_share, k.urgent_tracked_share, k.min_motion_px)
     return VisualFrontend(
         extractor,
         start,

@@ -119,12 +119,14 @@ class KeyframesConfig:
     """When a tracked frame joins the map."""
 
     max_tracked_share: float = 0.8  # of the last keyframe's landmarks; below it a keyframe is due
-    min_motion_px: float = 10.0  # median image motion since the last keyframe; less never makes one
+    urgent_tracked_share: float = 0.5  # below it a keyframe is due even without motion
+    min_motion_px: float = 10.0  # median image motion since the last keyframe
 
     def __post_init__(self) -> None:
         _require(
-            0 < self.max_tracked_share <= 1,
-            f"keyframes.max_tracked_share: got {self.max_tracked_share}, expected above 0, at most 1",
+            0 <= self.urgent_tracked_share <= self.max_tracked_share <= 1,
+            f"keyframes: got urgent_tracked_share {self.urgent_tracked_share} and max_tracked_share "
+            f"{self.max_tracked_share}, expected 0 <= urgent <= max <= 1",
         )
 
 

@@ -81,7 +81,9 @@ def test_rows_without_a_prediction_are_never_matched():
     descriptors0, descriptors1, order = make_pair(10)
     predicted = np.zeros((10, 2))
     predicted[4] = np.nan
-    matches = Matcher(0.5).match_guided(descriptors0, predicted, features(np.zeros((10, 2)), descriptors1), 9.0)
+    matches = Matcher(0.5).match_guided(
+        descriptors0, predicted, features(np.zeros((10, 2)), descriptors1), 9.0
+    )
     assert set(matches.index0) == set(range(10)) - {4}
 
 
