@@ -67,6 +67,10 @@ class Features:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def select(self, index: NDArray[np.int64]) -> "Features":
+        """Some of the features, by index."""
+        return Features(self.pixels[index], self.descriptors[index], self.scores[index])
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:

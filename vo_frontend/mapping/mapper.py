@@ -39,6 +39,8 @@ class Mapper:
         first = max(0, newest - self._options.num_neighbors)
         for neighbor in range(first, newest):  # oldest first: it has the most parallax
             self._triangulate(sparse_map, neighbor, newest)
+        for neighbor in range(first, newest):
+            self._find_again(sparse_map, neighbor, newest)
         self.adjust(sparse_map)
 
     def adjust(self, sparse_map: SparseMap) -> None:
@@ -91,6 +93,23 @@ class Mapper:
         if sound.any():
             points_world = se3.transform_points(keyframe0.T_world_cam, points_cam0[sound])
             sparse_map.add_landmarks(points_world, [(position0, index0[sound]), (position1, index1[sound])])
+
+    def _find_again(self, sparse_map: SparseMap, position: int, newest: int) -> None:
+        """Look in an older keyframe for the landmarks of the newest: more views, better depth."""
+        options, camera, landmarks = self._options, self._camera, sparse_map.landmarks
+        keyframe = sparse_map.keyframes[position]
+        free = np.flatnonzero(keyframe.landmark_ids == NO_LANDMARK)
+        wanted = np.isin(landmarks.ids, sparse_map.keyframes[newest].landmark_ids)
+        wanted &= ~np.isin(landmarks.ids, keyframe.landmark_ids)
+        rows = np.flatnonzero(wanted)
+        points_cam = se3.transform_points(se3.inverse(keyframe.T_world_cam), landmarks.points_world[rows])
+        matches = self._matcher.match_guided(
+            landmarks.descriptors[rows],
+            camera.project(points_cam),
+            keyframe.features.select(free),
+            options.max_reprojection_px,
+        )
+        sparse_map.observe(position, free[matches.index1], landmarks.ids[rows[matches.index0]])
 
     def _problem(self, keyframes: list[Keyframe], landmarks: Landmarks, num_fixed: int) -> BundleProblem:
         pose_index, point_index, rays = [], [], []

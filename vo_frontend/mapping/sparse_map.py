@@ -108,10 +108,8 @@ class SparseMap:
         ids = np.arange(self._next_landmark_id, self._next_landmark_id + len(points_world))
         self._next_landmark_id += len(points_world)
         for position, feature_index in observations:
-            keyframe = self.keyframes[position]
-            landmark_ids = keyframe.landmark_ids.copy()
-            landmark_ids[feature_index] = ids
-            self.keyframes[position] = replace(keyframe, landmark_ids=landmark_ids)
+            self.observe(position, feature_index, ids)
+        keyframe = self.keyframes[position]
         descriptors = keyframe.features.descriptors[feature_index]
         old = self.landmarks
         self.landmarks = Landmarks(
@@ -120,6 +118,14 @@ class SparseMap:
             np.concatenate([old.descriptors, descriptors]),
             np.concatenate([old.colors, keyframe.colors[feature_index]]),
         )
+
+    def observe(
+        self, position: int, feature_index: NDArray[np.int64], landmark_ids: NDArray[np.int64]
+    ) -> None:
+        """Note that a keyframe also sees landmarks (L,) with its features (L,), which have none yet."""
+        ids = self.keyframes[position].landmark_ids.copy()
+        ids[feature_index] = landmark_ids
+        self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
 
     def move(self, T_world_keyframes: NDArray[np.float64], points_world: NDArray[np.float64]) -> None:
         """Take over adjusted poses (K, 4, 4) and points (M, 3), in the order of the map."""

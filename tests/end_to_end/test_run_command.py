@@ -1,0 +1,216 @@
+"""``run_vo.py`` as a user starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vo_frontend.cli.run import main
+from vo_frontend.sources.synthetic import SyntheticSource
+from vo_frontend.trajectory_io import read_poses
+
+ROOT = Path(__file__).parents[2]
+RUN_FILES = {
+    "config.yaml", "trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_kitti_frames.txt",
+    "trajectory_euroc.csv", "map.ply", "metrics.json", "trajectory.png", "log.txt", "frames.csv",
+}  # fmt: skip
+FAST = ["--features", "orb", "--no-view"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Runs go into a folder of their own, and nothing is known of real data."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("VO_DATA_ROOT", "VO_WEIGHTS_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def run_in_process(*args):
+    return main([*FAST, *args])
+
+
+def start_process(*args, **kwargs):
+    environment = {k: v for k, v in os.environ.items() if k not in ("VO_DATA_ROOT", "VO_WEIGHTS_DIR")}
+    command = [sys.executable, str(ROOT / "run_vo.py"), *args]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
+    )
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """40 frames of the built-in street as an image folder with its camera file."""
+    folder = tmp_path_factory.mktemp("street")
+    source = SyntheticSource(frames=slice(0, 40))
+    for frame in source:
+        cv2.imwrite(str(folder / f"{frame.index:04}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+    c = source.camera
+    (folder / "cam.yaml").write_text(
+        f"intrinsics: [{c.fx}, {c.fy}, {c.cx}, {c.cy}]\nresolution: [{c.width}, {c.height}]\n"
+    )
+    return folder
+
+
+def test_the_built_in_street_is_tracked_and_judged(capsys):
+    assert run_in_process("--frames", "0:60", "--out", "run") == 0
+    assert {path.name for path in Path("run").iterdir()} >= RUN_FILES
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["frames"] == 60
+    assert metrics["poses"] >= 57
+    assert metrics["num_segments"] == 1
+    assert metrics["complete"] is True
+    assert metrics["errors"]["alignment"] == "Sim(3)"
+    assert metrics["errors"]["ate_m"]["rmse"] < 0.01 * metrics["errors"]["path_length_m"]
+    assert metrics["features"] == "orb"
+    assert "ATE rmse" in capsys.readouterr().out
+
+
+def test_without_weights_and_network_the_street_falls_back_to_orb_and_says_so(monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd()))
+    monkeypatch.setattr("urllib.request.urlopen", _offline)
+    assert main(["--no-view", "--frames", "0:5", "--out", "run"]) == 0
+    assert "using OpenCV's ORB for the built-in street" in caplog.text
+    assert json.loads(Path("run/metrics.json").read_text())["features"] == "orb"
+
+
+def test_nothing_else_falls_back(monkeypatch, capsys, street):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd()))
+    monkeypatch.setattr("urllib.request.urlopen", _offline)
+    camera = str(street / "cam.yaml")
+    assert main(["--no-view", "--images", str(street), "--camera", camera]) == 2
+    assert main(["--no-view", "--features", "aliked-t16"]) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 2
+    assert all(line.startswith("error: ") and "aliked-t16.pth" in line for line in errors)
+
+
+def test_two_runs_with_the_same_seed_are_identical_to_the_byte():
+    for name in ("first", "second"):
+        assert run_in_process("--frames", "0:30", "--out", name) == 0
+    for name in ("trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_euroc.csv", "map.ply"):
+        assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+
+
+def test_a_folder_of_images_gives_the_poses_of_the_street_itself(street):
+    camera = str(street / "cam.yaml")
+    assert run_in_process("--images", str(street), "--camera", camera, "--fps", "30", "--out", "folder") == 0
+    assert run_in_process("--frames", "0:40", "--out", "direct") == 0
+    found, expected = (read_poses(Path(name) / "trajectory_tum.txt") for name in ("folder", "direct"))
+    np.testing.assert_allclose(found.T_world_cam, expected.T_world_cam, atol=1e-9)
+    metrics = json.loads(Path("folder/metrics.json").read_text())
+    assert metrics["errors"] is None, "there is no ground truth for a folder"
+
+
+def test_a_truncated_image_costs_one_frame(street, tmp_path, caplog):
+    copy = tmp_path / "broken"
+    copy.mkdir()
+    for path in street.iterdir():
+        content = path.read_bytes()
+        (copy / path.name).write_bytes(content[: len(content) // 3] if path.name == "0025.png" else content)
+    assert run_in_process("--images", str(copy), "--camera", str(copy / "cam.yaml"), "--out", "run") == 0
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["bad_images"] == 1
+    assert metrics["frames"] == 40
+    assert metrics["poses"] >= 37
+    assert caplog.text.count("0025.png") == 1
+
+
+def test_a_video_runs(street):
+    writer = cv2.VideoWriter("drive.avi", cv2.VideoWriter_fourcc(*"MJPG"), 30, (640, 480))
+    for path in sorted(street.glob("*.png")):
+        writer.write(cv2.imread(str(path)))
+    writer.release()
+    camera = str(street / "cam.yaml")
+    assert run_in_process("--video", "drive.avi", "--camera", camera, "--out", "run") == 0
+    assert json.loads(Path("run/metrics.json").read_text())["poses"] >= 35
+
+
+def test_runs_are_kept_side_by_side_with_a_link_to_the_latest():
+    for _ in range(2):
+        assert run_in_process("--frames", "0:3") == 0
+    folder = Path("runs/synthetic/street")
+    assert len([path for path in folder.iterdir() if not path.is_symlink()]) == 2
+    assert (folder / "latest" / "metrics.json").is_file()
+
+
+def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report():
+    process = start_process(*FAST, "--out", "run")
+    trajectory = Path("run/trajectory_tum.txt")
+    deadline = time.monotonic() + 120
+    while not (trajectory.is_file() and len(trajectory.read_text().splitlines()) > 10):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "stopped before the end" in output
+    assert "Traceback" not in errors
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["complete"] is False
+    assert 10 <= metrics["poses"] == len(read_poses(trajectory).T_world_cam)
+
+
+def test_kill_loses_at_most_the_last_frame():
+    process = start_process(*FAST, "--out", "run")
+    trajectory = Path("run/trajectory_tum.txt")
+    deadline = time.monotonic() + 120
+    while not (trajectory.is_file() and len(trajectory.read_text().splitlines()) > 10):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    num_frames = len(Path("run/frames.csv").read_text().splitlines()) - 1
+    assert len(read_poses(trajectory).T_world_cam) >= num_frames - 5
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--seq", "kitti/06"], "kitti/06: no data root; say where the datasets are with --data-root"),
+        (["--seq", "kiti/06", "--data-root", "."], "unknown sequence 'kiti/06', did you mean"),
+        (["--seq", "kitti/06", "--data-root", "."], "looked for"),
+        (["--images", "nowhere", "--camera", "cam.yaml"], "cam.yaml: cannot read the camera file"),
+        (["--images", "nowhere"], "--images needs the camera's calibration"),
+        (["--frames", "5"], "--frames 5"),
+        (["--frames", "400:500"], "--frames 400:500"),
+        (["--set", "features.max_keypoint=5"], "did you mean 'max_keypoints'"),
+        (["--features", "alikd-t16"], "did you mean 'alike"),
+        (["--device", "cuda:9", "--features", "alike-t"], "cuda:9"),
+        (["--config", "none.yaml"], "none.yaml: cannot read the file"),
+        (["--keypoints", "3"], "features.max_keypoints: got 3, expected at least 50"),
+    ],
+)
+def test_wrong_input_is_one_clear_line_and_exit_code_two(capsys, args, message):
+    assert main(["--no-view", *args]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert not Path("runs").exists(), "nothing is created for a run that cannot start"
+
+
+def test_list_says_what_is_known_and_present(capsys):
+    assert main(["--list"]) == 0
+    output = capsys.readouterr().out
+    assert "kitti/06" in output
+    assert "VO_DATA_ROOT" in output
+
+
+def test_help_is_fast_because_it_imports_nothing_heavy():
+    code = (
+        "import sys; from vo_frontend.cli.arguments import build_parser; build_parser().format_help();"
+        "print([name for name in ('torch', 'cv2', 'numpy', 'open3d', 'numba') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def _offline(*_args, **_kwargs):
+    raise OSError("network is unreachable")

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from world import CAMERA, make_world, sideways
+
+from vo_frontend.geometry import se3
+from vo_frontend.mapping.mapper import Mapper, MapperOptions
+from vo_frontend.mapping.sparse_map import NO_LANDMARK, SparseMap
+from vo_frontend.tracking.matching import Matcher
+
+OPTIONS = MapperOptions(
+    num_neighbors=5,
+    min_parallax_rad=np.deg2rad(0.5),
+    max_epipolar_px=1.5,
+    max_reprojection_px=2.5,
+    adjusted_keyframes=3,
+    huber_px=1.0,
+    max_iterations=10,
+)
+POSES = sideways(5, step=0.4)
+
+
+def add_keyframe(sparse_map, T_world_cam, number, noise_px=0.0, world=None):
+    rng = np.random.default_rng(number)
+    features = (world or make_world()).features(POSES[number], rng, noise_px)
+    no_landmarks = np.full(len(features), NO_LANDMARK, np.int64)
+    colors = np.zeros((len(features), 3), np.uint8)
+    sparse_map.add_keyframe(number, T_world_cam, features, colors, no_landmarks)
+
+
+def make_map(num_keyframes=2, **kwargs):
+    sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=64)
+    for number in range(num_keyframes):
+        add_keyframe(sparse_map, POSES[number], number, **kwargs)
+    return sparse_map
+
+
+def distance_to_truth(sparse_map):
+    """Distance (M,) of each landmark to the nearest true point."""
+    points = make_world().points_world
+    return np.linalg.norm(sparse_map.landmarks.points_world[:, None] - points, axis=2).min(axis=1)
+
+
+def test_a_new_keyframe_gets_landmarks_where_the_points_are():
+    sparse_map = make_map()
+    Mapper(CAMERA, Matcher(0.8), OPTIONS).extend(sparse_map)
+    sparse_map.check()
+    assert len(sparse_map.landmarks) > 200
+    assert np.median(distance_to_truth(sparse_map)) < 0.01
+
+
+def test_without_parallax_no_landmark_is_made():
+    sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=64)
+    for _ in range(2):
+        add_keyframe(sparse_map, POSES[0], 0, noise_px=0.2)
+    Mapper(CAMERA, Matcher(0.8), OPTIONS)._triangulate(sparse_map, 0, 1)
+    assert len(sparse_map.landmarks) == 0
+
+
+def test_adjustment_moves_a_disturbed_keyframe_back_and_keeps_the_invariants():
+    sparse_map = make_map(4, noise_px=0.2)
+    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper.extend(sparse_map)
+    poses = np.array([keyframe.T_world_cam for keyframe in sparse_map.keyframes])
+    poses[3] = poses[3] @ se3.exp(np.array([0.02, -0.01, 0.02, 0.002, 0.001, -0.002]))
+    sparse_map.move(poses, sparse_map.landmarks.points_world)
+    mapper.adjust(sparse_map)
+    sparse_map.check()
+    error = np.linalg.norm(sparse_map.last_keyframe.T_world_cam[:3, 3] - POSES[3][:3, 3])
+    assert error < 0.01
+
+
+def test_landmarks_are_also_found_in_the_keyframes_in_between():
+    sparse_map = make_map(4, noise_px=0.2)
+    Mapper(CAMERA, Matcher(0.8), OPTIONS).extend(sparse_map)
+    sparse_map.check()
+    assert np.median(sparse_map.num_observations()) == 4
+
+
+def test_a_wrong_observation_is_forgotten():
+    sparse_map = make_map(3)
+    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper.extend(sparse_map)
+    ids = sparse_map.keyframes[1].landmark_ids
+    thrice = sparse_map.landmarks.ids[sparse_map.num_observations() == 3]
+    swapped = np.flatnonzero(np.isin(ids, thrice))[:2]
+    a, b = ids[swapped]
+    ids[swapped] = [b, a]  # two landmarks change places in one view
+    mapper.adjust(sparse_map)
+    sparse_map.check()
+    assert (sparse_map.keyframes[1].landmark_ids[swapped] != [b, a]).all()
+
+
+@pytest.mark.parametrize("num_keyframes", [2, 5])
+def test_the_oldest_keyframes_hold_the_gauge(num_keyframes):
+    sparse_map = make_map(num_keyframes, noise_px=0.3)
+    before = [keyframe.T_world_cam for keyframe in sparse_map.keyframes]
+    Mapper(CAMERA, Matcher(0.8), OPTIONS).extend(sparse_map)
+    num_fixed = max(1, num_keyframes - OPTIONS.adjusted_keyframes)
+    for position in range(num_fixed):
+        np.testing.assert_allclose(sparse_map.keyframes[position].T_world_cam, before[position], atol=1e-12)
