@@ -56,7 +56,9 @@ def test_a_module_imports_only_what_stands_below_it(path):
 
 
 def test_only_the_command_line_reads_ground_truth():
-    users = {part_of(path) for path in MODULES if any("vo_frontend.evaluation" in n for n in imports_of(path))}
+    users = {
+        part_of(path) for path in MODULES if any("vo_frontend.evaluation" in n for n in imports_of(path))
+    }
     assert users == {"cli", "evaluation"}
 
 

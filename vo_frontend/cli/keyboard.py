@@ -1,5 +1,6 @@
 """Stop a run from the terminal: ``q`` without Enter, or Ctrl-C once."""
 
+import os
 import select
 import signal
 import sys
@@ -45,11 +46,13 @@ def _keys_without_enter() -> Iterator[None]:
     try:
         import termios
         import tty
-
-        settings = termios.tcgetattr(sys.stdin)
-    except (ImportError, OSError, ValueError, termios.error):  # Windows, or no terminal
+    except ImportError:  # Windows
         yield
         return
+    if not _is_foreground():
+        yield
+        return
+    settings = termios.tcgetattr(sys.stdin)
     try:
         tty.setcbreak(sys.stdin)
         yield
@@ -58,9 +61,17 @@ def _keys_without_enter() -> Iterator[None]:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
 
 
+def _is_foreground() -> bool:
+    """Whether the terminal is ours: a background job that changes its settings is suspended."""
+    try:
+        return sys.stdin.isatty() and os.getpgrp() == os.tcgetpgrp(sys.stdin.fileno())
+    except (OSError, ValueError):  # no terminal, or stdin is closed
+        return False
+
+
 def _pressed_q() -> bool:
     try:
-        if not sys.stdin.isatty() or not select.select([sys.stdin], [], [], 0)[0]:
+        if not _is_foreground() or not select.select([sys.stdin], [], [], 0)[0]:
             return False
     except (OSError, ValueError):  # closed, or a system that selects on sockets only
         return False
