@@ -32,6 +32,7 @@ def test_q_without_enter_stops_and_the_terminal_is_restored(key, stops):
 
     child, terminal = pty.fork()
     if child == 0:
+        sys.stdin = os.fdopen(0)  # pytest has put its own there
         with stop_switch() as switch:
             os.write(1, b"ready")
             deadline = time.monotonic() + 5

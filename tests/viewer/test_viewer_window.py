@@ -1,9 +1,11 @@
 """The window as the estimator sees it, with stand-ins for its process; the real one is at the end."""
 
 import logging
+import multiprocessing
 import queue
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Pipe
@@ -15,6 +17,7 @@ from viewer_street import make_result, make_street
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame, Reason, Status
+from vo_frontend.viewer import palette
 from vo_frontend.viewer import sink as sink_module
 from vo_frontend.viewer import window as window_module
 from vo_frontend.viewer.scene import Scene, SceneSnapshot
@@ -83,7 +86,9 @@ def test_a_stuck_window_gets_one_snapshot_and_no_more_are_made(
     scene = Scene()
     made: list[int] = []
     original = Scene.snapshot
-    monkeypatch.setattr(Scene, "snapshot", lambda *args: made.append(1) or original(*args))
+    monkeypatch.setattr(
+        Scene, "snapshot", lambda *args, **options: made.append(1) or original(*args, **options)
+    )
     sink = ViewerSink(scene, fake.window)
     for result in make_street():
         sink.consume(FRAME, result)
@@ -116,6 +121,16 @@ def test_a_stuck_window_is_killed_at_the_end(
 def test_the_last_snapshot_is_marked_as_such(fake: FakeWindow, street: SceneSnapshot):
     fake.window.close(street, hold=False)
     assert fake.queue.updates == [Update(street, is_last=True, hold=False)]
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_only_a_window_that_is_held_open_asks_the_user_to_close_it(
+    fake: FakeWindow, street: SceneSnapshot, caplog: pytest.LogCaptureFixture, hold: bool
+):
+    caplog.set_level(logging.INFO)
+    fake.process.exitcode = 0
+    fake.window.close(street, hold)
+    assert ("close the window to finish" in caplog.text) == hold
 
 
 @pytest.mark.parametrize(
@@ -216,24 +231,52 @@ def wait_until(condition: object, timeout_s: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def test_a_real_window_shows_the_scene_and_closes(
-    screen: Path, street: SceneSnapshot, caplog: pytest.LogCaptureFixture
-):
+@pytest.fixture
+def real_window(screen: Path, caplog: pytest.LogCaptureFixture) -> ViewerWindow:
+    """A window that has opened on the screen."""
     caplog.set_level(logging.INFO)
+    scene = Scene()
+    scene.update(make_result(0, (0, 0, 0)))
     try:
         window = open_window("test")
     except ViewerError as error:
         pytest.skip(str(error))
-
-    def white_pixels() -> int:
-        """The current camera is white, and a screen without a window is black."""
-        pixels = np.frombuffer(screen.read_bytes()[-1300 * 800 * 4 :], np.uint8).reshape(-1, 4)
-        return int((pixels[:, :3] > 230).all(axis=1).sum())
-
-    window.show(street)
+    window.show(scene.snapshot())
     wait_until(lambda: window.is_ready or "viewer:" in caplog.text)
     if "apt install" in caplog.text:
         pytest.skip(caplog.text)
-    wait_until(lambda: white_pixels() > 300)
-    window.close(street, hold=False)
+    return window
+
+
+def pixels_of(color: palette.Color, screen: Path) -> np.ndarray:
+    """Where (800, 1300) the screen has a colour."""
+    pixels = np.frombuffer(screen.read_bytes()[-1300 * 800 * 4 :], np.uint8).reshape(800, 1300, 4)
+    return (np.abs(pixels[:, :, 2::-1] / 255.0 - color) < 0.08).all(axis=2)
+
+
+def width_px(mask: np.ndarray) -> int:
+    columns = np.flatnonzero(mask.any(axis=0))
+    return int(columns[-1] - columns[0]) if len(columns) else 0
+
+
+def test_a_real_window_shows_the_scene_and_closes(
+    screen: Path, real_window: ViewerWindow, street: SceneSnapshot, caplog: pytest.LogCaptureFixture
+):
+    real_window.show(street)
+    wait_until(lambda: pixels_of(palette.CAMERA, screen).sum() > 300)
+    real_window.close(street, hold=False)
     assert "window closed" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_real_window_that_is_held_open_shows_the_whole_run(
+    screen: Path, real_window: ViewerWindow, street: SceneSnapshot
+):
+    end = threading.Thread(target=real_window.close, args=(street, True))
+    end.start()
+    # From behind, the drive is in the middle; from above, it lies across the window.
+    wait_until(lambda: width_px(pixels_of(palette.GROUND_TRUTH, screen)) > 700)
+    assert end.is_alive()
+    for process in multiprocessing.active_children():
+        process.terminate()
+    end.join()

@@ -2,13 +2,20 @@
 
 import numpy as np
 
-from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status
+from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status, Trajectory
 
 
 def make_pose(position: tuple[float, float, float]) -> np.ndarray:
     T_world_cam = np.eye(4)
     T_world_cam[:3, 3] = position
     return T_world_cam
+
+
+def make_truth(positions: np.ndarray, period_s: float = 0.1) -> Trajectory:
+    """Ground truth with the stamps of ``make_result``, where the period is left as it is."""
+    T_world_cam = np.tile(np.eye(4), (len(positions), 1, 1))
+    T_world_cam[:, :3, 3] = positions
+    return Trajectory(np.arange(len(positions)) * round(period_s * 1e9), T_world_cam)
 
 
 def make_map(segment_id: int, active: np.ndarray, retired: np.ndarray) -> MapSnapshot:

@@ -13,7 +13,7 @@ from vo_frontend.types import Trajectory
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """Frames for the estimator, and ground truth that is only read after the run."""
+    """Frames for the estimator, and ground truth for the viewer and the report, never for the estimator."""
 
     source: FrameSource
     load_ground_truth: Callable[[], Trajectory] | None  # of the source's camera; None: not known

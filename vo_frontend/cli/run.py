@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vo_frontend.features import FeatureExtractor
     from vo_frontend.outputs.report import RunInfo
     from vo_frontend.outputs.sink import Sink
+    from vo_frontend.types import Trajectory
     from vo_frontend.viewer.sink import ViewerSink
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def _estimate(
     source = given.source
     frontend = build_frontend(config, source.camera, extractor)
     info = _run_info(config, given, extractor)
-    viewer = _viewer(args, source.name, folder)
+    viewer = _viewer(args, given, folder)
     statistics = StatisticsSink()
     sinks: list[Sink] = [
         TrajectorySink(folder),
@@ -167,22 +168,35 @@ def _run_info(config: "Config", given: "Input", extractor: "FeatureExtractor") -
     )
 
 
-def _viewer(args: argparse.Namespace, title: str, folder: Path) -> "ViewerSink":
-    from vo_frontend.errors import ViewerError
+def _viewer(args: argparse.Namespace, given: "Input", folder: Path) -> "ViewerSink":
     from vo_frontend.outputs.run_folder import MAP_IMAGE_NAME
-    from vo_frontend.viewer.availability import check_display, check_installed
+    from vo_frontend.types import Sensor
     from vo_frontend.viewer.scene import Scene
     from vo_frontend.viewer.sink import make_viewer_sink
 
-    show_window = args.view
-    if args.view is None:
-        try:
-            check_installed()
-            check_display()
-            show_window = True
-        except ViewerError:  # nobody asked for a window, so its absence is no news
-            show_window = False
-    return make_viewer_sink(Scene(), title, show_window, folder / MAP_IMAGE_NAME, hold=bool(args.view))
+    show_window = _can_show_window() if args.view is None else args.view
+    scene = Scene(_ground_truth_to_show(given), with_scale=given.source.sensor is Sensor.MONO)
+    picture = folder / MAP_IMAGE_NAME
+    return make_viewer_sink(scene, given.source.name, show_window, picture, hold=bool(args.view))
+
+
+def _can_show_window() -> bool:
+    from vo_frontend.errors import ViewerError
+    from vo_frontend.viewer.availability import check_display, check_installed
+
+    try:
+        check_installed()
+        check_display()
+    except ViewerError:  # nobody asked for a window, so its absence is no news
+        return False
+    return True
+
+
+def _ground_truth_to_show(given: "Input") -> "Trajectory | None":
+    try:
+        return given.load_ground_truth() if given.load_ground_truth else None
+    except VoError:  # the report at the end says so
+        return None
 
 
 def _list(data_root: Path | None) -> None:

@@ -5,15 +5,18 @@ Imports Open3D, so only the graphics processes may import this module.
 
 import numpy as np
 import open3d as o3d
-from numpy.typing import NDArray
 from open3d.visualization import rendering
 
 from vo_frontend.types import Status
 from vo_frontend.viewer import palette
 from vo_frontend.viewer.scene import Colors, Points, SceneSnapshot
+from vo_frontend.viewer.strokes import frustum, spread_out, strided
+from vo_frontend.viewer.viewpoint import Vector
 
 POINT_SIZE_PX = 3.0
 LINE_WIDTH_PX = 3.0
+STRIDE = 0.1  # between drawn positions, in frustum sizes; the edges of wide and short strokes fray
+BEHIND = 0.01  # of the distance to the eye; more than a good estimate is off
 
 
 class ScenePainter:
@@ -28,24 +31,37 @@ class ScenePainter:
         self._scene = scene
         self._px = px
         self._painted_retired: Points | None = None
+        self._true_path: Points = np.empty((0, 3), np.float32)
         scene.set_background([*palette.BACKGROUND, 1.0])
         scene.view.set_post_processing(False)  # tone mapping would wash out the colours
 
-    def paint(self, snapshot: SceneSnapshot) -> None:
-        """Draw a snapshot in place of the one before."""
+    def paint(self, snapshot: SceneSnapshot, eye: Vector) -> None:
+        """Draw a snapshot in place of the one before, to be seen from ``eye`` (3,)."""
         if not _same_cloud(self._painted_retired, snapshot.retired_points):
             self._cloud("retired", snapshot.retired_points, snapshot.retired_colors, POINT_SIZE_PX)
             self._painted_retired = snapshot.retired_points
         self._cloud("active", snapshot.active_points, snapshot.active_colors, 1.5 * POINT_SIZE_PX)
-        self._lines("ground truth", [snapshot.ground_truth], [palette.GROUND_TRUTH], LINE_WIDTH_PX)
-        colors = [palette.of_segment(i) for i in range(len(snapshot.trajectories))]
-        self._lines("trajectory", snapshot.trajectories, colors, 1.5 * LINE_WIDTH_PX)
         size = 0.06 * snapshot.landmark_distance
-        keyframes = [frustum(T_scene_cam, size) for T_scene_cam in snapshot.T_scene_keyframes]
+        paths = [strided(path, STRIDE * size) for path in snapshot.trajectories]
+        colors = [palette.of_segment(i) for i in range(len(paths))]
+        self._lines("trajectory", paths, colors, 1.2 * LINE_WIDTH_PX)
+        self._true_path = strided(snapshot.ground_truth, STRIDE * size)
+        self.turn_to(eye)
+        T_scene_shown = spread_out(snapshot.T_scene_keyframes, size)
+        keyframes = [frustum(T_scene_cam, size) for T_scene_cam in T_scene_shown]
         self._lines("keyframes", keyframes, [palette.KEYFRAME] * len(keyframes), 0.4 * LINE_WIDTH_PX)
         if snapshot.T_scene_cam is not None:
             color = palette.LOST_CAMERA if snapshot.status is Status.LOST else palette.CAMERA
             self._lines("camera", [frustum(snapshot.T_scene_cam, 2 * size)], [color], LINE_WIDTH_PX)
+
+    def turn_to(self, eye: Vector) -> None:
+        """Draw what depends on where it is seen from.
+
+        The estimate has to be visible on the true path although it may run just below it, so that
+        is moved away from the eye along the lines of sight, which leaves it where it is seen.
+        """
+        path = eye + (1 + BEHIND) * (self._true_path - eye)
+        self._lines("ground truth", [path.astype(np.float32)], [palette.GROUND_TRUTH], 2.6 * LINE_WIDTH_PX)
 
     def _cloud(self, name: str, points: Points, colors: Colors, size_px: float) -> None:
         self._scene.remove_geometry(name)
@@ -59,11 +75,7 @@ class ScenePainter:
         self._scene.add_geometry(name, cloud, material)
 
     def _lines(
-        self,
-        name: str,
-        polylines: "tuple[Points, ...] | list[Points]",
-        colors: list[palette.Color],
-        width_px: float,
+        self, name: str, polylines: list[Points], colors: list[palette.Color], width_px: float
     ) -> None:
         self._scene.remove_geometry(name)
         drawn = [(line, color) for line, color in zip(polylines, colors, strict=True) if _has_extent(line)]
@@ -84,15 +96,6 @@ class ScenePainter:
         material.shader = "unlitLine"
         material.line_width = width_px * self._px
         self._scene.add_geometry(name, lines, material)
-
-
-def frustum(T_scene_cam: NDArray[np.floating], size: float) -> Points:
-    """One stroke (11, 3) along every edge of a camera: a pyramid, with a roof that shows what is up."""
-    w, h, z = 0.8 * size, 0.6 * size, size
-    a, b, c, d = [-w, -h, z], [w, -h, z], [w, h, z], [-w, h, z]
-    apex, roof = [0.0, 0.0, 0.0], [0.0, -1.5 * h, z]
-    stroke = np.array([c, apex, a, b, apex, d, a, roof, b, c, d])
-    return (stroke @ T_scene_cam[:3, :3].T + T_scene_cam[:3, 3]).astype(np.float32)
 
 
 def _has_extent(points: Points) -> bool:

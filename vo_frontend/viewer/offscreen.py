@@ -4,7 +4,6 @@ Open3D draws in a process of its own: where the graphics stack is broken it does
 crashes or hangs, and that may cost the picture only.
 """
 
-import dataclasses
 import multiprocessing
 import os
 from multiprocessing.connection import Connection
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.viewer import availability, palette
+from vo_frontend.viewer.framing import frame_whole
 from vo_frontend.viewer.graphics_process import explain_exit, run_to_exit
-from vo_frontend.viewer.scene import Points, SceneSnapshot
-from vo_frontend.viewer.viewpoint import Vector, overview, robust_box
+from vo_frontend.viewer.scene import SceneSnapshot
 
-CLOUD_SHARE = 0.9  # of the points, per axis, that the picture is fitted to
+SUPERSAMPLING = 2  # drawn at so many times the size and scaled down, for smooth edges
 
 
 def render_map(
@@ -87,52 +86,27 @@ def _render(snapshot: SceneSnapshot, path: Path, width: int, height: int) -> Non
 
     from vo_frontend.viewer.drawing import ScenePainter
 
-    framed, must_see = _frame(snapshot)
+    framed, view = frame_whole(snapshot, width / height)
     try:
-        renderer = rendering.OffscreenRenderer(width, height)
+        renderer = rendering.OffscreenRenderer(SUPERSAMPLING * width, SUPERSAMPLING * height)
     except RuntimeError as error:
         raise ViewerError(
             f"viewer: Open3D cannot draw off screen ({error}); "
             f"try: sudo apt install {availability.RENDERING_PACKAGES}"
         ) from None
     px = height / 720
-    ScenePainter(renderer.scene, px).paint(framed)
-    view = overview(must_see, width / height)
+    ScenePainter(renderer.scene, SUPERSAMPLING * px).paint(framed, view.eye)
     # Open3D's own guess of the clipping planes leaves out small scenes.
     distance = float(np.linalg.norm(view.eye - view.target))
     near, far = distance / 100, distance * 100
     renderer.setup_camera(view.vertical_fov_deg, view.target, view.eye, view.up, near, far)
-    image = np.ascontiguousarray(np.asarray(renderer.render_to_image())[:, :, 2::-1])  # to BGR
+    fine_image = np.asarray(renderer.render_to_image())[:, :, 2::-1]  # to BGR
+    image = cv2.resize(fine_image, (width, height), interpolation=cv2.INTER_AREA)
     _draw_legend(image, snapshot, px)
     if not cv2.imwrite(str(path), image):
         raise ViewerError(
             f"{path.parent}: cannot write a picture; is there such a folder, writable, with space left?"
         )
-
-
-def _frame(snapshot: SceneSnapshot) -> tuple[SceneSnapshot, NDArray[np.float32]]:
-    """Leave out far points, and return with the rest the points (N, 3) that the picture has to show."""
-    assert snapshot.T_scene_cam is not None, "a scene without a pose is refused before"
-    reach = 0.2 * snapshot.landmark_distance * np.array([[-1], [1]])  # a still camera is visible, too
-    around_camera = (snapshot.T_scene_cam[:3, 3] + reach).astype(np.float32)
-    paths = np.concatenate([*snapshot.trajectories, snapshot.ground_truth, around_camera])
-    cloud = np.concatenate([snapshot.retired_points, snapshot.active_points])
-    low, high = robust_box(cloud, paths, CLOUD_SHARE)
-    border = 0.1 * (high - low)
-
-    def inside(points: Points, low: Vector, high: Vector) -> NDArray[np.bool_]:
-        return np.asarray(((points >= low) & (points <= high)).all(axis=1))
-
-    active = inside(snapshot.active_points, low - border, high + border)
-    retired = inside(snapshot.retired_points, low - border, high + border)
-    framed = dataclasses.replace(
-        snapshot,
-        active_points=snapshot.active_points[active],
-        active_colors=snapshot.active_colors[active],
-        retired_points=snapshot.retired_points[retired],
-        retired_colors=snapshot.retired_colors[retired],
-    )
-    return framed, np.concatenate([paths, cloud[inside(cloud, low, high)]])
 
 
 def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: float) -> None:
@@ -147,11 +121,12 @@ def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: floa
     if len(snapshot.ground_truth):
         entries.append(("ground truth", palette.GROUND_TRUTH))
     entries += [("keyframes", palette.KEYFRAME), (f"{num_points} landmarks", palette.TEXT)]
+    image_bgr[: int((20 + 34 * len(entries)) * px), : int(290 * px)] //= 4  # landmarks there stay faint
     for row, (text, color) in enumerate(entries):
-        y = int((34 + 26 * row) * px)
+        y = int((36 + 34 * row) * px)
         bgr = [255 * value for value in color[::-1]]
-        cv2.line(image_bgr, (int(20 * px), y), (int(50 * px), y), bgr, max(1, int(3 * px)), cv2.LINE_AA)
+        cv2.line(image_bgr, (int(24 * px), y), (int(60 * px), y), bgr, max(1, int(4 * px)), cv2.LINE_AA)
         cv2.putText(
-            image_bgr, text, (int(60 * px), y + int(5 * px)), cv2.FONT_HERSHEY_SIMPLEX, 0.55 * px, bgr,
-            max(1, int(1.3 * px)), cv2.LINE_AA,
+            image_bgr, text, (int(74 * px), y + int(8 * px)), cv2.FONT_HERSHEY_SIMPLEX, 0.8 * px, bgr,
+            max(1, int(1.5 * px)), cv2.LINE_AA,
         )  # fmt: skip

@@ -3,6 +3,8 @@
 Scene coordinates are the world of the first segment. A later segment has an origin of its own (for
 mono also a scale of its own); it is drawn as if it started at the last camera pose known before it,
 in another colour. That is where the camera was, but the joint is a picture, not an estimate.
+
+Ground truth is display only: the scene aligns it to the estimate, and nothing flows back.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform, transform_points
-from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status
+from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status, Trajectory
+from vo_frontend.viewer.ground_truth import GroundTruthOverlay
 from vo_frontend.viewer.thinning import ThinnedRows
 
 MAX_RETIRED_POINTS = 200_000
@@ -38,7 +41,7 @@ class SceneSnapshot:
     active_colors: Colors
     retired_points: Points  # (R, 3) that left the local map
     retired_colors: Colors
-    ground_truth: Points  # (G, 3), G = 0 where there is none
+    ground_truth: Points  # (G, 3) since the run began, G = 0 where there is none or it cannot be aligned
     landmark_distance: float  # typical distance camera - landmark: the yardstick of a scene without unit
 
     @property
@@ -51,38 +54,46 @@ class Scene:
     """Collects results, in bounded memory, into what a viewer shows.
 
     Args:
-        ground_truth_positions: (G, 3) camera centres, already in the world of the first segment.
+        ground_truth: of the camera, in its own world, which nobody can relate to the scene before the
+            run: it is aligned to the longest segment, once that has enough poses and motion. It is
+            drawn and never reaches the estimator.
+        with_scale: align with Sim(3), as a sensor that does not know scale needs; False means SE(3).
         max_retired_points: beyond it the cloud is thinned evenly (see :class:`ThinnedRows`).
     """
 
     def __init__(
         self,
-        ground_truth_positions: NDArray[np.float64] | None = None,
+        ground_truth: Trajectory | None = None,
+        with_scale: bool = True,
         max_retired_points: int = MAX_RETIRED_POINTS,
     ) -> None:
-        truth = np.empty((0, 3)) if ground_truth_positions is None else ground_truth_positions
-        self._ground_truth = truth.astype(np.float32)
+        self._ground_truth: GroundTruthOverlay | None = None
+        if ground_truth is not None and len(ground_truth):
+            self._ground_truth = GroundTruthOverlay(ground_truth, with_scale)
         self._retired_points = ThinnedRows(max_retired_points, (3,), np.float32)
         self._retired_colors = ThinnedRows(max_retired_points, (3,), np.uint8)
         self._T_scene_keyframes = ThinnedRows(MAX_KEYFRAMES, (4, 4), np.float32)
         self._active_segment_id: int | None = None
         self._active_points: Points = np.empty((0, 3), np.float32)
         self._active_colors: Colors = np.empty((0, 3), np.uint8)
-        self._stamped_positions: dict[int, ThinnedRows] = {}  # segment -> (N, 4): frame index, x, y, z
+        self._stamped_positions: dict[int, ThinnedRows] = {}  # segment -> (N, 4): timestamp (s), x, y, z
         self._T_scene_worlds: dict[int, Transform] = {}  # segment -> where its world is drawn
         self._T_scene_cam: Transform | None = None
         self._landmark_distance = 1.0
+        self._span_s: tuple[float, float] | None = None  # stamps of the first and the last result
         self._last: FrameResult | None = None
 
     def update(self, result: FrameResult) -> None:
         """Take the result of the next frame."""
+        now_s = result.timestamp_ns * 1e-9
+        self._span_s = (self._span_s[0] if self._span_s else now_s, now_s)
         self._last = result
         self._add_poses(result)
         if result.map is not None:
             self._replace_map(result.map)
 
-    def snapshot(self, frames_per_second: float = float("nan")) -> SceneSnapshot:
-        """Freeze the scene as it is now."""
+    def snapshot(self, frames_per_second: float = float("nan"), *, is_final: bool = False) -> SceneSnapshot:
+        """Freeze the scene as it is now; ``is_final`` aligns ground truth to all that was estimated."""
         last = self._last
         return SceneSnapshot(
             status=last.status if last else Status.INITIALIZING,
@@ -90,21 +101,21 @@ class Scene:
             frame_index=last.frame_index if last else 0,
             num_inliers=last.num_inliers if last else 0,
             frames_per_second=frames_per_second,
-            trajectories=tuple(_in_frame_order(rows.rows) for rows in self._stamped_positions.values()),
+            trajectories=tuple(_in_time_order(rows.rows) for rows in self._stamped_positions.values()),
             T_scene_cam=self._T_scene_cam,
             T_scene_keyframes=self._T_scene_keyframes.rows,
             active_points=self._active_points,
             active_colors=self._active_colors,
             retired_points=self._retired_points.rows,
             retired_colors=self._retired_colors.rows,
-            ground_truth=self._ground_truth,
+            ground_truth=self._true_path(is_final),
             landmark_distance=self._landmark_distance,
         )
 
     def _add_poses(self, result: FrameResult) -> None:
-        placed = [(pose.frame_index, pose.T_world_cam) for pose in result.backfilled]
+        placed = [(pose.timestamp_ns, pose.T_world_cam) for pose in result.backfilled]
         if result.T_world_cam is not None:
-            placed.append((result.frame_index, result.T_world_cam))
+            placed.append((result.timestamp_ns, result.T_world_cam))
         if not placed:
             return
         T_scene_world = self._T_scene_world(result.segment_id)
@@ -112,7 +123,7 @@ class Scene:
             result.segment_id, ThinnedRows(MAX_POSITIONS, (4,), np.float64)
         )
         rows.extend(
-            np.array([[index, *(T_scene_world @ T_world_cam)[:3, 3]] for index, T_world_cam in placed])
+            np.array([[ns * 1e-9, *(T_scene_world @ T_world_cam)[:3, 3]] for ns, T_world_cam in placed])
         )
         self._T_scene_cam = T_scene_world @ placed[-1][1]
         if result.is_keyframe:
@@ -136,12 +147,19 @@ class Scene:
         self._retired_points.extend(points)
         self._retired_colors.extend(colors)
 
+    def _true_path(self, is_final: bool) -> Points:
+        if self._ground_truth is None or self._span_s is None or not self._stamped_positions:
+            return np.empty((0, 3), np.float32)
+        longest = max(self._stamped_positions.values(), key=lambda rows: rows.num_seen)
+        self._ground_truth.follow(longest, self._landmark_distance, is_final=is_final)
+        return self._ground_truth.path(*self._span_s)
+
     def _T_scene_world(self, segment_id: int) -> Transform:
         start = np.eye(4) if self._T_scene_cam is None else self._T_scene_cam
         return self._T_scene_worlds.setdefault(segment_id, start)
 
 
-def _in_frame_order(stamped_positions: NDArray[np.float64]) -> Points:
-    """Sort (N, 4) rows by frame index, since back-filled frames arrive late, and drop the index."""
+def _in_time_order(stamped_positions: NDArray[np.float64]) -> Points:
+    """Sort (N, 4) rows by time, since back-filled frames arrive late, and drop the time."""
     order = np.argsort(stamped_positions[:, 0], kind="stable")
     return stamped_positions[order, 1:].astype(np.float32)

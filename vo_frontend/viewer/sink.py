@@ -55,7 +55,7 @@ class ViewerSink:
 
     def close(self) -> None:
         """Draw the picture, then end the window (or wait for the user, with ``hold``)."""
-        snapshot = self._scene.snapshot(self._frames_per_second())
+        snapshot = self._scene.snapshot(self._frames_per_second(), is_final=True)
         try:
             if self._picture_path is not None:
                 render_map(snapshot, self._picture_path)

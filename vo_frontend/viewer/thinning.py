@@ -25,6 +25,11 @@ class ThinnedRows:
         return self._count
 
     @property
+    def num_seen(self) -> int:
+        """Number of rows that came, kept or not."""
+        return self._num_seen
+
+    @property
     def rows(self) -> NDArray[Any]:
         """Kept rows (N, *row_shape). A view that later rows never change."""
         view = self._buffer[: self._count]

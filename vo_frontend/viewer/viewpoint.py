@@ -73,25 +73,6 @@ def overview(points: NDArray[np.floating], aspect: float, elevation_deg: float =
     return Viewpoint(target + distance * back, target, up, fov_deg)
 
 
-def robust_box(
-    points: NDArray[np.floating], always_inside: NDArray[np.floating], share: float
-) -> tuple[Vector, Vector]:
-    """Lowest and highest corner of a box around ``share`` (0..1) of the points along each axis.
-
-    Few far outliers of a cloud would otherwise shrink everything else in the picture.
-
-    Args:
-        points: (N, 3); ignored when N is 0.
-        always_inside: (M, 3), M >= 1, whatever the percentiles say.
-        share: of the points, per axis, cut symmetrically at both ends.
-    """
-    tail = 50 * (1 - share)
-    inside = np.asarray(always_inside, dtype=np.float64)
-    if len(points):
-        inside = np.concatenate([inside, np.percentile(points, [tail, 100 - tail], axis=0)])
-    return inside.min(axis=0), inside.max(axis=0)
-
-
 def _longest_horizontal_direction(points: NDArray[np.float64]) -> Vector:
     """Unit vector (3,) orthogonal to SCENE_UP along which points (N, 3) spread most."""
     horizontal = (points - points.mean(axis=0)) * (1 - np.abs(SCENE_UP))

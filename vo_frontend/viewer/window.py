@@ -68,6 +68,8 @@ class ViewerWindow:
         """Show the last snapshot and end the window; with ``hold`` wait until the user closes it."""
         try:
             if self._hand_over(Update(snapshot, is_last=True, hold=hold), OPENING_S if hold else HANDOVER_S):
+                if hold:
+                    log.info("viewer: the run is over, close the window to finish")
                 self._process.join(None if hold else HANDOVER_S)
                 self._listen()
         finally:

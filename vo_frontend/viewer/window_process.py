@@ -9,12 +9,15 @@ from enum import Enum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Status
 from vo_frontend.viewer import availability, palette
+from vo_frontend.viewer.framing import frame_whole
 from vo_frontend.viewer.graphics_process import run_to_exit
 from vo_frontend.viewer.scene import SceneSnapshot
-from vo_frontend.viewer.viewpoint import Viewpoint, chase
+from vo_frontend.viewer.viewpoint import Vector, Viewpoint, chase
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -24,6 +27,7 @@ MAX_CORES = 0.5  # that drawing may take from the estimator; matters where there
 SETTLING_S = 5.0  # redraw without news: the renderer skips a redraw when still busy with the one before
 FOLLOW_SHARE = 0.5  # of the way to the chase camera, per redraw
 HELP = "drag or wheel: look around    F: follow the camera    Q: stop the run    close: go on without"
+HELP_AT_END = "the run is over    drag or wheel: look around    Q or close: leave"
 
 
 class WindowEvent(Enum):
@@ -110,6 +114,7 @@ class _Window:
         self._viewpoint: Viewpoint | None = None
         self._is_following = True
         self._is_over = False
+        self._painted_eye = self._eye()
 
     def run(self) -> None:
         """Show updates until the window is closed, the run is over, or the run's process is gone."""
@@ -121,6 +126,7 @@ class _Window:
                 continue
             if parent is not None and not parent.is_alive():
                 break
+            self._turn_ground_truth()
             if time.monotonic() - news_s < SETTLING_S:
                 self._window.post_redraw()
             try:
@@ -134,18 +140,32 @@ class _Window:
 
     def _show(self, update: Update) -> None:
         snapshot = update.snapshot
-        self._painter.paint(snapshot)
-        self._status.text = status_text(snapshot)
         if update.is_last:
             self._is_over = True
-            self._help.text = "the run is over    Q or close: leave"
-        if self._is_following and not snapshot.is_empty:
+            self._help.text = HELP_AT_END
+        if update.is_last and not snapshot.is_empty:
+            self._look_from(frame_whole(snapshot, self._view.frame.width / self._view.frame.height)[1])
+        elif self._is_following and not snapshot.is_empty:
             target = chase(snapshot)
             self._viewpoint = (
                 target if self._viewpoint is None else self._viewpoint.towards(target, FOLLOW_SHARE)
             )
             self._look_from(self._viewpoint)
+        self._painted_eye = self._eye()
+        self._painter.paint(snapshot, self._painted_eye)
+        self._status.text = status_text(snapshot)
         self._window.set_needs_layout()
+
+    def _turn_ground_truth(self) -> None:
+        """Keep it behind the trajectory while the user looks around."""
+        eye = self._eye()
+        if (eye != self._painted_eye).any():
+            self._painted_eye = eye
+            self._painter.turn_to(eye)
+            self._window.post_redraw()
+
+    def _eye(self) -> Vector:
+        return np.asarray(self._view.scene.camera.get_model_matrix(), dtype=np.float64)[:3, 3]
 
     def _add_bar(self, label: Any) -> Any:
         """Put one line of text over the view."""
