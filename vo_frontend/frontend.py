@@ -39,7 +39,7 @@ class VisualFrontend:
         self._start = start
         self._tracker = tracker
         self._keyframe_policy = keyframe_policy
-        self.sparse_mapper = mapper
+        self._mapper = mapper
         self._min_features = min_features
         self._max_lost_s = max_lost_s
         self.sparse_map: SparseMap | None = None
@@ -74,7 +74,7 @@ class VisualFrontend:
         if is_keyframe:
             with _timed(stages, "map"):
                 self.sparse_map.add_keyframe(frame.index, T_world_cam, features, view.colors, landmark_ids)
-                self.sparse_mapper.extend(self.sparse_map)
+                self._mapper.extend(self.sparse_map)
                 T_world_cam = self.sparse_map.last_keyframe.T_world_cam
                 self._motion = self._motion.corrected(T_world_cam)
         return FrameResult(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vo_frontend.tracking.matching import Matcher
-from vo_frontend.tracking.matching_kernels import gated_nearest
+from vo_frontend.tracking.matching_kernels import column_argmax, gated_nearest
 from vo_frontend.types import Features
 
 rng = np.random.default_rng(0)
@@ -99,3 +99,8 @@ def test_kernel_equals_its_slow_twin():
     for table, best, nearest in [(similarity, best0, nearest0), (similarity.T, best1, nearest1)]:
         np.testing.assert_allclose(best, np.sort(table, axis=1)[:, :-3:-1], atol=1e-6)
         np.testing.assert_array_equal(nearest, np.where(table.max(axis=1) > -2, table.argmax(axis=1), -1))
+
+
+def test_column_argmax_equals_numpy_with_ties():
+    table = rng.integers(0, 5, size=(37, 53)).astype(np.float32)
+    np.testing.assert_array_equal(column_argmax(table), table.argmax(axis=0))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.tracking.matching_kernels import gated_nearest
+from vo_frontend.tracking.matching_kernels import column_argmax, gated_nearest
 from vo_frontend.types import Features, Matches
 
 
@@ -26,7 +26,7 @@ class Matcher:
         if not len(descriptors0) or not len(descriptors1):
             return no_matches()
         similarity = descriptors0 @ descriptors1.T
-        nearest0, nearest1 = similarity.argmax(axis=1), similarity.T.copy().argmax(axis=1)
+        nearest0, nearest1 = similarity.argmax(axis=1), column_argmax(similarity)
         index0 = np.flatnonzero(nearest1[nearest0] == np.arange(len(nearest0)))
         index1 = nearest0[index0]
         best = similarity[index0, index1]
