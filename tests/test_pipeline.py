@@ -25,7 +25,14 @@ class FakeSource:
 
 
 class FakeEstimator:
-    def process(self, frame):
+    def __init__(self):
+        self.extracted_in = None
+
+    def extract(self, frame):
+        self.extracted_in = threading.current_thread()
+        return frame
+
+    def track(self, frame):
         return FrameResult(
             frame.index, frame.timestamp_ns, Status.INITIALIZING, Reason.FIRST_VIEW, 0, None,
             stage_seconds={"extract": 0.0},
@@ -49,10 +56,12 @@ class FakeSink:
             raise OutputError("disk full at the end")
 
 
+@pytest.mark.parametrize("extract_ahead", [False, True])
 @pytest.mark.parametrize("is_live", [False, True])
-def test_every_frame_reaches_every_sink_in_order(is_live):
-    source, sinks = FakeSource(25, is_live=is_live), [FakeSink(), FakeSink()]
-    pipeline.run(source, FakeEstimator(), sinks)
+def test_every_frame_reaches_every_sink_in_order(is_live, extract_ahead):
+    source, sinks, estimator = FakeSource(25, is_live=is_live), [FakeSink(), FakeSink()], FakeEstimator()
+    pipeline.run(source, estimator, sinks, extract_ahead=extract_ahead)
+    assert (estimator.extracted_in is threading.current_thread()) is (is_live or not extract_ahead)
     for sink in sinks:
         assert [result.frame_index for result in sink.results] == list(range(25))
         assert list(sink.results[0].stage_seconds) == ["read", "extract"]
@@ -65,7 +74,7 @@ def test_recorded_sources_are_decoded_ahead_but_only_a_little():
     pipeline.run(source, FakeEstimator(), [sink], lambda: len(sink.results) == 5)
     assert len(sink.results) == 5
     assert source.thread is not threading.current_thread()
-    assert source.num_read <= 5 + pipeline.PREFETCHED_FRAMES + 2
+    assert source.num_read <= 5 + pipeline.ITEMS_AHEAD + 2
 
 
 def test_live_sources_are_read_where_they_are_used():

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,15 @@ from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
 from vo_frontend.tracking.pose import PoseTracker
 from vo_frontend.types import Frame, FrameResult, Reason, Status
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedFrame:
+    """A frame with its features; no view where the image could not be decoded."""
+
+    frame: Frame
+    view: View | None
+    seconds: float  # that extraction took
 
 
 class VisualFrontend:
@@ -48,12 +58,22 @@ class VisualFrontend:
 
     def process(self, frame: Frame) -> FrameResult:
         """Estimate the pose of one frame and, on keyframes, extend the map."""
-        stages: dict[str, float] = {}
+        return self.track(self.extract(frame))
+
+    def extract(self, frame: Frame) -> ExtractedFrame:
+        """First half: depends on this frame alone, so it may run ahead in another thread."""
         if frame.image is None:
-            return self._without_pose(frame, Reason.BAD_IMAGE, stages)
-        with _timed(stages, "extract"):
-            features = self.extractor.extract(frame.image)
-            view = View.of(frame, frame.image, features)
+            return ExtractedFrame(frame, None, 0.0)
+        begin_s = time.perf_counter()
+        view = View.of(frame, frame.image, self.extractor.extract(frame.image))
+        return ExtractedFrame(frame, view, time.perf_counter() - begin_s)
+
+    def track(self, extracted: ExtractedFrame) -> FrameResult:
+        """Second half, frame by frame in order: place the features in the map, grow the map."""
+        frame, view = extracted.frame, extracted.view
+        if view is None:
+            return self._without_pose(frame, Reason.BAD_IMAGE, {})
+        features, stages = view.features, {"extract": extracted.seconds}
         if len(features) < self._min_features:
             return self._without_pose(frame, Reason.TOO_FEW_FEATURES, stages, len(features))
         if self.sparse_map is None or self._motion is None:

@@ -3,52 +3,81 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from vo_frontend.outputs.sink import Sink
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Frame, FrameResult
 
-PREFETCHED_FRAMES = 2  # decoded ahead: enough to hide the disk, few enough to bound memory
+ITEMS_AHEAD = 2  # enough to hide the disk, few enough to bound memory
 POLL_S = 0.2  # how often a waiting loop looks whether it should stop
 
+Item = TypeVar("Item")
+Extracted = TypeVar("Extracted")
 
-class Estimator(Protocol):
-    """Turns frames into results, one each, in order."""
 
-    def process(self, frame: Frame) -> FrameResult:
-        """Estimate the pose of one frame."""
+class Estimator(Protocol[Extracted]):
+    """Turns frames into results, one each, in order, in two halves."""
+
+    def extract(self, frame: Frame) -> Extracted:
+        """What needs this frame only. May be called from another thread than :meth:`track`."""
+        ...
+
+    def track(self, extracted: Extracted) -> FrameResult:
+        """What needs all frames before. Called in order."""
         ...
 
 
 def run(
     source: FrameSource,
-    estimator: Estimator,
+    estimator: Estimator[Extracted],
     sinks: Iterable[Sink],
     stop_requested: Callable[[], bool] = lambda: False,
+    *,
+    extract_ahead: bool = True,
 ) -> None:
     """Feed every frame through the estimator and every result to every sink, until the source ends.
+
+    Recorded frames are decoded ahead in a thread, and with ``extract_ahead`` their features are
+    extracted there too, while the frame before is tracked: the results are the same. A live source is
+    never read ahead, so that the newest frame is the one worked on.
 
     Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an
     error, which is raised afterwards. A stop takes effect between two frames, so that no file ends
     in half a record.
     """
     sinks = list(sinks)
-    frames = iter(source) if source.is_live else _prefetched(source, stop_requested)
-    try:
+
+    def read() -> Iterator[tuple[Frame, float]]:
         before_s = time.perf_counter()
-        for frame in frames:
-            read_s = time.perf_counter() - before_s
-            result = estimator.process(frame)
+        for frame in source:
+            yield frame, time.perf_counter() - before_s
+            before_s = time.perf_counter()
+
+    def extract(
+        items: Iterable[tuple[Frame, float]],
+    ) -> Generator[tuple[Frame, float, Extracted], None, None]:
+        for frame, read_s in items:
+            yield frame, read_s, estimator.extract(frame)
+
+    if source.is_live:
+        items = extract(read())
+    elif extract_ahead:
+        items = _ahead(extract(read()), stop_requested)
+    else:
+        items = extract(_ahead(read(), stop_requested))
+    try:
+        for frame, read_s, extracted in items:
+            result = estimator.track(extracted)
             result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
             for sink in sinks:
                 sink.consume(frame, result)
             if stop_requested():
                 break
-            before_s = time.perf_counter()
     finally:
+        items.close()  # ends the reader before the source that it reads
         source.close()
         _close_all(sinks)
 
@@ -63,12 +92,12 @@ def _close_all(sinks: list[Sink]) -> None:
         _close_all(sinks[1:])
 
 
-def _prefetched(source: FrameSource, stop_requested: Callable[[], bool]) -> Iterator[Frame]:
-    """Decode ahead in a thread. An error of the source is raised here, after the frames before it."""
-    ready: queue.Queue[Frame | BaseException | None] = queue.Queue(maxsize=PREFETCHED_FRAMES)
+def _ahead(items: Iterator[Item], stop_requested: Callable[[], bool]) -> Generator[Item, None, None]:
+    """Run an iterator in a thread, a few items ahead. Its error is raised after the items before it."""
+    ready: queue.Queue[Item | _End] = queue.Queue(maxsize=ITEMS_AHEAD)
     finished = threading.Event()
 
-    def put(item: Frame | BaseException | None) -> bool:
+    def put(item: Item | _End) -> bool:
         while not finished.is_set():
             try:
                 ready.put(item, timeout=POLL_S)
@@ -77,28 +106,34 @@ def _prefetched(source: FrameSource, stop_requested: Callable[[], bool]) -> Iter
                 continue
         return False
 
-    def read() -> None:
+    def work() -> None:
         try:
-            for frame in source:
-                if not put(frame):
+            for item in items:
+                if not put(item):
                     return
-            put(None)
+            put(_End(None))
         except BaseException as error:  # handed over and raised by the consumer, never swallowed
-            put(error)
+            put(_End(error))
 
-    reader = threading.Thread(target=read, name="decode-ahead", daemon=True)
-    reader.start()
+    worker = threading.Thread(target=work, name="ahead", daemon=True)
+    worker.start()
     try:
         while not stop_requested():
             try:
                 item = ready.get(timeout=POLL_S)
             except queue.Empty:
                 continue
-            if item is None:
+            if not isinstance(item, _End):
+                yield item
+            elif item.error is not None:
+                raise item.error
+            else:
                 return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
     finally:
         finished.set()
-        reader.join()
+        worker.join()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: BaseException | None

@@ -57,6 +57,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of official weights (default: $VO_WEIGHTS_DIR, the user cache, else download)",
     )
     estimate.add_argument("--seed", metavar="N", type=int, help="of every random draw (default 0)")
+    estimate.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="extract and track in one thread; the result is the same, only slower",
+    )
     estimate.add_argument("--config", metavar="YAML", type=Path, help="differences from the defaults")
     estimate.add_argument(
         "--set",

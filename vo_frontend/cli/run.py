@@ -92,7 +92,13 @@ def _estimate(
     failure, stopped = None, False
     with stop_switch() as switch:
         try:
-            pipeline.run(source, frontend, sinks, lambda: switch.is_on or viewer.stop_requested)
+            pipeline.run(
+                source,
+                frontend,
+                sinks,
+                lambda: switch.is_on or viewer.stop_requested,
+                extract_ahead=not args.deterministic,
+            )
         except VoError as error:
             failure = error
         stopped = switch.is_on or viewer.stop_requested
