@@ -141,7 +141,7 @@ class MappingConfig:
     max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match
     max_reprojection_px: float = 2.5  # of an observation that stays
     huber_px: float = 1.0  # residuals beyond it count linearly
-    max_iterations: int = 10  # of bundle adjustment per keyframe
+    max_iterations: int = 5  # of bundle adjustment per keyframe
 
     def __post_init__(self) -> None:
         _require(
