@@ -48,8 +48,10 @@ class Mapper:
         options, focal_px = self._options, self._camera.focal_px
         keyframes = sparse_map.keyframes
         num_fixed = max(1, len(keyframes) - options.adjusted_keyframes)
-        # A landmark with one view left in the window has nothing to say about the poses.
-        rows = np.flatnonzero(sparse_map.num_observations() >= 2)
+        # A landmark with one view left, or with none that moves, has nothing to say about the poses.
+        useful = sparse_map.num_observations() >= 2
+        useful &= sparse_map.num_observations(keyframes[num_fixed:]) >= 1
+        rows = np.flatnonzero(useful)
         landmarks = sparse_map.landmarks.select(rows)
         problem = self._problem(keyframes, landmarks, num_fixed)
         solution = adjust(problem, huber=options.huber_px / focal_px, max_iterations=options.max_iterations)

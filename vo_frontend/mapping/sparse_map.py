@@ -7,6 +7,7 @@ Invariants, checked by :meth:`SparseMap.check` in tests after every operation:
 3. every landmark is seen by at least one keyframe of the window.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,10 +158,10 @@ class SparseMap:
             ids = np.where(known, keyframe.landmark_ids, NO_LANDMARK)
             self.keyframes[position] = replace(keyframe, landmark_ids=ids)
 
-    def num_observations(self) -> NDArray[np.int64]:
-        """How many keyframes of the window see each landmark (M,)."""
+    def num_observations(self, keyframes: Sequence[Keyframe] | None = None) -> NDArray[np.int64]:
+        """How many keyframes, of those given or of all, see each landmark (M,)."""
         count = np.zeros(len(self.landmarks), np.int64)
-        for keyframe in self.keyframes:
+        for keyframe in self.keyframes if keyframes is None else keyframes:
             ids = keyframe.landmark_ids[keyframe.landmark_ids != NO_LANDMARK]
             count[self.landmarks.rows(ids)] += 1
         return count
