@@ -10,6 +10,7 @@ import torch
 from vo_frontend.errors import VoError
 from vo_frontend.features import EXTRACTORS, load_extractor
 from vo_frontend.features.alike.network import ALIKE_VARIANTS
+from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
 from vo_frontend.features.aliked.network import ALIKED_VARIANTS
 from vo_frontend.features.network_extractor import NetworkExtractor
 from vo_frontend.features.weights import WEIGHTS
@@ -17,12 +18,15 @@ from vo_frontend.features.weights import WEIGHTS
 BUDGET = 120
 
 
-@pytest.fixture(params=EXTRACTORS)
+REFERENCE = "aliked-t16 by its reference network"
+
+
+@pytest.fixture(params=[*EXTRACTORS, REFERENCE])
 def extractor(request, random_network):
     return make_extractor(request.param, random_network)
 
 
-@pytest.fixture(params=["aliked-t16", "alike-t", "orb"])
+@pytest.fixture(params=["aliked-t16", "alike-t", "orb", REFERENCE])
 def small_extractor(request, random_network):
     return make_extractor(request.param, random_network)
 
@@ -30,8 +34,13 @@ def small_extractor(request, random_network):
 def make_extractor(name, random_network, **options):
     folder = os.environ.get("VO_WEIGHTS_DIR")
     options = {"max_keypoints": BUDGET, **options}
+    if name == REFERENCE:
+        name = "aliked-t16"
+        return NetworkExtractor(name, random_network(name), device=torch.device("cpu"), **options)
     if name == "orb" or (folder and (Path(folder) / f"{name}.pth").is_file()):
         return load_extractor(name, device="cpu", **options)
+    if name in ALIKED_VARIANTS:
+        return FastAlikedExtractor(name, random_network(name), **options)
     return NetworkExtractor(name, random_network(name), device=torch.device("cpu"), **options)
 
 

@@ -61,19 +61,30 @@ def load_extractor(
 
         return OrbExtractor(max_keypoints=max_keypoints, score_threshold=score_threshold)
 
+    from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
+    from vo_frontend.features.aliked.network import AlikedNetwork
     from vo_frontend.features.network_extractor import NetworkExtractor, select_device
 
     target = select_device(device)
     path = find_or_download(name, weights_dir, report)
     network = make_network(name)
     load_weights(network, name, path)
+    sha256 = weights_file(name).sha256
+    if target.type == "cpu" and isinstance(network, AlikedNetwork):
+        return FastAlikedExtractor(
+            name,
+            network,
+            max_keypoints=max_keypoints,
+            score_threshold=score_threshold,
+            weights_sha256=sha256,
+        )
     return NetworkExtractor(
         name,
         network,
         max_keypoints=max_keypoints,
         score_threshold=score_threshold,
         device=target,
-        weights_sha256=weights_file(name).sha256,
+        weights_sha256=sha256,
     )
 
 

@@ -43,6 +43,7 @@ class AlikedNetwork(FeatureNetwork):
 
     def __init__(self, config: AlikedConfig) -> None:
         super().__init__(config.trunk, nn.SELU(inplace=True), F.avg_pool2d, DeformableConv)
+        self.config = config
         self.score_head = nn.Sequential(
             nn.Conv2d(config.trunk.dim, 8, 1, bias=False),
             nn.SELU(inplace=True),

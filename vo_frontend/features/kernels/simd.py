@@ -1,0 +1,169 @@
+"""A vector of float32 lanes as a numba type, and the dozen operations that the kernels need.
+
+LLVM vectorises simple inner loops by itself, but it neither keeps a tile of sums in registers nor uses
+the widest registers where it is left to choose. Kernels that spell out their vectors do both: within a
+``njit`` function a ``Vector`` is a value like a float, e.g. ``store(fma(a, b, load(x, (k,))), y, (k,))``.
+Outside of compiled code the functions cannot be called.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, models, register_model
+
+
+def _register_lanes() -> int:
+    """How many float32 a register of this machine holds; LLVM splits or merges where that is wrong."""
+    features = llvmlite.binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 16
+    return 8 if features.get("avx2") else 4
+
+
+LANES = _register_lanes()
+ROUNDING = 1.5 * 2**23 + 127  # adding it rounds to an integer; see ``rounded_power_of_two``
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class Vector(types.Type):
+    """LANES float32 values."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"float32x{LANES}")
+
+
+VECTOR = Vector()
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    """Held in a register."""
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _FLOATS)
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, index: Any) -> Any:
+    """Read LANES elements along the last axis from the tuple ``index`` on; no bounds check."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(context, builder, signature.args, arguments), align=4)
+
+    return VECTOR(array, index), generate
+
+
+@intrinsic
+def store(typing_context: Any, value: Any, array: Any, index: Any) -> Any:
+    """Write LANES elements along the last axis from the tuple ``index`` on; no bounds check."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[1:], arguments[1:])
+        builder.store(arguments[0], pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(VECTOR, array, index), generate
+
+
+@intrinsic
+def splat(typing_context: Any, scalar: Any) -> Any:
+    """All lanes equal to a float."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        undefined = ir.Constant(_FLOATS, ir.Undefined)
+        first = builder.insert_element(undefined, arguments[0], ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, undefined, _integers(0))
+
+    return VECTOR(types.float32), generate
+
+
+@intrinsic
+def total(typing_context: Any, a: Any) -> Any:
+    """Sum of the lanes, as pairs of halves."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, width = arguments[0], LANES
+        while width > 1:
+            width //= 2
+            halves = [
+                builder.shuffle_vector(
+                    value, value, ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(s, s + width)))
+                )
+                for s in (0, width)
+            ]
+            value = builder.fadd(*halves)
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(VECTOR), generate
+
+
+@intrinsic
+def rounded_power_of_two(typing_context: Any, a: Any) -> Any:
+    """2**n from n + ROUNDING, for integers n in -126..127.
+
+    A float32 near ROUNDING is an integer; its lowest bits are those of n + 127, the biased exponent of 2**n.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(arguments[0], _INTEGERS)
+        return builder.bitcast(builder.shl(bits, _integers(23)), _FLOATS)
+
+    return VECTOR(VECTOR), generate
+
+
+def _lanewise(num_arguments: int, emit: Callable[..., Any], summary: str) -> Any:
+    """Make an operation of vectors to a vector; ``emit(builder, *vectors)`` writes its instructions."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return emit(builder, *arguments)
+
+    signature = VECTOR(*[VECTOR] * num_arguments)
+    if num_arguments == 1:
+        operation = intrinsic(lambda typing_context, a: (signature, generate))
+    elif num_arguments == 2:
+        operation = intrinsic(lambda typing_context, a, b: (signature, generate))
+    else:
+        operation = intrinsic(lambda typing_context, a, b, c: (signature, generate))
+    operation.__doc__ = summary
+    return operation
+
+
+def _llvm(name: str) -> Callable[..., Any]:
+    """Emit a call of LLVM's own lane-wise function ``name``."""
+
+    def emit(builder: Any, *arguments: Any) -> Any:
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * len(arguments))
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
+        return builder.call(function, arguments)
+
+    return emit
+
+
+add = _lanewise(2, lambda builder, a, b: builder.fadd(a, b), "a + b")
+subtract = _lanewise(2, lambda builder, a, b: builder.fsub(a, b), "a - b")
+multiply = _lanewise(2, lambda builder, a, b: builder.fmul(a, b), "a * b")
+divide = _lanewise(2, lambda builder, a, b: builder.fdiv(a, b), "a / b")
+fma = _lanewise(3, _llvm("fmuladd"), "a * b + c, rounded once where the machine can")
+larger = _lanewise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b), "Maximum.")
+smaller = _lanewise(
+    2, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b), "Minimum."
+)
+
+
+def _integers(value: int) -> Any:
+    return ir.Constant(_INTEGERS, [value] * LANES)
+
+
+def _pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
+    """Address of element arguments[1] (a tuple) of array arguments[0], for a whole vector."""
+    array = context.make_array(kinds[0])(context, builder, arguments[0])
+    index = [
+        context.cast(builder, position, kind, types.intp)
+        for position, kind in zip(cgutils.unpack_tuple(builder, arguments[1]), kinds[1], strict=True)
+    ]
+    element = cgutils.get_item_pointer(context, builder, kinds[0], array, index, wraparound=False)
+    return builder.bitcast(element, _FLOATS.as_pointer())
