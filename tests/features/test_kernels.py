@@ -18,11 +18,18 @@ from vo_frontend.features.kernels.convolution import (
     planar,
     row_length,
 )
-from vo_frontend.features.kernels.deep import TAPS, Deformable, Map, Product, deformable_layer
+from vo_frontend.features.kernels.deep import TAPS, Deformable, Map, Product, deformable_layer, pool_4x4
 from vo_frontend.features.kernels.detect import find_maxima, make_planes, refine
 from vo_frontend.features.kernels.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
 from vo_frontend.features.kernels.score import make_grid, stretch_row
-from vo_frontend.features.kernels.shallow import Convolution
+from vo_frontend.features.kernels.shallow import (
+    Convolution,
+    Frame,
+    average_2x2,
+    average_4x4,
+    fill_input_row,
+    to_table,
+)
 from vo_frontend.features.kernels.simd import LANES, load, store, total
 from vo_frontend.features.kernels.team import Team
 
@@ -102,6 +109,47 @@ def test_rows_equal_the_convolution_of_torch(size, inputs, outputs, width):
     np.testing.assert_allclose(twice, expected.numpy(), rtol=1e-4, atol=1e-5)
     assert not target[:, :, MARGIN - 1].any()
     assert not target[:, :, MARGIN + width].any()
+
+
+def test_pooling_equals_that_of_torch():
+    x = random(8, 8, 32)
+    halved, quartered, deep = planar(4, 8, 16), planar(2, 8, 8), planar(3, 8, 8)
+    table, deep_table = np.zeros((2 * 8, 8), np.float32), np.zeros((2 * 8, 8), np.float32)
+    source = to_planar(x)
+    for y in range(0, 8, 2):
+        average_2x2(source, y, halved, 16)
+    average_4x4(source[:4], quartered, table, 0, 8)
+    average_4x4(source[4:8], quartered, table, 1, 8)
+    pool_4x4(np.ascontiguousarray(x.reshape(8, -1).T), 32, Map(deep, deep_table))
+    expected = F.avg_pool2d(torch.tensor(x), 2).numpy()
+    np.testing.assert_allclose(halved[:, :, MARGIN : MARGIN + 16].transpose(1, 0, 2), expected, atol=1e-6)
+    expected = F.avg_pool2d(torch.tensor(x), 4).numpy()
+    for pooled, rows in ((quartered, table), (deep[:2], deep_table)):
+        planes = pooled[:, :, MARGIN : MARGIN + 8].transpose(1, 0, 2)
+        np.testing.assert_allclose(planes, expected, atol=1e-6)
+        np.testing.assert_allclose(rows, expected.reshape(8, -1).T, atol=1e-6)
+
+
+def test_a_planar_row_becomes_a_table():
+    row = random(5, row_length(16))
+    table = np.zeros((16, 4), np.float32)
+    to_table(row, 16, table)
+    np.testing.assert_array_equal(table, row[:4, MARGIN : MARGIN + 16].T)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_input_rows_repeat_the_edges_of_the_image(channels):
+    image = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
+    frame = Frame(height=8, width=16, top=1, left=3)
+    pixels = torch.tensor(image).permute(2, 0, 1).expand(3, -1, -1)[None].float() / 255
+    expected = F.pad(pixels, (3, 4, 1, 2), mode="replicate")[0].numpy()
+    target = np.zeros((1, 3, row_length(16)), np.float32)
+    for y in range(8):
+        fill_input_row(image, frame, y, target, 0)
+        np.testing.assert_array_equal(target[0, :, MARGIN : MARGIN + 16], expected[:, y])
+    for y in (-1, 8):
+        fill_input_row(image, frame, y, target, 0)
+        assert not target.any()
 
 
 @pytest.mark.parametrize(("num_rows", "inner", "columns"), [(1, 3, 8), (13, 40, 70)])
