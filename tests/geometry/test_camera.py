@@ -62,7 +62,8 @@ def test_euroc_sensor_yaml_is_a_camera_file(tmp_path):
         ("intrinsics: [1, 2, 3]\nresolution: [640, 480]", r"intrinsics: got \[1, 2, 3\]"),
         ("intrinsics: [.nan, 500, 320, 240]\nresolution: [640, 480]", "intrinsics: got"),
         (
-            "intrinsics: [500, 500, 320, 240]\nresolution: [640, 480]\ndistortion_coefficients: [0.1, 0, 0, 0]",
+            "intrinsics: [500, 500, 320, 240]\nresolution: [640, 480]\n"
+            "distortion_coefficients: [0.1, 0, 0, 0]",
             "without distortion_model",
         ),
         (
