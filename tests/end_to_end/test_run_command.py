@@ -1,5 +1,6 @@
 """``run_vo.py`` as a user starts it."""
 
+import itertools
 import json
 import os
 import signal
@@ -130,6 +131,38 @@ def test_a_video_runs(street):
     camera = str(street / "cam.yaml")
     assert run_in_process("--video", "drive.avi", "--camera", camera, "--out", "run") == 0
     assert json.loads(Path("run/metrics.json").read_text())["poses"] >= 35
+
+
+class FakeCamera:
+    """Stands in for ``cv2.VideoCapture``: the street at 30 Hz, and one Ctrl-C after five results."""
+
+    def __init__(self, folder):
+        self._paths = itertools.cycle(sorted(folder.glob("*.png")))
+        self._is_stopped = False
+
+    def read(self):
+        time.sleep(1 / 30)
+        frames = Path("run/frames.csv")
+        if not self._is_stopped and frames.is_file() and len(frames.read_text().splitlines()) > 5:
+            self._is_stopped = True
+            signal.raise_signal(signal.SIGINT)
+        return True, cv2.imread(str(next(self._paths)))
+
+    def release(self):
+        pass
+
+
+def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(street, monkeypatch, capsys):
+    from vo_frontend.sources import webcam
+
+    monkeypatch.setattr(webcam, "open_opencv_capture", lambda *_: FakeCamera(street))
+    assert run_in_process("--webcam", "0", "--camera", str(street / "cam.yaml"), "--out", "run") == 0
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["complete"] is False
+    assert metrics["frames"] >= 5
+    frames = [int(line.split(",")[0]) for line in Path("run/frames.csv").read_text().splitlines()[1:]]
+    assert metrics["dropped"] == frames[-1] - frames[0] + 1 - len(frames)
+    assert "dropped because we were late" in capsys.readouterr().out
 
 
 def test_runs_are_kept_side_by_side_with_a_link_to_the_latest():

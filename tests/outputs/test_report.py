@@ -1,6 +1,8 @@
 """metrics.json, the closing table and the picture."""
 
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ from vo_frontend.outputs.report import (
     RunInfo,
     format_table,
     metrics_mapping,
+    peak_memory_mb,
     statistics_rows,
     write_json,
 )
@@ -122,3 +125,11 @@ def test_pictures_of_almost_nothing_are_drawn(tmp_path, num_poses):
 def test_a_picture_that_cannot_be_written_is_one_clear_error(tmp_path):
     with pytest.raises(OutputError, match=r"t\.png: cannot write the picture \(No such file"):
         plot_trajectory(tmp_path / "none" / "t.png", "x", [])
+
+
+def test_the_peak_of_memory_is_that_of_this_process_alone():
+    block = np.ones(200_000_000, np.uint8)  # 200 MB that a child must not be charged with
+    code = "from vo_frontend.outputs.report import peak_memory_mb; print(peak_memory_mb())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(child.stdout) < 150
+    assert peak_memory_mb() > block.nbytes / 1e6

@@ -161,6 +161,13 @@ def test_statistics_of_an_endless_run_forget_old_times_but_no_counts():
     assert found.stage_ms["pose"].p95 == pytest.approx(1.0)
 
 
+def test_gaps_in_the_frame_numbers_are_counted():
+    sink = StatisticsSink()
+    for index in (5, 6, 9, 10, 12):
+        sink.consume(frame(index), result(index))
+    assert sink.summary().num_skipped == 3
+
+
 def test_statistics_of_nothing_are_empty():
     found = StatisticsSink().summary()
     assert found.num_frames == found.num_poses == 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vo_frontend.errors import VoError
+from vo_frontend.cli.exit_code import exit_code_of
 
 FEATURES = ("aliked-t16", "aliked-n16")
 SIZES = ("640x480", "1241x376")
@@ -138,17 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("vo_frontend").setLevel(logging.INFO)  # it says when something compiles for long
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(args.threads)))
-    try:
-        _run(args, arguments)
-    except VoError as error:
-        if args.debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code_of(lambda: _run(args, arguments), debug=args.debug)
 
 
 def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:

@@ -42,6 +42,9 @@ def conclude(folder: Path, given: Input, info: RunInfo, statistics: RunStatistic
     longest = max(segments, key=lambda segment: len(segment.trajectory), default=None)
     errors: dict[str, Any] | None = None
     rows = statistics_rows(statistics)
+    dropped = statistics.num_skipped if given.source.is_live else 0
+    if given.source.is_live:
+        rows.append(("dropped because we were late", dropped, "frames"))
     if longest is not None and longest.evaluation is not None:
         per_segment = [s.evaluation.to_mapping() for s in segments if s.evaluation is not None]
         errors = {
@@ -53,7 +56,7 @@ def conclude(folder: Path, given: Input, info: RunInfo, statistics: RunStatistic
     elif given.load_ground_truth is None:
         rows.append(("errors", None, "no ground truth for this source"))
     metrics = metrics_mapping(info, statistics, errors)
-    write_json(folder / METRICS_NAME, {**metrics, "complete": complete})
+    write_json(folder / METRICS_NAME, {**metrics, "dropped": dropped, "complete": complete})
     if segments:
         _plot(folder / PLOT_NAME, info, segments, ground_truth)
     return format_table(rows)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vo_frontend.errors import TrajectoryError, VoError
+from vo_frontend.cli.exit_code import exit_code_of
+from vo_frontend.errors import TrajectoryError
 
 if TYPE_CHECKING:
     from vo_frontend.evaluation import Evaluation
@@ -66,14 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: 0, or 2 for an error that the user can fix."""
     args = build_parser().parse_args(argv)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    try:
-        _run(args)
-    except VoError as error:
-        if args.debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code_of(lambda: _run(args), debug=args.debug)
 
 
 def _run(args: argparse.Namespace) -> None:

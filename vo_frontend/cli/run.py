@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.cli.arguments import build_parser
+from vo_frontend.cli.cores import share_the_cores
+from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.errors import VoError, WeightsError
 
 if TYPE_CHECKING:
@@ -25,41 +26,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RUNS_FOLDER = Path("runs")
-SWITCH_INTERVAL_S = 5e-4  # a tenth of Python's default
 FALLBACK_FEATURES = "orb"  # for the built-in street only, on a machine without weights and network
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: 0, or 2 for an error that the user can fix."""
     args = build_parser().parse_args(argv)
-    _share_the_cores()
+    share_the_cores()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("vo_frontend").setLevel(logging.DEBUG if args.debug else logging.INFO)
-    try:
-        if args.list:
-            _list(args.data_root)
-        else:
-            _run(args)
-    except VoError as error:
-        if args.debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _share_the_cores() -> None:
-    """Keep helpers of other libraries from taking the cores that extraction needs.
-
-    OpenBLAS threads spin for tens of milliseconds after each small product of tracking, which doubles
-    the time of extraction on two cores; the variable works only before NumPy is first imported. And an
-    extraction that runs ahead asks for the interpreter lock often, for a moment each.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    work = (lambda: _list(args.data_root)) if args.list else (lambda: _run(args))
+    return exit_code_of(work, debug=args.debug)
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """``metrics.json`` and the closing table."""
 
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -132,11 +133,16 @@ def format_table(rows: Sequence[Row]) -> str:
 
 def peak_memory_mb() -> float | None:
     """Largest resident size of this process so far, None on systems that do not tell."""
+    with contextlib.suppress(OSError):  # not Linux
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            # Not getrusage: a program that another one started inherits the peak of its parent there.
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
     try:
         import resource  # POSIX only
     except ImportError:
         return None
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, other systems kilobytes
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 

@@ -36,6 +36,7 @@ class RunStatistics:
     """A run in numbers. ``inliers`` and times are of the latest frames only."""
 
     num_frames: int
+    num_skipped: int  # gaps in the frame numbers: dropped by a live source, or left out on purpose
     num_poses: int  # known poses, those found in hindsight included
     num_keyframes: int
     num_segments: int
@@ -59,6 +60,8 @@ class StatisticsSink:
         self._window_frames = window_frames
         self._first_s = self._last_s = 0.0
         self._num_frames = self._num_poses = self._num_keyframes = self._num_segments = 0
+        self._num_skipped = 0
+        self._last_index: int | None = None
         self._by_status: Counter[Status] = Counter()
         self._by_reason: Counter[Reason] = Counter()
         self._inliers: deque[int] = deque(maxlen=window_frames)
@@ -73,6 +76,9 @@ class StatisticsSink:
         if self._num_frames == 0:
             self._first_s = self._last_s
         self._num_frames += 1
+        if self._last_index is not None:
+            self._num_skipped += frame.index - self._last_index - 1
+        self._last_index = frame.index
         self._num_keyframes += result.is_keyframe
         self._by_status[result.status] += 1
         if result.reason is not Reason.NONE:
@@ -98,6 +104,7 @@ class StatisticsSink:
         open_segment = [self._segment] if self._segment and len(self._segments) < MAX_SEGMENTS else []
         return RunStatistics(
             num_frames=self._num_frames,
+            num_skipped=self._num_skipped,
             num_poses=self._num_poses,
             num_keyframes=self._num_keyframes,
             num_segments=self._num_segments,

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from vo_frontend.features.image import MIN_SIZE_PX, check_image
 from vo_frontend.types import Features, Image
 
 log = logging.getLogger(__name__)
+
+NOTICE_AFTER_S = 2.0  # loading compiled kernels takes less
 
 
 class FastAlikedExtractor:
@@ -64,9 +65,12 @@ class FastAlikedExtractor:
             return Features(keypoints[order], self._network.describe(keypoints[order]), scores[order])
 
     def _prepare(self) -> None:
-        """Call every kernel once."""
-        log.info("%s: preparing kernels; up to a minute the first time on a machine", self.name)
-        start_s = time.perf_counter()
-        noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
-        self.extract(noise)
-        log.info("%s: kernels ready after %.1f s", self.name, time.perf_counter() - start_s)
+        """Call every kernel once. Only where they are not compiled yet does it take long enough to say."""
+        text = "%s: compiling kernels, up to a minute, once on this machine"
+        notice = threading.Timer(NOTICE_AFTER_S, log.info, (text, self.name))
+        notice.start()
+        try:
+            noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
+            self.extract(noise)
+        finally:
+            notice.cancel()

@@ -1,0 +1,21 @@
+"""What every command does with an error: one line for what the user can fix, a traceback for a bug."""
+
+import sys
+from collections.abc import Callable
+
+from vo_frontend.errors import VoError
+
+
+def exit_code_of(work: Callable[[], None], *, debug: bool = False) -> int:
+    """Do the work. Returns 0, 2 for an error the user can fix (raised with ``debug``), 130 for Ctrl-C."""
+    try:
+        work()
+    except VoError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
