@@ -142,3 +142,32 @@ def test_inputs_are_not_changed():
     adjust(problem, huber=HUBER, max_iterations=3)
     np.testing.assert_array_equal(problem.T_world_cam, before[0])
     np.testing.assert_array_equal(problem.points_world, before[1])
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_points_without_any_parallax_do_no_harm(scale):
+    """Two cameras at one place see points whose depth nothing determines."""
+    world = make_world(num_points=40)
+    pixels, index = world.visible(np.eye(4))
+    point_index = np.repeat(np.arange(len(index)), 2)
+    problem = BundleProblem(
+        np.tile(np.eye(4), (2, 1, 1)),
+        1,
+        scale * world.points_world[index],
+        np.tile([0, 1], len(index)),
+        point_index,
+        CAMERA.rays(pixels)[point_index] + 1e-4,
+    )
+    solution = adjust(problem, huber=HUBER, max_iterations=20)
+    assert np.isfinite(solution.T_world_cam).all()
+    assert np.isfinite(solution.points_world).all()
+    assert solution.final_cost <= solution.initial_cost
+
+
+def test_a_problem_that_is_not_finite_is_handed_back_as_it_was():
+    truth, _ = make_problem(num_points=20)
+    points = truth.points_world.copy()
+    points[3] = np.nan
+    spoiled = BundleProblem(truth.T_world_cam, 2, points, truth.pose_index, truth.point_index, truth.rays)
+    solution = adjust(spoiled, huber=HUBER, max_iterations=5)
+    np.testing.assert_allclose(solution.T_world_cam, truth.T_world_cam, atol=1e-12)

@@ -55,7 +55,10 @@ def adjust(
         S, g, V_inverse, point_gradient, W = reduced_system(
             T_cam_world, points, pose_index, point_start, rays, problem.num_fixed, huber, damping
         )
-        step = np.linalg.solve(S, g)
+        step = _solve(S, g)
+        if not np.isfinite(step).all():
+            damping *= 10.0
+            continue
         moves = point_steps(step, pose_index, point_start, problem.num_fixed, V_inverse, point_gradient, W)
         new_T, new_points = _moved(T_cam_world, step, problem.num_fixed), points + moves
         new_residual = residuals(new_T, new_points, pose_index, point_index, rays)
@@ -69,6 +72,14 @@ def adjust(
         if converged:
             break
     return BundleSolution(se3.inverse(T_cam_world), points, residual, initial_cost, cost, iteration)
+
+
+def _solve(S: NDArray[np.float64], g: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve S x = g; NaN where S is singular, so that the caller has one way to fail."""
+    try:
+        return np.linalg.solve(S, g)
+    except np.linalg.LinAlgError:
+        return np.full_like(g, np.nan)
 
 
 def _moved(

@@ -2,7 +2,7 @@
 
 Poses are ``T_cam_world`` (K, 4, 4) here, perturbed on the left: to first order
 ``T <- exp([rho, phi]) T``. Residuals are in ray units (normalised image coordinates), so that no
-intrinsics appear.
+intrinsics appear. Division by zero gives inf or NaN, as in NumPy: the caller rejects such a step.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def residuals(
     T_cam_world: Array,
     points_world: Array,
@@ -36,7 +36,7 @@ def residuals(
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def robust_cost(residual: Array, huber: float) -> float:
     """Sum of Huber costs of the residual norms; ``huber`` in ray units."""
     total = 0.0
@@ -46,7 +46,7 @@ def robust_cost(residual: Array, huber: float) -> float:
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def linearize(
     T_cam_world: Array, k: int, points_world: Array, m: int, ray: Array, o: int, J_pose: Array, J_point: Array
 ) -> tuple[float, float]:
@@ -74,7 +74,7 @@ def linearize(
     return u - ray[o, 0], v - ray[o, 1]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def reduced_system(
     T_cam_world: Array,
     points_world: Array,
@@ -126,7 +126,7 @@ def reduced_system(
     return S, g, V, point_gradient, W
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _add_point(
     m: int,
     o: int,
@@ -148,7 +148,7 @@ def _add_point(
             W[o, a, b] = J_pose[0, a] * jx + J_pose[1, a] * jy
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _add_pose(block: int, weight: float, rx: float, ry: float, J_pose: Array, S: Array, g: Array) -> None:
     for a in range(6):
         jx, jy = weight * J_pose[0, a], weight * J_pose[1, a]
@@ -157,7 +157,7 @@ def _add_pose(block: int, weight: float, rx: float, ry: float, J_pose: Array, S:
             S[block + a, block + b] += jx * J_pose[0, b] + jy * J_pose[1, b]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _damp_and_invert(V: Array, m: int, damping: float) -> None:
     """Invert a symmetric 3x3 block in place by cofactors: LAPACK's overhead is ten times the work."""
     a, b, c = V[m, 0, 0] * (1.0 + damping) + 1e-12, V[m, 0, 1], V[m, 0, 2]
@@ -170,7 +170,7 @@ def _damp_and_invert(V: Array, m: int, damping: float) -> None:
     V[m, 1, 2] = V[m, 2, 1] = scale * (b * c - a * e)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _eliminate(
     m: int,
     pose_index: NDArray[np.int64],
@@ -209,7 +209,7 @@ def _eliminate(
                     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def point_steps(
     pose_step: Array,
     pose_index: NDArray[np.int64],
