@@ -77,7 +77,7 @@ def adjust(
 def _solve(S: NDArray[np.float64], g: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve S x = g; NaN where S is singular, so that the caller has one way to fail."""
     try:
-        return np.linalg.solve(S, g)
+        return np.asarray(np.linalg.solve(S, g), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.full_like(g, np.nan)
 
