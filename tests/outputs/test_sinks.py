@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -213,33 +214,40 @@ def test_a_folder_that_is_gone_is_one_clear_error(tmp_path, make):
         make(tmp_path / "none")
 
 
-@pytest.fixture
-def file_limit():
-    """Let no file grow beyond so many bytes: the system then fails writes in the middle of a record."""
+@contextmanager
+def file_limit(num_bytes):
+    """Let no file grow beyond so many bytes: the system then fails writes in the middle of a record.
+
+    Only around what is tested: the output of the test run itself may be a file, and longer.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda num_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_ends_all_trajectory_files_at_the_same_pose(tmp_path, file_limit):
+def test_a_full_disk_ends_all_trajectory_files_at_the_same_pose(tmp_path):
     sink = TrajectorySink(tmp_path)
-    file_limit(3000)
-    with pytest.raises(OutputError, match=r"cannot write \(File too large\); the \d+ poses before are kept"):
-        feed(sink, map(result, itertools.count()))
-    sink.close()
+    message = r"cannot write \(File too large\); the \d+ poses before are kept"
+    with file_limit(3000):
+        with pytest.raises(OutputError, match=message):
+            feed(sink, map(result, itertools.count()))
+        sink.close()
     lengths = [len(read_poses(tmp_path / name)) for name in TRAJECTORY_NAMES]
     assert lengths == [sink.num_poses] * 3
     assert sink.num_poses > 5
 
 
-def test_a_full_disk_leaves_a_valid_cloud(tmp_path, file_limit):
+def test_a_full_disk_leaves_a_valid_cloud(tmp_path):
     sink = PointCloudSink(tmp_path)
-    file_limit(2000)
-    with pytest.raises(OutputError, match=r"map\.ply: cannot write .* vertices before are kept"):
-        feed(sink, (result(index, map=cloud(0, 1, 7)) for index in itertools.count()))
-    sink.close()
+    with file_limit(2000):
+        with pytest.raises(OutputError, match=r"map\.ply: cannot write .* vertices before are kept"):
+            feed(sink, (result(index, map=cloud(0, 1, 7)) for index in itertools.count()))
+        sink.close()
     vertices = read_ply(tmp_path / MAP_NAME)
     assert len(vertices) >= 7
     assert len(vertices) % 7 == 0
