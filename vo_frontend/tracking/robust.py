@@ -1,6 +1,7 @@
 """Robust estimation behind one small protocol: poselib by default, OpenCV's USAC as the alternative.
 
-Both are seeded, so that the same input gives the same output.
+The same input gives the same output: poselib takes the seed, OpenCV's USAC starts from a fixed state of
+its own, and its PnP from its global generator, which is set to the seed before each call.
 """
 
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ class PoselibEstimator:
 
 
 class OpenCvEstimator:
-    """OpenCV's USAC framework (Raguram et al. 2013; MAGSAC scoring)."""
+    """OpenCV: USAC with MAGSAC scoring for two views (Raguram et al. 2013), plain RANSAC with P3P for PnP."""
 
     def __init__(self, camera: Camera, options: RansacOptions) -> None:
         self._K = camera.K
@@ -173,7 +174,7 @@ class OpenCvEstimator:
     def absolute_pose(
         self, pixels: Pixels, points_world: NDArray[np.float64], T_world_cam_guess: Transform | None
     ) -> AbsolutePose | None:
-        """See :class:`RobustEstimator`. The guess is unused: USAC starts from its own draws."""
+        """See :class:`RobustEstimator`. The guess is unused: RANSAC starts from its own draws."""
         if len(pixels) < 4:
             return None
         options = self._options
