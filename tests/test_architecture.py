@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "vo_frontend"
 # A module imports only what stands further down. Folders and modules of one row do not mix.
 ROWS = [
     ["cli"],
+    ["training"],
     ["build"],
     ["pipeline"],
     ["frontend"],
@@ -22,7 +23,12 @@ ROWS = [
     ["errors"],
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
-HOME_OF = {"torch": {"features"}, "open3d": {"viewer"}, "matplotlib": {"outputs"}, "poselib": {"tracking"}}
+HOME_OF = {
+    "torch": {"features", "training"},
+    "open3d": {"viewer"},
+    "matplotlib": {"outputs"},
+    "poselib": {"tracking"},
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -28,8 +28,13 @@ class FeaturesConfig:
     max_keypoints: int = 1000  # budget per image
     score_threshold: float = 0.0  # drop keypoints below this detector score, 0 keeps the full budget
     device: str = "auto"  # auto, cpu, cuda, cuda:1
+    precision: str = "fp32"  # bf16, fp16: faster where the device has it, not the same features
 
     def __post_init__(self) -> None:
+        _require(
+            self.precision in ("fp32", "bf16", "fp16"),
+            f"features.precision: got '{self.precision}', expected fp32, bf16 or fp16",
+        )
         _require(
             self.max_keypoints >= 50,
             f"features.max_keypoints: got {self.max_keypoints}, expected at least 50",

@@ -73,6 +73,26 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
+class KeypointDepths:
+    """What stereo or a depth camera says of the depth at each keypoint.
+
+    Inverse, because that is where both sensors' errors are close to Gaussian: a stereo pair measures
+    disparity = focal * baseline / z, a structured-light camera the same inside. Infinitely far is 0.
+    """
+
+    inverse_depth_per_m: NDArray[np.float64]  # (N,) 1/z of the camera frame, NaN where unknown
+    sigma_per_m: NDArray[np.float64]  # (N,) standard deviation, NaN where unknown
+
+    def __post_init__(self) -> None:
+        shapes = self.inverse_depth_per_m.shape, self.sigma_per_m.shape
+        if shapes[0] != shapes[1] or self.inverse_depth_per_m.ndim != 1:
+            raise ValueError(f"KeypointDepths need two arrays (N,), got {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.inverse_depth_per_m)
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """Pairs of indices into two sets, one to one."""
 

@@ -127,6 +127,7 @@ def _load_extractor(
             name,
             max_keypoints=config.features.max_keypoints,
             device=config.features.device,
+            precision=config.features.precision,
             weights_dir=args.weights_dir,
             score_threshold=config.features.score_threshold,
             report=_show_download,

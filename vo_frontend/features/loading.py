@@ -30,6 +30,7 @@ def load_extractor(
     *,
     max_keypoints: int,
     device: str = "auto",
+    precision: str = "fp32",
     weights_dir: Path | None = None,
     score_threshold: float = 0.0,
     report: Progress | None = None,
@@ -40,6 +41,7 @@ def load_extractor(
         name: one of ``EXTRACTORS``.
         max_keypoints: budget per image.
         device: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1"; ORB runs on the CPU.
+        precision: "fp32"; "bf16" and "fp16" are faster where the device has them, at other keypoints.
         weights_dir: folder with the official files; see :mod:`vo_frontend.features.weights` for where
             else they are looked for.
         score_threshold: keep only keypoints with a score above it, in the extractor's own unit; 0 keeps
@@ -47,7 +49,7 @@ def load_extractor(
         report: progress of a download: file name, bytes received, bytes expected.
 
     Raises:
-        VoError: unknown name, no such device.
+        VoError: unknown name, no such device, a precision that this extractor has not.
         WeightsError: the weights are nowhere to be found, truncated or altered.
     """
     if name not in EXTRACTORS:
@@ -56,6 +58,8 @@ def load_extractor(
         raise VoError(f"features: unknown name '{name}'{hint}")
     if max_keypoints < 1:
         raise ValueError(f"max_keypoints: got {max_keypoints}, expected at least 1")
+    if precision != "fp32":
+        raise VoError(f"features.precision: got '{precision}', {name} has fp32 only on this device")
     if name == "orb":
         from vo_frontend.features.orb import OrbExtractor
 
