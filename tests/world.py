@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import Camera
-from vo_frontend.types import Features, Frame
+from vo_frontend.types import Features, Frame, KeypointDepths
 
 CAMERA = Camera(500.0, 500.0, 319.5, 239.5, 640, 480)
 
@@ -31,6 +31,14 @@ class World:
             self.descriptors[index[order]],
             np.linspace(1, 0.1, len(order), dtype=np.float32),
         )
+
+    def depths(
+        self, T_world_cam: NDArray[np.float64], features: Features, sigma_per_m: float = 1e-3
+    ) -> KeypointDepths:
+        """True inverse depths of features of this world, by descriptor."""
+        index = (features.descriptors @ self.descriptors.T).argmax(axis=1)
+        points_cam = se3.transform_points(se3.inverse(T_world_cam), self.points_world[index])
+        return KeypointDepths(1.0 / points_cam[:, 2], np.full(len(features), sigma_per_m))
 
     def visible(self, T_world_cam: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Pixels (N, 2) and indices (N,) of the points in the image."""

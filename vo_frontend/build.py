@@ -12,7 +12,7 @@ from vo_frontend.mapping.map_start import MonoStart
 from vo_frontend.mapping.mapper import Mapper, MapperOptions
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.matching import Matcher
-from vo_frontend.tracking.pose import PoseTracker
+from vo_frontend.tracking.pose import PoseTracker, PoseTrackerOptions
 from vo_frontend.tracking.robust import OpenCvEstimator, PoselibEstimator, RansacOptions, RobustEstimator
 from vo_frontend.tracking.two_view import TwoViewInitializer
 
@@ -31,14 +31,7 @@ def build_frontend(config: Config, camera: Camera, extractor: FeatureExtractor) 
     c = config
     matcher = Matcher(c.matching.min_similarity, c.matching.max_ratio)
     estimator = build_estimator(config, camera)
-    tracker = PoseTracker(
-        camera,
-        matcher,
-        estimator,
-        search_radius_px=c.matching.search_radius_px,
-        refine_radius_px=c.matching.refine_radius_px,
-        min_inliers=c.tracking.min_inliers,
-    )
+    tracker = PoseTracker(camera, matcher, estimator, _tracker_options(config))
     mapper = Mapper(camera, matcher, _mapper_options(config))
     initializer = TwoViewInitializer(
         camera,
@@ -60,6 +53,7 @@ def build_frontend(config: Config, camera: Camera, extractor: FeatureExtractor) 
     policy = KeyframePolicy(k.max_tracked_share, k.urgent_tracked_share, k.min_motion_px)
     return VisualFrontend(
         extractor,
+        None,
         start,
         tracker,
         policy,
@@ -78,6 +72,17 @@ def build_estimator(config: Config, camera: Camera) -> RobustEstimator:
     return ESTIMATORS[c.estimator](camera, options)
 
 
+def _tracker_options(config: Config) -> PoseTrackerOptions:
+    return PoseTrackerOptions(
+        search_radius_px=config.matching.search_radius_px,
+        refine_radius_px=config.matching.refine_radius_px,
+        max_error_px=config.ransac.reprojection_threshold_px,
+        huber_px=config.mapping.huber_px,
+        pixel_sigma_px=config.mapping.pixel_sigma_px,
+        min_inliers=config.tracking.min_inliers,
+    )
+
+
 def _mapper_options(config: Config) -> MapperOptions:
     c = config.mapping
     return MapperOptions(
@@ -85,6 +90,9 @@ def _mapper_options(config: Config) -> MapperOptions:
         min_parallax_rad=float(np.deg2rad(c.min_parallax_deg)),
         max_epipolar_px=c.max_epipolar_px,
         max_reprojection_px=c.max_reprojection_px,
+        max_depth_error=c.max_depth_error,
+        min_found_share=c.min_found_share,
+        pixel_sigma_px=c.pixel_sigma_px,
         adjusted_keyframes=c.adjusted_keyframes,
         huber_px=c.huber_px,
         max_iterations=c.max_iterations,

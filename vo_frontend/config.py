@@ -8,11 +8,13 @@ import dataclasses
 import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
 from vo_frontend.errors import ConfigError
+
+T = TypeVar("T")
 
 
 def _require(condition: bool, message: str) -> None:
@@ -28,7 +30,7 @@ class FeaturesConfig:
     max_keypoints: int = 1000  # budget per image
     score_threshold: float = 0.0  # drop keypoints below this detector score, 0 keeps the full budget
     device: str = "auto"  # auto, cpu, cuda, cuda:1
-    precision: str = "fp32"  # bf16, fp16: faster where the device has it, not the same features
+    precision: str = "fp32"  # bf16, fp16: faster on a GPU, bf16 saves memory on a CPU; other features
 
     def __post_init__(self) -> None:
         _require(
@@ -145,6 +147,9 @@ class MappingConfig:
     min_parallax_deg: float = 0.5  # of a new landmark
     max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match
     max_reprojection_px: float = 2.5  # of an observation that stays
+    max_depth_error: float = 0.1  # relative, of a measured depth that makes a landmark by itself
+    min_found_share: float = 0.25  # of the frames that should see a landmark; below it it is forgotten
+    pixel_sigma_px: float = 0.5  # of a keypoint: sets the weight of pixels against measured depths
     huber_px: float = 1.0  # residuals beyond it count linearly
     max_iterations: int = 5  # of bundle adjustment per keyframe
 
@@ -153,6 +158,55 @@ class MappingConfig:
             self.max_keyframes > self.adjusted_keyframes >= 2,
             f"mapping.adjusted_keyframes: got {self.adjusted_keyframes}, "
             f"expected between 2 and mapping.max_keyframes - 1 = {self.max_keyframes - 1}",
+        )
+
+
+@dataclass(frozen=True)
+class StereoConfig:
+    """Depth from a rectified pair of images."""
+
+    row_tolerance_px: float = 2.0  # between the rows of two matching keypoints
+    min_similarity: float = 0.6  # cosine of their descriptors
+    min_depth_m: float = 0.5  # sets the largest disparity
+    patch_radius_px: int = 4  # of the sub-pixel alignment, 4 is 9x9 px
+    max_shift_px: float = 1.5  # that the alignment may move a disparity
+    min_correlation: float = 0.8  # of the aligned patches
+    disparity_sigma_px: float = 0.2  # least standard deviation: what rectification leaves
+
+    def __post_init__(self) -> None:
+        for name in ("row_tolerance_px", "min_depth_m", "max_shift_px", "disparity_sigma_px"):
+            _require(getattr(self, name) > 0, f"stereo.{name}: got {getattr(self, name)}, expected above 0")
+        for name in ("min_similarity", "min_correlation"):
+            _require(
+                -1 <= getattr(self, name) < 1, f"stereo.{name}: got {getattr(self, name)}, expected -1..1"
+            )
+        _require(
+            2 <= self.patch_radius_px <= 15,
+            f"stereo.patch_radius_px: got {self.patch_radius_px}, expected 2..15",
+        )
+
+
+@dataclass(frozen=True)
+class DepthImageConfig:
+    """Depth from a registered depth image: sigma_z = sigma_m + sigma_per_m * z^2."""
+
+    min_depth_m: float = 0.3  # nearer is not believed
+    max_depth_m: float = 10.0  # farther neither
+    max_gap: float = 0.05  # relative; neighbouring depths that differ more lie on two surfaces
+    sigma_m: float = 0.003  # registration and small targets
+    sigma_per_m: float = 0.00143  # Khoshelham and Elberink 2012, for the first Kinect
+
+    def __post_init__(self) -> None:
+        _require(
+            0 < self.min_depth_m < self.max_depth_m,
+            f"depth_image: got min_depth_m {self.min_depth_m} and max_depth_m {self.max_depth_m}, "
+            "expected 0 < min < max",
+        )
+        _require(self.max_gap > 0, f"depth_image.max_gap: got {self.max_gap}, expected above 0")
+        _require(
+            self.sigma_m >= 0 and self.sigma_per_m >= 0 and self.sigma_m + self.sigma_per_m > 0,
+            f"depth_image: got sigma_m {self.sigma_m} and sigma_per_m {self.sigma_per_m}, "
+            "expected none negative, not both 0",
         )
 
 
@@ -168,6 +222,8 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     keyframes: KeyframesConfig = field(default_factory=KeyframesConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
+    stereo: StereoConfig = field(default_factory=StereoConfig)
+    depth_image: DepthImageConfig = field(default_factory=DepthImageConfig)
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")
@@ -179,7 +235,16 @@ def from_mapping(values: Any, where: str) -> Config:
     Raises:
         ConfigError: unknown key, wrong type or a value out of range.
     """
-    return _build(Config, values if values is not None else {}, where, "")  # type: ignore[no-any-return]
+    return build_from_mapping(Config, values, where)
+
+
+def build_from_mapping(cls: type[T], values: Any, where: str) -> T:
+    """Build any tree of frozen config dataclasses from nested mappings of differences from its defaults.
+
+    Raises:
+        ConfigError: unknown key, wrong type or a value out of range.
+    """
+    return _build(cls, values if values is not None else {}, where, "")  # type: ignore[no-any-return]
 
 
 def load_config(path: Path) -> Config:
@@ -201,8 +266,9 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
 
 
-def override(config: Config, assignments: list[str]) -> Config:
+def override(config: T, assignments: list[str]) -> T:
     """Apply ``section.field=value`` assignments, as given to ``--set``; values are read as YAML."""
+    merged = to_mapping(config)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
@@ -210,13 +276,12 @@ def override(config: Config, assignments: list[str]) -> Config:
         values: Any = yaml.safe_load(text)
         for key in reversed(path.strip().split(".")):
             values = {key: values}
-        merged = _merge(to_mapping(config), values)
-        config = from_mapping(merged, "--set")
-    return config
+        merged = _merge(merged, values)
+    return build_from_mapping(type(config), merged, "--set")
 
 
-def to_mapping(config: Config) -> dict[str, Any]:
-    """Nested plain values, ready for YAML."""
+def to_mapping(config: Any) -> dict[str, Any]:
+    """Nested plain values of a config dataclass, ready for YAML."""
     return dataclasses.asdict(config)
 
 
@@ -255,6 +320,10 @@ def _build(cls: type, values: Any, where: str, section: str) -> Any:
 def _checked(kind: type, value: Any, label: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if get_origin(kind) is tuple:  # tuple[X, ...], a list in YAML
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{label}: got {value!r}, expected a list")
+        return tuple(_checked(get_args(kind)[0], item, label) for item in value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ConfigError(f"{label}: got {value!r}, expected {kind.__name__}")
     return value

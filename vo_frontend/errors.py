@@ -24,6 +24,10 @@ class WeightsError(VoError):
     """Network weights are missing, altered or cannot be fetched."""
 
 
+class TrainingError(VoError):
+    """Training cannot start or go on: diverged, or a checkpoint that does not fit."""
+
+
 class TrajectoryError(VoError):
     """A trajectory file is malformed or cannot be compared with another."""
 

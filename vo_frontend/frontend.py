@@ -4,18 +4,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.features.extractor import FeatureExtractor
-from vo_frontend.mapping.map_start import MonoStart, View
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
-from vo_frontend.mapping.sparse_map import NO_LANDMARK, SparseMap
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
-from vo_frontend.tracking.pose import PoseTracker
+from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
 from vo_frontend.types import Frame, FrameResult, Reason, Status
+
+if TYPE_CHECKING:
+    from vo_frontend.tracking.depth_meter import DepthMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class ExtractedFrame:
 
 
 class VisualFrontend:
-    """Monocular visual odometry on a local map of landmarks.
+    """Visual odometry on a local map of landmarks: monocular, or metric with measured depths.
 
     Deterministic: the same frames give the same results on CPU. Knows nothing of ground truth,
     viewers or files.
@@ -37,7 +43,8 @@ class VisualFrontend:
     def __init__(
         self,
         extractor: FeatureExtractor,
-        start: MonoStart,
+        depth_meter: "DepthMeter | None",
+        start: MapStart,
         tracker: PoseTracker,
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
@@ -46,6 +53,7 @@ class VisualFrontend:
         max_lost_s: float,
     ) -> None:
         self.extractor = extractor
+        self._depth_meter = depth_meter
         self._start = start
         self._tracker = tracker
         self._keyframe_policy = keyframe_policy
@@ -65,7 +73,9 @@ class VisualFrontend:
         if frame.image is None:
             return ExtractedFrame(frame, None, 0.0)
         begin_s = time.perf_counter()
-        view = View.of(frame, frame.image, self.extractor.extract(frame.image))
+        features = self.extractor.extract(frame.image)
+        depths = None if self._depth_meter is None else self._depth_meter.measure(frame, features)
+        view = View.of(frame, frame.image, features, depths)
         return ExtractedFrame(frame, view, time.perf_counter() - begin_s)
 
     def track(self, extracted: ExtractedFrame) -> FrameResult:
@@ -80,20 +90,19 @@ class VisualFrontend:
             return self._initialize(frame, view, stages)
 
         with _timed(stages, "track"):
-            landmarks = self.sparse_map.landmarks
-            guess = self._motion.predict(frame.timestamp_s)
-            pose = self._tracker.track(features, landmarks.points_world, landmarks.descriptors, guess)
+            pose = self._place(view, self.sparse_map, self._motion.predict(frame.timestamp_s))
         if pose.T_world_cam is None:
             return self._without_pose(frame, pose.reason, stages, len(features), pose.num_matches)
         self._motion = self._motion.updated(frame.timestamp_s, pose.T_world_cam)
+        self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
 
         landmark_ids = np.full(len(features), NO_LANDMARK, np.int64)
-        landmark_ids[pose.feature_index] = landmarks.ids[pose.landmark_rows]
+        landmark_ids[pose.feature_index] = self.sparse_map.landmarks.ids[pose.landmark_rows]
         T_world_cam = pose.T_world_cam
         is_keyframe = self._wants_keyframe(self.sparse_map, view, landmark_ids)
         if is_keyframe:
             with _timed(stages, "map"):
-                self.sparse_map.add_keyframe(frame.index, T_world_cam, features, view.colors, landmark_ids)
+                self.sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
                 self._mapper.extend(self.sparse_map)
                 T_world_cam = self.sparse_map.last_keyframe.T_world_cam
                 self._motion = self._motion.corrected(T_world_cam)
@@ -111,6 +120,17 @@ class VisualFrontend:
             stage_seconds=stages,
             map=self.sparse_map.snapshot() if is_keyframe else None,
         )
+
+    def _place(self, view: View, sparse_map: SparseMap, T_world_cam_guess: Transform) -> PoseEstimate:
+        """Track from the prediction; where that fails, relocalize in the local map, newest view first."""
+        landmarks = sparse_map.landmarks
+        known = view.features, view.depths, landmarks.points_world, landmarks.descriptors
+        newest_first = reversed(sparse_map.keyframes)
+        pose = self._tracker.track(*known, T_world_cam_guess)
+        if pose.T_world_cam is not None:
+            return pose
+        views = ((k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in newest_first)
+        return self._tracker.relocalize(*known, views)
 
     def _initialize(self, frame: Frame, view: View, stages: dict[str, float]) -> FrameResult:
         with _timed(stages, "start"):

@@ -91,6 +91,10 @@ class KeypointDepths:
     def __len__(self) -> int:
         return len(self.inverse_depth_per_m)
 
+    def select(self, index: NDArray[np.int64]) -> "KeypointDepths":
+        """Those of some of the keypoints, by index."""
+        return KeypointDepths(self.inverse_depth_per_m[index], self.sigma_per_m[index])
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -120,8 +124,11 @@ class Reason(Enum):
     TOO_LITTLE_PARALLAX = "too little parallax"
     TOO_FEW_FEATURES = "too few features"
     TOO_FEW_MATCHES = "too few matches"
+    TOO_FEW_DEPTHS = "too few measured depths"
     DEGENERATE_GEOMETRY = "degenerate geometry"
     BAD_IMAGE = "bad image"
+    OUT_OF_ORDER = "out of order"  # its stamp is earlier than that of a frame before
+    REPEATED_FRAME = "repeated frame"  # the stamp or the image of the frame before
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,8 @@ class MapSnapshot:
     colors: NDArray[np.uint8]  # (M, 3) RGB
     retired_points_world: NDArray[np.float64]  # (R, 3)
     retired_colors: NDArray[np.uint8]  # (R, 3)
-    T_world_keyframes: NDArray[np.float64]  # (K, 4, 4) of the local window
+    T_world_keyframes: NDArray[np.float64]  # (K, 4, 4) of the local window, oldest first, as adjusted by now
+    keyframe_indices: NDArray[np.int64]  # (K,) their frames
 
 
 @dataclass(frozen=True, slots=True)

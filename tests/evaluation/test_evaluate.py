@@ -35,6 +35,7 @@ def test_another_world_and_scale_are_no_error_for_mono():
     found = evaluate(moved(circle(), scale=0.2), circle(), sensor_has_scale=False, num_frames=202)
     assert found.alignment == "Sim(3)"
     assert found.scale == pytest.approx(5.0)
+    assert found.scale_error_percent is None, "no scale was claimed"
     assert found.ate_m.max < 1e-10
     assert found.rpe_translation_m.max < 1e-10
     assert found.rpe_rotation_deg.max < 1e-6
@@ -51,6 +52,8 @@ def test_a_wrong_scale_is_an_error_for_a_sensor_that_knows_it():
     found = evaluate(moved(circle(), scale=1.1), circle(), sensor_has_scale=True)
     assert found.alignment == "SE(3)"
     assert found.scale == 1.0
+    assert found.scale_error_percent == pytest.approx(10.0)
+    assert ("scale error", found.scale_error_percent, "%") in found.rows()
     assert found.final_position_error_percent == pytest.approx(10 * 13.633 / 15.0, rel=1e-3)  # chord over arc
     assert found.rpe_translation_m.mean == pytest.approx(0.1 * 0.15, rel=1e-3)
     assert found.scale_drift == pytest.approx(1.0)
@@ -64,8 +67,18 @@ def test_a_constant_turn_error_per_frame_is_found():
     found = evaluate(Trajectory(drifting.timestamps_ns, T), circle(), sensor_has_scale=False)
     assert found.rpe_rotation_deg.mean == pytest.approx(0.1)
     assert found.rotation_10_frames_deg.median == pytest.approx(1.0)
+    assert found.final_rotation_error_deg == pytest.approx(10.0)
     assert found.final_heading_error_deg == pytest.approx(10.0)
     assert found.ate_m.max < 1e-10  # positions are right
+
+
+def test_a_roll_error_is_a_rotation_error_but_no_heading_error():
+    rolled = circle()
+    T = rolled.T_world_cam.copy()
+    T[:, :3, :3] = T[:, :3, :3] @ se3.so3_exp(np.linspace(0, 0.1, 101)[:, None] * np.array([0, 0, 1.0]))
+    found = evaluate(Trajectory(rolled.timestamps_ns, T), circle(), sensor_has_scale=False)
+    assert found.final_rotation_error_deg == pytest.approx(np.rad2deg(0.1))
+    assert found.final_heading_error_deg < 1e-6
 
 
 def test_scale_drift_is_the_scale_at_the_end_over_that_at_the_start():
@@ -86,7 +99,9 @@ def test_a_camera_that_stands_still_has_no_scale_but_rotation_errors():
     assert found.rpe_rotation_deg.max < 1e-6
     with_scale = evaluate(moved(truth), truth, sensor_has_scale=True)
     assert with_scale.ate_m.max < 1e-12
-    assert set(with_scale.missing) == {"rpe_distance", "final_position_error_percent", "kitti", "scale_drift"}
+    assert set(with_scale.missing) == {
+        "scale_error_percent", "rpe_distance", "final_position_error_percent", "kitti", "scale_drift",
+    }  # fmt: skip
 
 
 def test_an_estimate_that_does_not_move_has_no_scale():

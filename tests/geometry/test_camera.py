@@ -24,6 +24,10 @@ def test_points_behind_the_camera_have_no_pixel_and_are_never_inside():
         ((0.5, 0.5, 320, 240, 640, 480), "fx = 0.5 px, expected between"),
         ((500, 500, 700, 240, 640, 480), "principal point .* outside the image"),
         ((500, 500, 320, 240, 0, 480), "image size must be positive"),
+        ((500, 20000, 320, 240, 640, 480), "fy = 20000 px, expected between"),
+        ((np.nan, 500, 320, 240, 640, 480), "fx = nan px, expected between"),
+        ((500, np.inf, 320, 240, 640, 480), "fy = inf px, expected between"),
+        ((500, 500, np.nan, 240, 640, 480), "principal point .* outside the image"),
     ],
 )
 def test_impossible_intrinsics_are_refused(values, message):
@@ -66,6 +70,17 @@ def test_euroc_sensor_yaml_is_a_camera_file(tmp_path):
             "distortion_coefficients: [0.1, 0, 0, 0]",
             "without distortion_model",
         ),
+        ("intrinsics: [500, 500, 320, 240]\nresolution: [640.5, 480]", "expected whole numbers of px"),
+        (
+            "intrinsics: [500, 500, 320, 240]\nresolution: [640, 480]\n"
+            "distortion_model: radtan\ndistortion_coefficients: [0.1, .inf, 0, 0]",
+            "distortion_coefficients: got .*, expected a list of numbers",
+        ),
+        (
+            "intrinsics: [500, 500, 320, 240]\nresolution: [640, 480]\n"
+            "distortion_model: radtan\ndistortion_coefficients: [-0.9, 0, 0, 0]",
+            "cam.yaml: distortion_coefficients: .* fold the image",
+        ),
         (
             "intrinsics: [500, 500, 320, 240]\nresolution: [640, 480]\ndistortion_model: fov",
             "got 'fov', expected one of",
@@ -84,3 +99,67 @@ def test_bad_camera_file_names_the_field(tmp_path, text, message):
 def test_missing_camera_file_is_one_line(tmp_path):
     with pytest.raises(CameraError, match="cannot read the camera file"):
         load_calibration(tmp_path / "none.yaml")
+
+
+EUROC_CAM0 = Camera(458.654, 457.296, 367.215, 248.375, 752, 480)
+FR1, FR2 = Camera(517.3, 516.5, 318.6, 255.3, 640, 480), Camera(520.9, 521.0, 325.1, 249.7, 640, 480)
+KITTI_RAW = Camera(984.24, 980.81, 690.0, 233.2, 1392, 512)
+TUM_VI = Camera(190.98, 190.97, 254.93, 256.90, 512, 512)
+WIDE = Camera(320.0, 320.0, 319.5, 239.5, 640, 480)
+
+
+@pytest.mark.parametrize(
+    ("camera", "model", "coefficients"),
+    [
+        (EUROC_CAM0, "radial-tangential", (-0.28340811, 0.07395907, 0.00019359, 1.76187114e-05)),
+        (FR1, "radial-tangential", (0.2624, -0.9531, -0.0054, 0.0026, 1.1633)),
+        (FR2, "radial-tangential", (0.2312, -0.7849, -0.0033, -0.0001, 0.9172)),
+        (KITTI_RAW, "radial-tangential", (-0.3728755, 0.2037299, 0.002219027, 0.001383707, -0.07233722)),
+        (TUM_VI, "equidistant", (0.0034823894, 0.0007150348, -0.0020532361, 0.0002029367)),
+        (WIDE, "radial-tangential", (1.2, 0.3, 0.0, 0.0, 0.02, 1.5, 0.6, 0.08)),  # rational
+    ],
+)
+def test_real_lenses_do_not_fold(camera, model, coefficients):
+    assert Calibration(camera, model, coefficients).distortion == coefficients
+
+
+@pytest.mark.parametrize(
+    ("camera", "model", "coefficients"),
+    [
+        (EUROC_CAM0, "radial-tangential", (-0.6, 0.0, 0.0, 0.0)),
+        (FR1, "radial-tangential", (0.2624, -0.9531, -0.0054, 0.0026, -1.1633)),  # sign of k3
+        (FR1, "radial-tangential", (0.2624, -0.9531, 1.1633, -0.0054, 0.0026)),  # k3 in the place of p1
+        (TUM_VI, "equidistant", (-0.28340811, 0.07395907, 0.0, -0.2)),
+        (WIDE, "radial-tangential", (0.0, 0.0, 0.0, 0.0, 0.0, -0.9, 0.0, 0.0)),  # a pole in the image
+        (WIDE, "radial-tangential", (-0.4, 0.0, 0.0, 0.0, 0.0, 0.3, 0.0, 0.0)),
+    ],
+)
+def test_distortion_that_folds_the_image_is_refused(camera, model, coefficients):
+    with pytest.raises(CameraError, match=r"fold the image \d+ px from the principal point"):
+        Calibration(camera, model, coefficients)
+
+
+def test_the_fold_of_one_coefficient_begins_where_its_derivative_says():
+    # r_d' = 1 + 3 k1 r^2 = 0 at r = sqrt(-1 / (3 k1)); the corner of WIDE is at r = 1.247.
+    beyond, within = -1 / (3 * 1.26**2), -1 / (3 * 1.0**2)
+    Calibration(WIDE, "radial-tangential", (beyond, 0.0, 0.0, 0.0))
+    with pytest.raises(CameraError, match="fold the image") as error:
+        Calibration(WIDE, "radial-tangential", (within, 0.0, 0.0, 0.0))
+    assert int(str(error.value).split(" px from")[0].split()[-1]) == pytest.approx(320, abs=12)
+
+
+def test_coefficients_must_be_finite():
+    with pytest.raises(CameraError, match="expected finite numbers"):
+        Calibration(CAMERA, "radial-tangential", (0.1, float("nan"), 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("model", "coefficients"),
+    [("none", ()), ("radial-tangential", (-0.28, 0.07, 1e-3, 2e-3)), ("equidistant", (0.1, 0.01, 0.0, 0.0))],
+)
+def test_distorting_a_ray_finds_the_raw_pixel_that_undistortion_reads(model, coefficients):
+    raw = Calibration(CAMERA, model, coefficients)
+    column = np.tile(np.arange(640, dtype=np.uint8), (480, 1))  # brightness is x modulo 256
+    pixels = np.array([[300.0, 200.0], [150.0, 400.0], [420.0, 60.0]])
+    seen = Undistorter(raw)(column)[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
+    np.testing.assert_allclose(raw.distort(CAMERA.rays(pixels))[:, 0] % 256, seen, atol=0.8)

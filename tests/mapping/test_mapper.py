@@ -1,17 +1,24 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from world import CAMERA, make_world, sideways
 
 from vo_frontend.geometry import se3
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.mapper import Mapper, MapperOptions
-from vo_frontend.mapping.sparse_map import NO_LANDMARK, SparseMap
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.matching import Matcher
+from vo_frontend.types import KeypointDepths
 
 OPTIONS = MapperOptions(
     num_neighbors=5,
     min_parallax_rad=np.deg2rad(0.5),
     max_epipolar_px=1.5,
     max_reprojection_px=2.5,
+    max_depth_error=0.1,
+    min_found_share=0.25,
+    pixel_sigma_px=0.5,
     adjusted_keyframes=3,
     huber_px=1.0,
     max_iterations=10,
@@ -19,12 +26,13 @@ OPTIONS = MapperOptions(
 POSES = sideways(5, step=0.4)
 
 
-def add_keyframe(sparse_map, T_world_cam, number, noise_px=0.0, world=None):
-    rng = np.random.default_rng(number)
-    features = (world or make_world()).features(POSES[number], rng, noise_px)
+def add_keyframe(sparse_map, T_world_cam, number, noise_px=0.0, with_depths=False):
+    rng, world = np.random.default_rng(number), make_world()
+    features = world.features(POSES[number], rng, noise_px)
     no_landmarks = np.full(len(features), NO_LANDMARK, np.int64)
     colors = np.zeros((len(features), 3), np.uint8)
-    sparse_map.add_keyframe(number, T_world_cam, features, colors, no_landmarks)
+    depths = world.depths(POSES[number], features) if with_depths else None
+    sparse_map.add_keyframe(View(number, number, features, colors, depths), T_world_cam, no_landmarks)
 
 
 def make_map(num_keyframes=2, **kwargs):
@@ -52,7 +60,7 @@ def test_without_parallax_no_landmark_is_made():
     sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=64)
     for _ in range(2):
         add_keyframe(sparse_map, POSES[0], 0, noise_px=0.2)
-    Mapper(CAMERA, Matcher(0.8), OPTIONS)._triangulate(sparse_map, 0, 1)
+    Mapper(CAMERA, Matcher(0.8), OPTIONS)._triangulate(sparse_map, 0)
     assert len(sparse_map.landmarks) == 0
 
 
@@ -98,3 +106,70 @@ def test_the_oldest_keyframes_hold_the_gauge(num_keyframes):
     num_fixed = max(1, num_keyframes - OPTIONS.adjusted_keyframes)
     for position in range(num_fixed):
         np.testing.assert_allclose(sparse_map.keyframes[position].T_world_cam, before[position], atol=1e-12)
+
+
+def test_measured_depths_make_landmarks_in_metres_from_one_view():
+    sparse_map = make_map(1, with_depths=True)
+    Mapper(CAMERA, Matcher(0.8), OPTIONS).add_measured(sparse_map)
+    sparse_map.check()
+    assert len(sparse_map.landmarks) == len(sparse_map.last_keyframe.features)
+    assert distance_to_truth(sparse_map).max() < 1e-3
+
+
+def test_uncertain_and_unknown_depths_make_none():
+    sparse_map = make_map(1, with_depths=True)
+    keyframe = sparse_map.last_keyframe
+    depths = keyframe.view.depths
+    unknown = np.arange(len(depths)) % 3 == 0
+    uncertain = np.arange(len(depths)) % 3 == 1
+    inverse = np.where(unknown, np.nan, depths.inverse_depth_per_m)
+    sigma = np.where(uncertain, 0.2 * inverse, depths.sigma_per_m)
+    view = replace(keyframe.view, depths=KeypointDepths(inverse, np.where(unknown, np.nan, sigma)))
+    sparse_map.keyframes[-1] = replace(keyframe, view=view)
+    Mapper(CAMERA, Matcher(0.8), OPTIONS).add_measured(sparse_map)
+    seen = sparse_map.last_keyframe.has_landmark
+    np.testing.assert_array_equal(seen, ~unknown & ~uncertain)
+
+
+def test_measured_depths_hold_the_scale_of_the_window():
+    sparse_map = make_map(4, noise_px=0.2, with_depths=True)
+    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper.extend(sparse_map)
+    poses = np.array([keyframe.T_world_cam for keyframe in sparse_map.keyframes])
+    poses[2:, :3, 3] *= 1.05  # as if the scale had drifted
+    sparse_map.move(poses, 1.05 * sparse_map.landmarks.points_world)
+    for _ in range(3):
+        mapper.adjust(sparse_map)
+    moved = sparse_map.last_keyframe.T_world_cam[:3, 3] - sparse_map.keyframes[0].T_world_cam[:3, 3]
+    truth = POSES[3][:3, 3] - POSES[0][:3, 3]
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(truth), rel=0.01)
+
+
+def test_two_landmarks_of_one_point_become_one():
+    sparse_map = make_map(4)
+    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    sparse_map.keyframes = sparse_map.keyframes[:2]
+    mapper.extend(sparse_map)
+    num_landmarks = len(sparse_map.landmarks)
+    for number in (2, 3):  # these know nothing of the landmarks that they see
+        add_keyframe(sparse_map, POSES[number], number)
+    mapper._triangulate(sparse_map, 2)
+    assert len(sparse_map.landmarks) > 1.5 * num_landmarks
+    mapper._fuse(sparse_map)
+    sparse_map.check()
+    assert len(sparse_map.landmarks) < 1.2 * num_landmarks
+    assert sparse_map.num_observations().max() == 4
+
+
+def test_a_landmark_that_frames_keep_missing_is_forgotten():
+    sparse_map = make_map(3)
+    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper.extend(sparse_map)
+    rows = np.arange(len(sparse_map.landmarks))
+    missed = sparse_map.landmarks.ids[:7]
+    for _ in range(4):
+        sparse_map.note_tracked(rows, rows[7:])
+    mapper._cull(sparse_map)
+    sparse_map.check()
+    assert len(sparse_map.landmarks) == len(rows) - 7
+    assert not sparse_map.landmarks.contains(missed).any()

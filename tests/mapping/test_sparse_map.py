@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from vo_frontend.mapping.sparse_map import NO_LANDMARK, SparseMap
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.types import Features
 
 rng = np.random.default_rng(0)
@@ -18,7 +19,8 @@ def add_keyframe(sparse_map, landmark_ids=None, num_features=20):
     if landmark_ids is not None:
         ids[: len(landmark_ids)] = landmark_ids
     colors = np.full((num_features, 3), 7, np.uint8)
-    sparse_map.add_keyframe(len(sparse_map.keyframes), np.eye(4), features, colors, ids)
+    number = len(sparse_map.keyframes)
+    sparse_map.add_keyframe(View(number, number, features, colors), np.eye(4), ids)
     sparse_map.check()
 
 
@@ -89,3 +91,54 @@ def test_snapshots_are_copies(sparse_map):
     snapshot = sparse_map.snapshot()
     snapshot.points_world[:] = 99.0
     assert (sparse_map.landmarks.points_world != 99.0).all()
+
+
+def test_fused_landmarks_keep_all_views_and_one_id(sparse_map):
+    add_keyframe(sparse_map, [0, 1, 2])
+    sparse_map.add_landmarks(np.zeros((2, 3)), [(2, np.array([10, 11]))])  # ids 10, 11
+    sparse_map.fuse(np.array([5, 2]), np.array([10, 11]))
+    sparse_map.check()
+    assert sparse_map.landmarks.ids.tolist() == list(range(10))
+    newest = sparse_map.last_keyframe.landmark_ids
+    assert newest[10] == 5, "the view of the second became a view of the first"
+    assert newest[11] == NO_LANDMARK, "a keyframe that saw both keeps one observation"
+    assert sparse_map.num_observations()[[5, 2]].tolist() == [3, 3]
+
+
+def test_covisibility_counts_shared_landmarks(sparse_map):
+    add_keyframe(sparse_map, [0, 1, 2])
+    assert sparse_map.covisibility(2).tolist() == [3, 3, 0]
+    assert sparse_map.covisibility(0).tolist() == [0, 10, 3]
+
+
+def test_a_redundant_keyframe_leaves_before_the_oldest():
+    result = SparseMap(0, max_keyframes=5, descriptor_size=4)
+    add_keyframe(result)
+    add_keyframe(result)
+    result.add_landmarks(rng.normal(size=(10, 3)), [(0, np.arange(10)), (1, np.arange(10))])
+    add_keyframe(result, range(10))
+    add_keyframe(result, range(10))
+    result.add_landmarks(rng.normal(size=(5, 3)), [(0, np.arange(10, 15)), (3, np.arange(10, 15))])
+    result.check()
+    second = result.keyframes[1].view.features
+    add_keyframe(result, range(10))
+    assert len(result.keyframes) == 5
+    add_keyframe(result, range(10))
+    assert all(keyframe.features is not second for keyframe in result.keyframes)
+    assert len(result.landmarks) == 15, "the oldest stayed, and with it what only it and one other saw"
+
+
+def test_what_frames_expected_and_found_is_counted(sparse_map):
+    sparse_map.note_tracked(np.array([0, 1, 2]), np.array([2, 3]))
+    sparse_map.check()
+    assert sparse_map.landmarks.num_expected[:5].tolist() == [1, 1, 1, 1, 0]
+    assert sparse_map.landmarks.num_found[:5].tolist() == [0, 0, 1, 1, 0]
+
+
+def test_rows_and_membership_survive_gaps_in_the_ids(sparse_map):
+    sparse_map.remove_landmarks(np.isin(sparse_map.landmarks.ids, [0, 4, 5]))
+    sparse_map.check()
+    ids = np.array([-1, 0, 1, 4, 6, 9, 10])
+    known = sparse_map.landmarks.contains(ids)
+    assert known.tolist() == [False, False, True, False, True, True, False]
+    np.testing.assert_array_equal(sparse_map.landmarks.ids[sparse_map.landmarks.rows(ids[known])], ids[known])

@@ -1,5 +1,6 @@
 """metrics.json, the closing table and the picture."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -133,3 +134,19 @@ def test_the_peak_of_memory_is_that_of_this_process_alone():
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(child.stdout) < 150
     assert peak_memory_mb() > block.nbytes / 1e6
+
+
+@pytest.mark.parametrize("sensor", Sensor)
+def test_frames_without_right_image_or_depth_are_counted_for_the_sensor_that_needs_them(sensor):
+    sink, image, depth_m = StatisticsSink(), np.zeros((4, 4), np.uint8), np.ones((4, 4), np.float32)
+    for frame in (
+        Frame(0, 0, image, image_right=image),
+        Frame(1, 1, image, depth_m=depth_m),
+        Frame(2, 2, image),
+        Frame(3, 3, None, image_right=image),
+        Frame(4, 4, None),
+    ):
+        sink.consume(frame, FrameResult(frame.index, frame.index, Status.LOST, Reason.BAD_IMAGE, 0, None))
+    found = metrics_mapping(dataclasses.replace(INFO, sensor=sensor), sink.summary(), None)
+    assert found["without_right_image"] == (1 if sensor is Sensor.STEREO else None)
+    assert found["without_depth_image"] == (1 if sensor is Sensor.RGBD else None)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def cloud(segment, num_active, num_retired):
         retired_points_world=np.full((num_retired, 3), -1.0 - segment),
         retired_colors=np.full((num_retired, 3), 20, dtype=np.uint8),
         T_world_keyframes=np.eye(4)[None],
+        keyframe_indices=np.zeros(1, np.int64),
     )
 
 
@@ -97,6 +99,46 @@ def test_each_known_pose_is_written_once_in_time_order_and_unknown_ones_never(tm
     assert files[0].segment_ids.tolist() == [0, 0, 0, 0, 1, 1]
     for file in files:
         np.testing.assert_allclose(file.T_world_cam, [pose(i) for i in known], atol=1e-12)
+
+
+def keyframe_map(moved_m):
+    """Keyframes 0, 2, ... that the map has moved along x."""
+    T_world_keyframes = np.array([pose(index) for index in moved_m])
+    T_world_keyframes[:, 0, 3] += list(moved_m.values())
+    indices = np.array(list(moved_m))
+    return replace(cloud(0, 3, 2), T_world_keyframes=T_world_keyframes, keyframe_indices=indices)
+
+
+def test_rows_follow_their_keyframes_until_those_leave_the_window(tmp_path):
+    sink = TrajectorySink(tmp_path)
+    past = (StampedPose(0, 0, pose(0)), StampedPose(1, STEP_NS, pose(1)))
+    maps = {2: {0: 0.0, 2: 0.0}, 4: {0: 0.0, 2: 0.5, 4: 0.0}, 6: {2: 0.25, 6: 0.0}, 8: {6: 100.0, 8: 0.0}}
+    for index in range(2, 10):
+        moved_m = maps.get(index)
+        hindsight = past if index == 2 else ()
+        item = result(index, map=keyframe_map(moved_m) if moved_m else None, backfilled=hindsight)
+        sink.consume(frame(index), item)
+        for name in TRAJECTORY_NAMES:
+            assert len(read_poses(tmp_path / name)) == index + 1
+    sink.close()
+    expected_m = [0, 0, 0.25, 0.25, 0, 0, 100, 100, 0, 0]  # 4 was settled between 2 and 6
+    for name in TRAJECTORY_NAMES:
+        found = read_poses(tmp_path / name).T_world_cam
+        shift_m = found[:, 0, 3] - [pose(i)[0, 3] for i in range(10)]
+        np.testing.assert_allclose(shift_m, expected_m, atol=1e-12)
+    assert read_poses(tmp_path / KITTI_NAME).frame_indices.tolist() == list(range(10))
+
+
+def test_a_new_segment_leaves_the_rows_of_the_old_one_alone(tmp_path):
+    sink = TrajectorySink(tmp_path)
+    sink.consume(frame(0), result(0, map=keyframe_map({0: 0.0})))
+    sink.consume(frame(1), result(1, segment=1, map=keyframe_map({1: 0.0})))
+    sink.consume(frame(2), result(2, segment=1, map=keyframe_map({0: 50.0, 1: 1.0, 2: 0.0})))
+    sink.close()
+    poses = read_poses(tmp_path / TUM_NAME)
+    assert poses.segment_ids.tolist() == [0, 1, 1]
+    shift_m = poses.T_world_cam[:, 0, 3] - [pose(i)[0, 3] for i in range(3)]
+    np.testing.assert_allclose(shift_m, [0, 1, 0], atol=1e-12)
 
 
 def test_files_are_complete_after_every_frame(tmp_path):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from vo_frontend.features.kernels.team import Team
 from vo_frontend.tracking.matching import Matcher
-from vo_frontend.tracking.matching_kernels import column_argmax, gated_nearest
+from vo_frontend.tracking.matching_kernels import ROWS, all_nearest, gated_nearest
 from vo_frontend.types import Features
 
 rng = np.random.default_rng(0)
@@ -87,20 +88,46 @@ def test_rows_without_a_prediction_are_never_matched():
     assert set(matches.index0) == set(range(10)) - {4}
 
 
-def test_kernel_equals_its_slow_twin():
-    descriptors0, descriptors1 = unit(rng.normal(size=(60, 16))), unit(rng.normal(size=(70, 16)))
-    pixels0 = rng.uniform(0, 100, size=(60, 2)).astype(np.float32)
-    pixels1 = rng.uniform(0, 100, size=(70, 2)).astype(np.float32)
-    pixels1 = pixels1[np.argsort(pixels1[:, 1])]
-    best0, nearest0, best1, nearest1 = gated_nearest(descriptors0, pixels0, descriptors1, pixels1, 15.0)
-
-    distance = np.linalg.norm(pixels0[:, None].astype(float) - pixels1[None], axis=2)
-    similarity = np.where(distance <= 15.0, descriptors0 @ descriptors1.T, -2.0)
-    for table, best, nearest in [(similarity, best0, nearest0), (similarity.T, best1, nearest1)]:
-        np.testing.assert_allclose(best, np.sort(table, axis=1)[:, :-3:-1], atol=1e-6)
+def assert_ranks(found, similarity):
+    """Compare with a table (M, N) of similarities, -2 where a pair is not to be compared."""
+    for table, best, nearest in [
+        (similarity, found.best0, found.nearest0),
+        (similarity.T, found.best1, found.nearest1),
+    ]:
+        filled = np.pad(table, ((0, 0), (0, 1)), constant_values=-2.0)  # a second-best for a single column
+        np.testing.assert_allclose(best, np.sort(filled, axis=1)[:, :-3:-1], atol=1e-6)
         np.testing.assert_array_equal(nearest, np.where(table.max(axis=1) > -2, table.argmax(axis=1), -1))
 
 
-def test_column_argmax_equals_numpy_with_ties():
-    table = rng.integers(0, 5, size=(37, 53)).astype(np.float32)
-    np.testing.assert_array_equal(column_argmax(table), table.argmax(axis=0))
+@pytest.mark.parametrize("size", [16, 24])
+def test_gated_kernel_equals_its_slow_twin(size):
+    descriptors0, descriptors1 = unit(rng.normal(size=(60, size))), unit(rng.normal(size=(70, size)))
+    pixels0 = rng.uniform(0, 100, size=(60, 2)).astype(np.float32)
+    pixels1 = rng.uniform(0, 100, size=(70, 2)).astype(np.float32)
+    pixels1 = pixels1[np.argsort(pixels1[:, 1])]
+    found = gated_nearest(descriptors0, pixels0, descriptors1, pixels1, 15.0)
+    distance = np.linalg.norm(pixels0[:, None].astype(float) - pixels1[None], axis=2)
+    assert_ranks(found, np.where(distance <= 15.0, descriptors0 @ descriptors1.T, -2.0))
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+@pytest.mark.parametrize(
+    ("num0", "num1", "size"), [(1, 1, 8), (ROWS + 5, 33, 24), (3 * ROWS, 128, 64), (7, 2, 3)]
+)
+def test_full_kernel_equals_its_slow_twin(num0, num1, size, num_threads):
+    descriptors0, descriptors1 = unit(rng.normal(size=(num0, size))), unit(rng.normal(size=(num1, size)))
+    assert_ranks(all_nearest(descriptors0, descriptors1, Team(num_threads)), descriptors0 @ descriptors1.T)
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_the_first_of_equals_is_nearest_from_both_sides(num_threads):
+    corners = np.eye(4, dtype=np.float32)[rng.integers(0, 4, size=(2, 90))]
+    assert_ranks(all_nearest(*corners, Team(num_threads)), corners[0] @ corners[1].T)
+
+
+def test_similarities_are_those_of_exact_arithmetic_up_to_the_last_digits():
+    descriptors0, descriptors1, _ = make_pair(200)
+    exact = descriptors0.astype(float) @ descriptors1.astype(float).T
+    np.testing.assert_allclose(
+        all_nearest(descriptors0, descriptors1, Team(1)).best0[:, 0], exact.max(axis=1), atol=5e-7
+    )

@@ -23,7 +23,14 @@ def make_map(segment_id: int, active: np.ndarray, retired: np.ndarray) -> MapSna
         return np.full((len(points), 3), 200, np.uint8)
 
     return MapSnapshot(
-        segment_id, np.arange(len(active)), active, colors(active), retired, colors(retired), np.eye(4)[None]
+        segment_id,
+        np.arange(len(active)),
+        active,
+        colors(active),
+        retired,
+        colors(retired),
+        np.eye(4)[None],
+        np.zeros(1, np.int64),
     )
 
 

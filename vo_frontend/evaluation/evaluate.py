@@ -30,8 +30,8 @@ LONG_ROTATION_FRAMES = 10
 Value = TypeVar("Value")
 
 _ERROR_NAMES = (
-    "path_length_m", "similarity", "ate_m", "rpe_translation_m", "rpe_rotation_deg", "rpe_distance",
-    "rotation_10_frames_deg", "final_heading_error_deg", "final_position_error_percent", "kitti",
+    "path_length_m", "similarity", "scale_error_percent", "ate_m", "rpe_translation_m", "rpe_rotation_deg", "rpe_distance",
+    "rotation_10_frames_deg", "final_rotation_error_deg", "final_heading_error_deg", "final_position_error_percent", "kitti",
     "scale_drift",
 )  # fmt: skip
 
@@ -75,12 +75,16 @@ def evaluate(
         tracked_percent=tracked_percent,
         path_length_m=poses.path_length_m,
         similarity=similarity,
+        scale_error_percent=attempt("scale_error_percent", poses.scale_error) if sensor_has_scale else None,
         ate_m=attempt("ate_m", lambda: summarize(poses.position_errors())),
         rpe_translation_m=attempt("rpe_translation_m", poses.translation_per_frame),
         rpe_rotation_deg=attempt("rpe_rotation_deg", lambda: poses.rotation(1)),
         rpe_distance=attempt("rpe_distance", poses.per_distance),
         rotation_10_frames_deg=attempt(
             "rotation_10_frames_deg", lambda: poses.rotation(LONG_ROTATION_FRAMES)
+        ),
+        final_rotation_error_deg=attempt(
+            "final_rotation_error_deg", lambda: float(poses.final().rotation_deg[0])
         ),
         final_heading_error_deg=attempt("final_heading_error_deg", poses.final_heading_deg),
         final_position_error_percent=attempt("final_position_error_percent", poses.final_position_percent),
@@ -131,6 +135,11 @@ class _Poses:
             self.require_motion()
         return align(self.positions, self.positions_gt, with_scale=not self.has_scale)
 
+    def scale_error(self) -> float:
+        self.require_motion()
+        metres_per_unit = align(self.positions, self.positions_gt, with_scale=True).scale
+        return float(100 / metres_per_unit - 100)
+
     def require_motion(self) -> None:
         reach_m = np.linalg.norm(self.positions_gt - self.positions_gt[0], axis=1).max()
         if reach_m < MIN_MOTION_M:
@@ -171,7 +180,10 @@ class _Poses:
         return self.relative(frame_pairs(num_poses, max(1, num_poses - 1)))
 
     def final_heading_deg(self) -> float:
-        return float(self.final().rotation_deg[0])
+        """The part of it that turns the view left or right."""
+        headings = _final_heading_rad(self.T_world_cam), _final_heading_rad(self.T_world_cam_gt)
+        difference_rad = headings[0] - headings[1]
+        return float(np.rad2deg(abs(np.arctan2(np.sin(difference_rad), np.cos(difference_rad)))))
 
     def final_position_percent(self) -> float:
         self.require_metres()
@@ -181,6 +193,12 @@ class _Poses:
     def scale_drift(self) -> float:
         self.require_motion()
         return scale_drift(self.positions, self.positions_gt)
+
+
+def _final_heading_rad(T_world_cam: NDArray[np.float64]) -> float:
+    """Direction of the last optical axis in the horizontal plane (x, z) of the first camera."""
+    forward = T_world_cam[0, :3, :3].T @ T_world_cam[-1, :3, 2]
+    return float(np.arctan2(forward[0], forward[2]))
 
 
 def _series(timestamps_ns: NDArray[np.int64], poses: _Poses) -> ErrorSeries:

@@ -48,12 +48,14 @@ class Evaluation:
     tracked_percent: float | None = None  # poses of the estimate per input frame
     path_length_m: float | None = None  # of the ground truth, along the associated poses
     similarity: Similarity | None = None  # takes the estimate's world to the ground truth's
+    scale_error_percent: float | None = None  # SE(3): how much too large the estimate is; None for Sim(3)
     ate_m: ErrorStatistics | None = None
     rpe_translation_m: ErrorStatistics | None = None  # per frame
     rpe_rotation_deg: ErrorStatistics | None = None  # per frame
     rpe_distance: DistanceErrors | None = None
     rotation_10_frames_deg: ErrorStatistics | None = None
-    final_heading_error_deg: float | None = None  # rotation of the last pose as seen from the first
+    final_rotation_error_deg: float | None = None  # of the last pose as seen from the first
+    final_heading_error_deg: float | None = None  # of it, the turn about the first camera's vertical (yaw)
     final_position_error_percent: float | None = None  # its position likewise, in percent of the path
     kitti: KittiErrors | None = None
     scale_drift: float | None = None  # see evaluation/scale_drift.py
@@ -80,7 +82,7 @@ class Evaluation:
             share = [("frames with a pose", self.tracked_percent, "%")]
         return [
             ("aligned with", self.alignment, ""),
-            ("scale", self.scale, self.missing.get("similarity", "m per unit")),
+            self._scale_row(),
             ("poses compared", self.num_poses, ""),
             *share,
             self._row("path length", "path_length_m", "m"),
@@ -90,12 +92,18 @@ class Evaluation:
             self._row("rotation error per frame, mean", "rpe_rotation_deg", "deg", "mean"),
             self._row("rotation error per frame, median", "rpe_rotation_deg", "deg", "median"),
             self._row("rotation error per 10 frames, median", "rotation_10_frames_deg", "deg", "median"),
-            self._row("final heading error", "final_heading_error_deg", "deg"),
+            self._row("final rotation error", "final_rotation_error_deg", "deg"),
+            self._row("final heading error (yaw)", "final_heading_error_deg", "deg"),
             self._row("final position error", "final_position_error_percent", "% of path"),
             self._row(f"t_rel{lengths}", "kitti", "%", "t_rel_percent"),
             self._row(f"r_rel{lengths}", "kitti", "deg/100 m", "r_rel_deg_per_100m"),
             self._row("scale drift, end over start", "scale_drift", ""),
         ]
+
+    def _scale_row(self) -> Row:
+        if self.alignment == "SE(3)":
+            return self._row("scale error", "scale_error_percent", "%")
+        return "scale", self.scale, self.missing.get("similarity", "m per unit")
 
     def _row(self, metric: str, name: str, unit: str, *parts: str) -> Row:
         value = getattr(self, name)

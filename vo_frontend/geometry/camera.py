@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vo_frontend.errors import CameraError
 
 DISTORTION_MODELS = {"none": (0,), "radial-tangential": (4, 5, 8), "equidistant": (4,)}
+FOLD_GRID = 65  # samples per side of the image where distortion is checked for folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ class Calibration:
     distortion: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse what no lens does.
+
+        Raises:
+            CameraError: an unknown model, a wrong number of coefficients, one that is not finite, or
+                distortion that folds the image.
+        """
         if self.distortion_model not in DISTORTION_MODELS:
             raise CameraError(
                 f"distortion_model: got '{self.distortion_model}', "
@@ -95,6 +102,41 @@ class Calibration:
             raise CameraError(
                 f"distortion_coefficients: got {len(self.distortion)} numbers, {self.distortion_model} "
                 f"takes {' or '.join(map(str, counts))}"
+            )
+        if not np.isfinite(self.distortion).all():
+            raise CameraError(f"distortion_coefficients: got {self.distortion}, expected finite numbers")
+        self._require_no_fold()
+
+    def distort(self, rays: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixels (N, 2) of the raw image where the lens puts the rays (N, 2)."""
+        coefficients = np.array(self.distortion, dtype=np.float64)
+        if self.distortion_model == "equidistant":
+            return np.asarray(cv2.fisheye.distortPoints(rays[:, None], self.camera.K, coefficients))[:, 0]
+        points = np.column_stack([rays, np.ones(len(rays))])
+        pixels, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), self.camera.K, coefficients)
+        return np.asarray(pixels)[:, 0]
+
+    def _require_no_fold(self) -> None:
+        """Raise where two rays of the undistorted image fall on one raw pixel.
+
+        A lens keeps neighbours apart and in order, so the Jacobian of its distortion is positive. A
+        polynomial need not: beyond its turning point (radially, r_d'(r) = 0) the image is mirrored.
+        """
+        if self.distortion_model == "none":
+            return
+        camera = self.camera
+        x, y = np.linspace(0, camera.width - 1, FOLD_GRID), np.linspace(0, camera.height - 1, FOLD_GRID)
+        grid = np.stack(np.meshgrid(x, y), axis=-1)
+        raw = self.distort(camera.rays(grid.reshape(-1, 2))).reshape(grid.shape)
+        along_x, along_y = np.diff(raw, axis=1)[:-1], np.diff(raw, axis=0)[:, :-1]
+        area = along_x[..., 0] * along_y[..., 1] - along_x[..., 1] * along_y[..., 0]
+        folded = ~(area > 0)  # NaN counts as folded
+        if folded.any():
+            radius_px = np.linalg.norm(grid[:-1, :-1] - (camera.cx, camera.cy), axis=-1)[folded].min()
+            raise CameraError(
+                f"distortion_coefficients: {list(self.distortion)} fold the image {radius_px:.0f} px from "
+                f"the principal point, expected {self.distortion_model} distortion that is one-to-one over "
+                f"all {camera.width}x{camera.height} px; are the coefficients in the right order?"
             )
 
 
@@ -162,6 +204,8 @@ def parse_calibration(fields: dict[str, Any], where: str) -> Calibration:
         )
     fx, fy, cx, cy = (float(value) for value in fields["intrinsics"])
     width, height = (int(value) for value in fields["resolution"])
+    if [width, height] != fields["resolution"]:
+        raise CameraError(f"{where}: resolution: got {fields['resolution']!r}, expected whole numbers of px")
     try:
         camera = Camera(fx, fy, cx, cy, width, height)
         return Calibration(camera, str(model), tuple(float(value) for value in coefficients))

@@ -7,12 +7,13 @@ closed form, as accurate as the optimum over both views, and stays sound at low 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.geometry.se3 import Transform, inverse, transform_points
+from vo_frontend.geometry.compilation import kernel
+from vo_frontend.geometry.se3 import Transform, inverse
+
+Array = NDArray[np.float64]
 
 
-def triangulate(
-    T_cam0_cam1: Transform, rays0: NDArray[np.float64], rays1: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def triangulate(T_cam0_cam1: Transform, rays0: Array, rays1: Array) -> tuple[Array, Array]:
     """Intersect matching rays of two cameras, in the frame of camera 0.
 
     Args:
@@ -24,43 +25,68 @@ def triangulate(
         points_cam0: (N, 3). NaN where the rays do not meet in front of both cameras.
         parallax_rad: (N,) angle between the two rays, in [0, pi].
     """
-    T_cam1_cam0 = inverse(T_cam0_cam1)
-    t = T_cam1_cam0[:3, 3]
-    f0 = unit_rays(rays0) @ T_cam1_cam0[:3, :3].T  # both rays in camera 1 from here on
-    f1 = unit_rays(rays1)
-    p = np.linalg.norm(np.cross(f0, f1), axis=1)
-    q = np.linalg.norm(np.cross(f0, t), axis=1)
-    r = np.linalg.norm(np.cross(f1, t), axis=1)
-    parallax_rad = np.arctan2(p, (f0 * f1).sum(axis=1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        depth0, depth1 = (r / p)[:, None], (q / p)[:, None]
-        points_cam1 = (q / (q + r))[:, None] * (t + depth0 * (f0 + f1))  # eq. 10
-        gap = _squared(t + depth0 * f0 - depth1 * f1)
-        # Eq. 11: the rays must be closest with both depths positive.
-        other = np.minimum(
-            np.minimum(_squared(t + depth0 * f0 + depth1 * f1), _squared(t - depth0 * f0 - depth1 * f1)),
-            _squared(t - depth0 * f0 + depth1 * f1),
-        )
-        points_cam0 = transform_points(T_cam0_cam1, points_cam1)
-        sound = (gap < other) & np.isfinite(points_cam0).all(axis=1)
-        sound &= (points_cam0[:, 2] > 0) & (points_cam1[:, 2] > 0)
-    points_cam0[~sound] = np.nan
+    T_cam1_cam0 = np.ascontiguousarray(inverse(T_cam0_cam1))
+    points_cam0, parallax_rad = np.full((len(rays0), 3), np.nan), np.zeros(len(rays0))
+    _intersect(T_cam1_cam0, np.ascontiguousarray(T_cam0_cam1), rays0, rays1, points_cam0, parallax_rad)
     return points_cam0, parallax_rad
 
 
-def unit_rays(rays: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Unit direction vectors (N, 3) of normalised image coordinates (N, 2)."""
-    directions = np.column_stack([rays, np.ones(len(rays))])
-    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
-
-
-def parallax_between(
-    points_world: NDArray[np.float64], center0_world: NDArray[np.float64], center1_world: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def parallax_between(points_world: Array, center0_world: Array, center1_world: Array) -> Array:
     """Angle (N,) in rad at which points (N, 3) see the two camera centres (3,)."""
     a, b = points_world - center0_world, points_world - center1_world
     return np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(axis=1))
 
 
-def _squared(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (vectors * vectors).sum(axis=1)
+@kernel
+def _intersect(
+    T_cam1_cam0: Array,
+    T_cam0_cam1: Array,
+    rays0: Array,
+    rays1: Array,
+    points_cam0: Array,
+    parallax_rad: Array,
+) -> None:
+    """Fill the rows of ``points_cam0`` whose rays meet, and all parallaxes. Works in camera 1."""
+    R, t = T_cam1_cam0[:3, :3], T_cam1_cam0[:3, 3]
+    f0, f1, point = np.empty(3), np.empty(3), np.empty(3)
+    for i in range(len(rays0)):
+        length0 = np.sqrt(rays0[i, 0] ** 2 + rays0[i, 1] ** 2 + 1.0)
+        length1 = np.sqrt(rays1[i, 0] ** 2 + rays1[i, 1] ** 2 + 1.0)
+        for a in range(3):
+            f0[a] = (R[a, 0] * rays0[i, 0] + R[a, 1] * rays0[i, 1] + R[a, 2]) / length0
+        f1[0], f1[1], f1[2] = rays1[i, 0] / length1, rays1[i, 1] / length1, 1.0 / length1
+        p, q, r = _cross_length(f0, f1), _cross_length(f0, t), _cross_length(f1, t)
+        parallax_rad[i] = np.arctan2(p, f0[0] * f1[0] + f0[1] * f1[1] + f0[2] * f1[2])
+        depth0, depth1 = r / p, q / p
+        gap = _gap(t, f0, f1, depth0, depth1)
+        # Eq. 11: the rays must be closest with both depths positive.
+        if not (
+            gap < _gap(t, f0, f1, depth0, -depth1)
+            and gap < _gap(t, f0, f1, -depth0, depth1)
+            and gap < _gap(t, f0, f1, -depth0, -depth1)
+        ):
+            continue
+        for a in range(3):
+            point[a] = q / (q + r) * (t[a] + depth0 * (f0[a] + f1[a]))  # eq. 10
+        z0 = T_cam0_cam1[2, 0] * point[0] + T_cam0_cam1[2, 1] * point[1] + T_cam0_cam1[2, 2] * point[2]
+        if not (point[2] > 0.0 and 0.0 < z0 + T_cam0_cam1[2, 3] < np.inf):
+            continue
+        for a in range(3):
+            points_cam0[i, a] = T_cam0_cam1[a, 3]
+            for b in range(3):
+                points_cam0[i, a] += T_cam0_cam1[a, b] * point[b]
+
+
+@kernel
+def _cross_length(a: Array, b: Array) -> float:
+    x, y, z = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+    return float(np.sqrt(x * x + y * y + z * z))
+
+
+@kernel
+def _gap(t: Array, f0: Array, f1: Array, depth0: float, depth1: float) -> float:
+    """Squared distance between a point on either ray."""
+    total = 0.0
+    for a in range(3):
+        total += (t[a] + depth0 * f0[a] - depth1 * f1[a]) ** 2
+    return total

@@ -1,36 +1,19 @@
 """Starting a monocular map: wait for parallax against a reference view, then build the first map."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.mapper import Mapper
-from vo_frontend.mapping.sparse_map import NO_LANDMARK, SparseMap
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.tracking.pose import PoseTracker
 from vo_frontend.tracking.two_view import TwoViewInitializer
-from vo_frontend.types import Features, Frame, Image, Reason, StampedPose
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is kept of a frame while there is no map: its features, not its image."""
-
-    frame_index: int
-    timestamp_ns: int
-    features: Features
-    colors: NDArray[np.uint8]  # (N, 3) RGB at the features
-
-    @classmethod
-    def of(cls, frame: Frame, image: Image, features: Features) -> "View":
-        """Take the features of a frame, with the image's colours at them."""
-        column, row = np.rint(features.pixels).astype(int).T
-        row, column = row.clip(0, image.shape[0] - 1), column.clip(0, image.shape[1] - 1)
-        sampled = image[row, column]
-        colors = sampled if image.ndim == 3 else np.repeat(sampled[:, None], 3, axis=1)
-        return cls(frame.index, frame.timestamp_ns, features, colors)
+from vo_frontend.types import Reason, StampedPose
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +25,14 @@ class StartOutcome:
     sparse_map: SparseMap | None = None
     T_world_cam: Transform | None = None  # of the view that completed the start
     backfilled: tuple[StampedPose, ...] = ()  # the reference view and those in between
+
+
+class MapStart(Protocol):
+    """Turns views into a first map, at once or after some."""
+
+    def offer(self, view: View, segment_id: int) -> StartOutcome:
+        """Take a view; the outcome has a map, or the reason to go on waiting."""
+        ...
 
 
 class MonoStart:
@@ -116,7 +107,7 @@ class MonoStart:
         )
         for view, T_world_cam in zip(views, (np.eye(4), T_world_cam1), strict=True):
             no_landmarks = np.full(len(view.features), NO_LANDMARK, np.int64)
-            sparse_map.add_keyframe(view.frame_index, T_world_cam, view.features, view.colors, no_landmarks)
+            sparse_map.add_keyframe(view, T_world_cam, no_landmarks)
         sparse_map.add_landmarks(points_cam0 * scale, [(0, feature_index[0]), (1, feature_index[1])])
         self._mapper.adjust(sparse_map)
         return sparse_map
@@ -127,7 +118,7 @@ class MonoStart:
         poses = [StampedPose(reference.frame_index, reference.timestamp_ns, np.eye(4))]
         for view in views[1:]:
             estimate = self._tracker.track(
-                view.features, landmarks.points_world, landmarks.descriptors, poses[-1].T_world_cam
+                view.features, None, landmarks.points_world, landmarks.descriptors, poses[-1].T_world_cam
             )
             if estimate.T_world_cam is not None:
                 poses.append(StampedPose(view.frame_index, view.timestamp_ns, estimate.T_world_cam))

@@ -1,14 +1,17 @@
-"""What happens when a frame becomes a keyframe: new landmarks, adjustment, culling."""
+"""What happens when a frame becomes a keyframe: new landmarks, fusion, adjustment, culling."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend.geometry import epipolar, se3
 from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.triangulation import triangulate
 from vo_frontend.mapping.bundle import BundleProblem, adjust
-from vo_frontend.mapping.sparse_map import NO_LANDMARK, Keyframe, Landmarks, SparseMap
+from vo_frontend.mapping.keyframe import Keyframe
+from vo_frontend.mapping.landmarks import Landmarks
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.matching import Matcher
 
 
@@ -20,8 +23,11 @@ class MapperOptions:
     min_parallax_rad: float
     max_epipolar_px: float
     max_reprojection_px: float
+    max_depth_error: float
+    min_found_share: float
     adjusted_keyframes: int
     huber_px: float
+    pixel_sigma_px: float
     max_iterations: int
 
 
@@ -35,13 +41,28 @@ class Mapper:
 
     def extend(self, sparse_map: SparseMap) -> None:
         """Give the newest keyframe landmarks of its own, then adjust the window and drop outliers."""
-        newest = len(sparse_map.keyframes) - 1
-        first = max(0, newest - self._options.num_neighbors)
-        for neighbor in range(first, newest):  # oldest first: it has the most parallax
-            self._triangulate(sparse_map, neighbor, newest)
-        for neighbor in range(first, newest):
-            self._find_again(sparse_map, neighbor, newest)
+        neighbors = self._neighbors(sparse_map)
+        for position in neighbors:  # oldest first: it has the most parallax
+            self._triangulate(sparse_map, position)
+        self.add_measured(sparse_map)
+        for position in neighbors:
+            self._find_again(sparse_map, position)
+        self._fuse(sparse_map)
         self.adjust(sparse_map)
+        self._cull(sparse_map)
+
+    def add_measured(self, sparse_map: SparseMap) -> None:
+        """Landmarks for the newest keyframe's free features whose depth the sensor measures well."""
+        keyframe, position = sparse_map.last_keyframe, len(sparse_map.keyframes) - 1
+        depths = keyframe.view.depths
+        if depths is None:
+            return
+        # False where NaN. The relative error of the depth is that of its inverse.
+        sound = depths.sigma_per_m < self._options.max_depth_error * depths.inverse_depth_per_m
+        index = np.flatnonzero(sound & ~keyframe.has_landmark)
+        rays = self._camera.rays(keyframe.features.pixels[index])
+        points_cam = np.column_stack([rays, np.ones(len(index))]) / depths.inverse_depth_per_m[index, None]
+        sparse_map.add_landmarks(se3.transform_points(keyframe.T_world_cam, points_cam), [(position, index)])
 
     def adjust(self, sparse_map: SparseMap) -> None:
         """Windowed bundle adjustment; observations that still disagree afterwards are forgotten."""
@@ -53,80 +74,138 @@ class Mapper:
         useful &= sparse_map.num_observations(keyframes[num_fixed:]) >= 1
         rows = np.flatnonzero(useful)
         landmarks = sparse_map.landmarks.select(rows)
-        problem = self._problem(keyframes, landmarks, num_fixed)
+        problem, feature_index = self._problem(keyframes, landmarks, num_fixed)
         solution = adjust(problem, huber=options.huber_px / focal_px, max_iterations=options.max_iterations)
         points_world = sparse_map.landmarks.points_world.copy()
         points_world[rows] = solution.points_world
         sparse_map.move(solution.T_world_cam, points_world)
 
-        error_px = np.linalg.norm(solution.residuals, axis=1) * focal_px
-        bad = error_px > options.max_reprojection_px
-        bad_ids, bad_position = landmarks.ids[problem.point_index[bad]], problem.pose_index[bad]
-        sparse_map.remove_observations(
-            [
-                np.isin(keyframe.landmark_ids, bad_ids[bad_position == position])
-                for position, keyframe in enumerate(sparse_map.keyframes)
-            ]
-        )
+        bad = np.linalg.norm(solution.residuals, axis=1) * focal_px > options.max_reprojection_px
+        masks = [np.zeros(len(keyframe.features), bool) for keyframe in keyframes]
+        for position, mask in enumerate(masks):
+            mask[feature_index[bad & (problem.pose_index == position)]] = True
+        sparse_map.remove_observations(masks)
 
-    def _triangulate(self, sparse_map: SparseMap, position0: int, position1: int) -> None:
-        """Match the two keyframes' features that have no landmark yet, and add the sound points."""
-        options, camera = self._options, self._camera
-        keyframe0, keyframe1 = sparse_map.keyframes[position0], sparse_map.keyframes[position1]
-        free0 = np.flatnonzero(keyframe0.landmark_ids == NO_LANDMARK)
-        free1 = np.flatnonzero(keyframe1.landmark_ids == NO_LANDMARK)
+    def _neighbors(self, sparse_map: SparseMap) -> NDArray[np.int64]:
+        """Positions of the keyframes that share most landmarks with the newest, oldest first."""
+        newest = len(sparse_map.keyframes) - 1
+        shared = sparse_map.covisibility(newest)[:newest]
+        # Among equals the latest: it is nearest.
+        order = np.lexsort([np.arange(newest), shared])[::-1]
+        return np.sort(order[: self._options.num_neighbors])
+
+    def _triangulate(self, sparse_map: SparseMap, position: int) -> None:
+        """Match features of a keyframe and the newest that have no landmark, and add the sound points."""
+        options, camera, newest = self._options, self._camera, len(sparse_map.keyframes) - 1
+        keyframe0, keyframe1 = sparse_map.keyframes[position], sparse_map.keyframes[newest]
+        free0, free1 = np.flatnonzero(~keyframe0.has_landmark), np.flatnonzero(~keyframe1.has_landmark)
         matches = self._matcher.match(
             keyframe0.features.descriptors[free0], keyframe1.features.descriptors[free1]
         )
         index0, index1 = free0[matches.index0], free1[matches.index1]
-        pixels0 = keyframe0.features.pixels[index0].astype(np.float64)
-        pixels1 = keyframe1.features.pixels[index1].astype(np.float64)
-        rays0, rays1 = camera.rays(pixels0), camera.rays(pixels1)
+        rays0 = camera.rays(keyframe0.features.pixels[index0])
+        rays1 = camera.rays(keyframe1.features.pixels[index1])
 
         T_cam0_cam1 = se3.inverse(keyframe0.T_world_cam) @ keyframe1.T_world_cam
         E = epipolar.essential_from_pose(T_cam0_cam1)
         points_cam0, parallax_rad = triangulate(T_cam0_cam1, rays0, rays1)
         points_cam1 = se3.transform_points(se3.inverse(T_cam0_cam1), points_cam0)
-        error0_px = np.linalg.norm(camera.project(points_cam0) - pixels0, axis=1)
-        error1_px = np.linalg.norm(camera.project(points_cam1) - pixels1, axis=1)
-        sound = epipolar.sampson_errors(E, rays0, rays1) * camera.focal_px < options.max_epipolar_px
+        max_error = options.max_reprojection_px / camera.focal_px
+        sound = epipolar.sampson_errors(E, rays0, rays1) < options.max_epipolar_px / camera.focal_px
         sound &= parallax_rad > options.min_parallax_rad
-        sound &= np.fmax(error0_px, error1_px) < options.max_reprojection_px  # False where NaN
+        sound &= _ray_errors(points_cam0, rays0) < max_error  # False where NaN
+        sound &= _ray_errors(points_cam1, rays1) < max_error
         if sound.any():
             points_world = se3.transform_points(keyframe0.T_world_cam, points_cam0[sound])
-            sparse_map.add_landmarks(points_world, [(position0, index0[sound]), (position1, index1[sound])])
+            sparse_map.add_landmarks(points_world, [(position, index0[sound]), (newest, index1[sound])])
 
-    def _find_again(self, sparse_map: SparseMap, position: int, newest: int) -> None:
+    def _find_again(self, sparse_map: SparseMap, position: int) -> None:
         """Look in an older keyframe for the landmarks of the newest: more views, better depth."""
-        options, camera, landmarks = self._options, self._camera, sparse_map.landmarks
-        keyframe = sparse_map.keyframes[position]
-        free = np.flatnonzero(keyframe.landmark_ids == NO_LANDMARK)
-        wanted = np.isin(landmarks.ids, sparse_map.keyframes[newest].landmark_ids)
-        wanted &= ~np.isin(landmarks.ids, keyframe.landmark_ids)
-        rows = np.flatnonzero(wanted)
+        keyframe, landmarks = sparse_map.keyframes[position], sparse_map.landmarks
+        wanted = _seen_by(sparse_map, sparse_map.last_keyframe) & ~_seen_by(sparse_map, keyframe)
+        free = np.flatnonzero(~keyframe.has_landmark)
+        rows, index = self._reprojected(landmarks, np.flatnonzero(wanted), keyframe, free)
+        sparse_map.observe(position, index, landmarks.ids[rows])
+
+    def _fuse(self, sparse_map: SparseMap) -> None:
+        """Merge landmarks of the newest keyframe with older ones that turn out to be the same point."""
+        newest, landmarks = sparse_map.last_keyframe, sparse_map.landmarks
+        others = np.flatnonzero(~_seen_by(sparse_map, newest))
+        rows, index = self._reprojected(landmarks, others, newest, np.flatnonzero(newest.has_landmark))
+        own = landmarks.rows(newest.landmark_ids[index])
+        num_views = sparse_map.num_observations()
+        older_wins = num_views[rows] > num_views[own]
+        kept, gone = np.where(older_wins, rows, own), np.where(older_wins, own, rows)
+        sparse_map.fuse(landmarks.ids[kept], landmarks.ids[gone])
+
+    def _reprojected(
+        self,
+        landmarks: Landmarks,
+        rows: NDArray[np.int64],
+        keyframe: Keyframe,
+        feature_index: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs of those landmarks and features of a keyframe that look alike and lie together."""
         points_cam = se3.transform_points(se3.inverse(keyframe.T_world_cam), landmarks.points_world[rows])
         matches = self._matcher.match_guided(
             landmarks.descriptors[rows],
-            camera.project(points_cam),
-            keyframe.features.select(free),
-            options.max_reprojection_px,
+            self._camera.project(points_cam),
+            keyframe.features.select(feature_index),
+            self._options.max_reprojection_px,
         )
-        sparse_map.observe(position, free[matches.index1], landmarks.ids[rows[matches.index0]])
+        return rows[matches.index0], feature_index[matches.index1]
 
-    def _problem(self, keyframes: list[Keyframe], landmarks: Landmarks, num_fixed: int) -> BundleProblem:
-        pose_index, point_index, rays = [], [], []
-        for position, keyframe in enumerate(keyframes):
-            feature_index = np.flatnonzero(np.isin(keyframe.landmark_ids, landmarks.ids))
-            pose_index.append(np.full(len(feature_index), position))
-            point_index.append(landmarks.rows(keyframe.landmark_ids[feature_index]))
-            rays.append(self._camera.rays(keyframe.features.pixels[feature_index]))
-        points = np.concatenate(point_index)
-        order = np.argsort(points, kind="stable")
-        return BundleProblem(
+    def _cull(self, sparse_map: SparseMap) -> None:
+        """Forget landmarks that frames keep missing: mismatches, things that moved."""
+        landmarks = sparse_map.landmarks
+        share = landmarks.num_found / np.maximum(landmarks.num_expected, 1)
+        weak = (landmarks.num_expected >= MIN_EXPECTED) & (share < self._options.min_found_share)
+        sparse_map.remove_landmarks(weak)
+
+    def _problem(
+        self, keyframes: list[Keyframe], landmarks: Landmarks, num_fixed: int
+    ) -> tuple[BundleProblem, NDArray[np.int64]]:
+        """The problem, and the feature (O,) behind each observation."""
+        position, row, feature, rays, inverse_depth, depth_weight = [], [], [], [], [], []
+        pixel_sigma = self._options.pixel_sigma_px / self._camera.focal_px
+        for number, keyframe in enumerate(keyframes):
+            index = np.flatnonzero(landmarks.contains(keyframe.landmark_ids))
+            position.append(np.full(len(index), number))
+            row.append(landmarks.rows(keyframe.landmark_ids[index]))
+            feature.append(index)
+            rays.append(self._camera.rays(keyframe.features.pixels[index]))
+            depths = keyframe.view.depths
+            if depths is None:
+                inverse_depth.append(np.zeros(len(index)))
+                depth_weight.append(np.zeros(len(index)))
+            else:
+                inverse_depth.append(depths.inverse_depth_per_m[index])
+                depth_weight.append(pixel_sigma / depths.sigma_per_m[index])
+        rows = np.concatenate(row)
+        order = np.argsort(rows, kind="stable")  # by point, then by camera
+        problem = BundleProblem(
             T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),
             num_fixed=num_fixed,
             points_world=landmarks.points_world,
-            pose_index=np.concatenate(pose_index)[order],
-            point_index=points[order],
+            pose_index=np.concatenate(position)[order],
+            point_index=rows[order],
             rays=np.concatenate(rays)[order],
+            inverse_depth=np.concatenate(inverse_depth)[order],
+            depth_weight=np.concatenate(depth_weight)[order],
         )
+        return problem, np.concatenate(feature)[order]
+
+
+MIN_EXPECTED = 4  # frames, before a landmark is judged
+
+
+def _seen_by(sparse_map: SparseMap, keyframe: Keyframe) -> NDArray[np.bool_]:
+    """Which landmarks (M,) a keyframe sees."""
+    seen = np.zeros(len(sparse_map.landmarks), bool)
+    seen[sparse_map.rows_seen_by(keyframe)] = True
+    return seen
+
+
+def _ray_errors(points_cam: NDArray[np.float64], rays: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance (N,) between projected and observed ray; NaN where the point is NaN."""
+    return np.asarray(np.hypot(*(points_cam[:, :2] / points_cam[:, 2:] - rays).T))

@@ -4,54 +4,26 @@ Invariants, checked by :meth:`SparseMap.check` in tests after every operation:
 
 1. landmark ids are strictly increasing and never reused;
 2. an id in a keyframe's ``landmark_ids`` is -1 or a landmark of the map, at most once per keyframe;
-3. every landmark is seen by at least one keyframe of the window.
+3. every landmark is seen by at least one keyframe of the window;
+4. a landmark was never found in more frames than it was expected in;
+5. the window holds at most ``max_keyframes``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.types import Features, MapSnapshot
+from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
+from vo_frontend.mapping.landmarks import Landmarks
+from vo_frontend.types import MapSnapshot
 
-NO_LANDMARK = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Keyframe:
-    """A frame that the map remembers. Replaced, not changed, when its pose or landmarks change."""
-
-    keyframe_id: int
-    frame_index: int
-    T_world_cam: Transform
-    features: Features
-    colors: NDArray[np.uint8]  # (N, 3) RGB at the features
-    landmark_ids: NDArray[np.int64]  # (N,) of each feature, NO_LANDMARK where it has none
-
-
-@dataclass(frozen=True, slots=True)
-class Landmarks:
-    """Points of the map, one row each, ids strictly increasing."""
-
-    ids: NDArray[np.int64]  # (M,)
-    points_world: NDArray[np.float64]  # (M, 3)
-    descriptors: NDArray[np.float32]  # (M, D) of the latest observation
-    colors: NDArray[np.uint8]  # (M, 3) RGB
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Row of each id, which must exist."""
-        return np.searchsorted(self.ids, ids)
-
-    def select(self, mask_or_index: NDArray[Any] | slice) -> "Landmarks":
-        """A subset; the order must be kept."""
-        s = mask_or_index
-        return Landmarks(self.ids[s], self.points_world[s], self.descriptors[s], self.colors[s])
+# A keyframe whose landmarks are nearly all seen by three others adds little (ORB-SLAM, VI-E).
+REDUNDANT_SHARE = 0.9
+REDUNDANT_VIEWS = 3
+NEVER_REDUNDANT = 2  # newest keyframes, which the track hangs on
 
 
 class SparseMap:
@@ -60,10 +32,9 @@ class SparseMap:
     def __init__(self, segment_id: int, *, max_keyframes: int, descriptor_size: int) -> None:
         self.segment_id = segment_id
         self.keyframes: list[Keyframe] = []
-        self.landmarks = _no_landmarks(descriptor_size)
+        self.landmarks = Landmarks.empty(descriptor_size)
         self._max_keyframes = max_keyframes
         self._next_landmark_id = 0
-        self._next_keyframe_id = 0
         self._retired = [self.landmarks]
 
     @property
@@ -71,27 +42,23 @@ class SparseMap:
         """The newest keyframe."""
         return self.keyframes[-1]
 
-    def add_keyframe(
-        self,
-        frame_index: int,
-        T_world_cam: Transform,
-        features: Features,
-        colors: NDArray[np.uint8],
-        landmark_ids: NDArray[np.int64],
-    ) -> None:
-        """Append a keyframe; the oldest leaves when the window is full, its unseen landmarks retire."""
-        self.keyframes.append(
-            Keyframe(self._next_keyframe_id, frame_index, T_world_cam, features, colors, landmark_ids)
-        )
-        self._next_keyframe_id += 1
-        seen = np.flatnonzero(landmark_ids != NO_LANDMARK)
+    def add_keyframe(self, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64]) -> None:
+        """Append a keyframe. When the window is full one leaves, and its unseen landmarks retire.
+
+        Args:
+            view: with N features.
+            T_world_cam: its pose.
+            landmark_ids: (N,) of each feature, NO_LANDMARK where it has none.
+        """
+        keyframe = Keyframe(view, T_world_cam, landmark_ids)
+        self.keyframes.append(keyframe)
+        seen = np.flatnonzero(keyframe.has_landmark)
         # The latest view looks most like the next frame.
-        rows = self.landmarks.rows(landmark_ids[seen])
         descriptors = self.landmarks.descriptors.copy()
-        descriptors[rows] = features.descriptors[seen]
+        descriptors[self.landmarks.rows(landmark_ids[seen])] = view.features.descriptors[seen]
         self.landmarks = replace(self.landmarks, descriptors=descriptors)
         if len(self.keyframes) > self._max_keyframes:
-            del self.keyframes[0]
+            del self.keyframes[self._least_useful()]
             self._retire_unseen()
 
     def add_landmarks(
@@ -110,15 +77,11 @@ class SparseMap:
         self._next_landmark_id += len(points_world)
         for position, feature_index in observations:
             self.observe(position, feature_index, ids)
-        keyframe = self.keyframes[position]
-        descriptors = keyframe.features.descriptors[feature_index]
-        old = self.landmarks
-        self.landmarks = Landmarks(
-            np.concatenate([old.ids, ids]),
-            np.concatenate([old.points_world, points_world]),
-            np.concatenate([old.descriptors, descriptors]),
-            np.concatenate([old.colors, keyframe.colors[feature_index]]),
+        view = self.keyframes[position].view
+        new = Landmarks.new(
+            ids, points_world, view.features.descriptors[feature_index], view.colors[feature_index]
         )
+        self.landmarks = self.landmarks.joined(new)
 
     def observe(
         self, position: int, feature_index: NDArray[np.int64], landmark_ids: NDArray[np.int64]
@@ -128,11 +91,37 @@ class SparseMap:
         ids[feature_index] = landmark_ids
         self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
 
+    def note_tracked(self, expected_rows: NDArray[np.int64], found_rows: NDArray[np.int64]) -> None:
+        """Count, for landmarks by row, that a frame should have seen them, and that it did."""
+        num_expected, num_found = self.landmarks.num_expected.copy(), self.landmarks.num_found.copy()
+        num_found[found_rows] += 1
+        num_expected[np.union1d(expected_rows, found_rows)] += 1
+        self.landmarks = replace(self.landmarks, num_expected=num_expected, num_found=num_found)
+
     def move(self, T_world_keyframes: NDArray[np.float64], points_world: NDArray[np.float64]) -> None:
         """Take over adjusted poses (K, 4, 4) and points (M, 3), in the order of the map."""
         pairs = zip(self.keyframes, T_world_keyframes, strict=True)
         self.keyframes = [replace(keyframe, T_world_cam=T) for keyframe, T in pairs]
         self.landmarks = replace(self.landmarks, points_world=points_world)
+
+    def fuse(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
+        """Merge pairs of landmarks (P,) that are one point: the second's views become the first's.
+
+        No id may occur twice. A view that saw both keeps its observation of the first.
+        """
+        if not len(kept_ids):
+            return
+        heir = np.full(len(self.landmarks), NO_LANDMARK, np.int64)
+        heir[self.landmarks.rows(gone_ids)] = kept_ids
+        for position, keyframe in enumerate(self.keyframes):
+            ids = keyframe.landmark_ids.copy()
+            seen = np.flatnonzero(keyframe.has_landmark)
+            heirs = heir[self.landmarks.rows(ids[seen])]
+            changed = heirs != NO_LANDMARK
+            heirs[np.isin(heirs, ids)] = NO_LANDMARK
+            ids[seen[changed]] = heirs[changed]
+            self.keyframes[position] = replace(keyframe, landmark_ids=ids)
+        self.remove_landmarks(heir != NO_LANDMARK)
 
     def remove_observations(self, bad: list[NDArray[np.bool_]]) -> None:
         """Forget observations: one (N,) mask over the features of each keyframe.
@@ -154,7 +143,7 @@ class SparseMap:
             return
         self.landmarks = self.landmarks.select(~mask)
         for position, keyframe in enumerate(self.keyframes):
-            known = np.isin(keyframe.landmark_ids, self.landmarks.ids)
+            known = self.landmarks.contains(keyframe.landmark_ids)
             ids = np.where(known, keyframe.landmark_ids, NO_LANDMARK)
             self.keyframes[position] = replace(keyframe, landmark_ids=ids)
 
@@ -162,9 +151,20 @@ class SparseMap:
         """How many keyframes, of those given or of all, see each landmark (M,)."""
         count = np.zeros(len(self.landmarks), np.int64)
         for keyframe in self.keyframes if keyframes is None else keyframes:
-            ids = keyframe.landmark_ids[keyframe.landmark_ids != NO_LANDMARK]
-            count[self.landmarks.rows(ids)] += 1
+            count[self.rows_seen_by(keyframe)] += 1
         return count
+
+    def rows_seen_by(self, keyframe: Keyframe) -> NDArray[np.int64]:
+        """Rows (L,) of a keyframe's landmarks, in the order of its features."""
+        return self.landmarks.rows(keyframe.landmark_ids[keyframe.has_landmark])
+
+    def covisibility(self, position: int) -> NDArray[np.int64]:
+        """Number of landmarks (K,) that each keyframe shares with the one at ``position``; itself: 0."""
+        seen = np.zeros(len(self.landmarks), bool)
+        seen[self.rows_seen_by(self.keyframes[position])] = True
+        shared = [seen[self.rows_seen_by(other)].sum() for other in self.keyframes]
+        shared[position] = 0
+        return np.array(shared, np.int64)
 
     def snapshot(self, *, retire_all: bool = False) -> MapSnapshot:
         """A copy for viewers and writers. Each retired landmark is handed out once."""
@@ -181,28 +181,32 @@ class SparseMap:
             retired_points_world=np.concatenate([part.points_world for part in retired]),
             retired_colors=np.concatenate([part.colors for part in retired]),
             T_world_keyframes=np.array([k.T_world_cam for k in self.keyframes]).reshape(-1, 4, 4),
+            keyframe_indices=np.array([k.view.frame_index for k in self.keyframes], np.int64),
         )
 
     def check(self) -> None:
         """Assert the invariants of the module docstring."""
         assert (np.diff(self.landmarks.ids) > 0).all(), "landmark ids are not increasing"
         for keyframe in self.keyframes:
-            ids = keyframe.landmark_ids[keyframe.landmark_ids != NO_LANDMARK]
+            ids = keyframe.landmark_ids[keyframe.has_landmark]
             assert len(np.unique(ids)) == len(ids), "a keyframe sees a landmark twice"
             assert np.isin(ids, self.landmarks.ids).all(), "a keyframe sees a landmark that is gone"
         assert (self.num_observations() > 0).all(), "a landmark that nobody sees"
+        landmarks = self.landmarks
+        assert (landmarks.num_found <= landmarks.num_expected).all(), "found where it was not expected"
+        assert len(self.keyframes) <= self._max_keyframes, "the window is too large"
+
+    def _least_useful(self) -> int:
+        """Position of the keyframe to give up: the oldest redundant one, else the oldest."""
+        num_views = self.num_observations()
+        for position, keyframe in enumerate(self.keyframes[:-NEVER_REDUNDANT]):
+            views = num_views[self.rows_seen_by(keyframe)]
+            if not len(views) or (views > REDUNDANT_VIEWS).mean() > REDUNDANT_SHARE:
+                return position
+        return 0
 
     def _retire_unseen(self) -> None:
         seen = self.num_observations() > 0
         if not seen.all():
             self._retired.append(self.landmarks.select(~seen))
             self.landmarks = self.landmarks.select(seen)
-
-
-def _no_landmarks(descriptor_size: int) -> Landmarks:
-    return Landmarks(
-        np.zeros(0, np.int64),
-        np.zeros((0, 3)),
-        np.zeros((0, descriptor_size), np.float32),
-        np.zeros((0, 3), np.uint8),
-    )

@@ -45,6 +45,14 @@ class AppendFile:
             self.has_failed = True
             raise self._error(error) from None
 
+    def replace_tail(self, offset: int, data: bytes) -> None:
+        """Write other records over those behind ``offset`` bytes, as many as there were.
+
+        In one write, then a cut where they are shorter: a crash leaves no record out.
+        """
+        self.overwrite(offset, data)
+        self.truncate(offset + len(data), self.num_records)
+
     def truncate(self, size: int, num_records: int) -> None:
         """Forget everything behind ``size`` bytes, as far as the system allows."""
         self.size, self.num_records = size, num_records

@@ -62,6 +62,8 @@ def metrics_mapping(
         "lost": by_status.get(Status.LOST, 0),
         "initializing": by_status.get(Status.INITIALIZING, 0),
         "bad_images": statistics.num_by_reason.get(Reason.BAD_IMAGE, 0),
+        "without_right_image": statistics.num_single_images if info.sensor is Sensor.STEREO else None,
+        "without_depth_image": statistics.num_single_images if info.sensor is Sensor.RGBD else None,
         "reasons": {reason.value: count for reason, count in statistics.num_by_reason.items()},
         "poses": statistics.num_poses,
         "keyframes": statistics.num_keyframes,

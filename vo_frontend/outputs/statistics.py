@@ -39,6 +39,7 @@ class RunStatistics:
     num_skipped: int  # gaps in the frame numbers: dropped by a live source, or left out on purpose
     num_poses: int  # known poses, those found in hindsight included
     num_keyframes: int
+    num_single_images: int  # frames with an image, but neither a right image nor depth
     num_segments: int
     num_by_status: Mapping[Status, int]
     num_by_reason: Mapping[Reason, int]  # of frames that have one
@@ -60,7 +61,7 @@ class StatisticsSink:
         self._window_frames = window_frames
         self._first_s = self._last_s = 0.0
         self._num_frames = self._num_poses = self._num_keyframes = self._num_segments = 0
-        self._num_skipped = 0
+        self._num_skipped = self._num_single_images = 0
         self._last_index: int | None = None
         self._by_status: Counter[Status] = Counter()
         self._by_reason: Counter[Reason] = Counter()
@@ -80,6 +81,8 @@ class StatisticsSink:
             self._num_skipped += frame.index - self._last_index - 1
         self._last_index = frame.index
         self._num_keyframes += result.is_keyframe
+        if frame.image is not None and frame.image_right is None and frame.depth_m is None:
+            self._num_single_images += 1
         self._by_status[result.status] += 1
         if result.reason is not Reason.NONE:
             self._by_reason[result.reason] += 1
@@ -107,6 +110,7 @@ class StatisticsSink:
             num_skipped=self._num_skipped,
             num_poses=self._num_poses,
             num_keyframes=self._num_keyframes,
+            num_single_images=self._num_single_images,
             num_segments=self._num_segments,
             num_by_status={status: self._by_status[status] for status in Status},
             num_by_reason=dict(self._by_reason),

@@ -1,13 +1,21 @@
 """Mutual-nearest-neighbour matching of unit descriptors, plain or around predicted positions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.tracking.matching_kernels import column_argmax, gated_nearest
+from vo_frontend.features.kernels.team import Team
+from vo_frontend.tracking.matching_kernels import Nearest, all_nearest, gated_nearest
 from vo_frontend.types import Features, Matches
+
+MAX_THREADS = 4  # more gain less than starting them costs
+
+
+def _make_team() -> Team:
+    return Team(min(numba.get_num_threads(), MAX_THREADS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +28,13 @@ class Matcher:
 
     min_similarity: float
     max_ratio: float = 1.0
+    team: Team = field(default_factory=_make_team, repr=False, compare=False)
 
     def match(self, descriptors0: NDArray[np.float32], descriptors1: NDArray[np.float32]) -> Matches:
         """Match (M, D) against (N, D) without knowing the motion."""
         if not len(descriptors0) or not len(descriptors1):
             return no_matches()
-        similarity = descriptors0 @ descriptors1.T
-        nearest0, nearest1 = similarity.argmax(axis=1), column_argmax(similarity)
-        index0 = np.flatnonzero(nearest1[nearest0] == np.arange(len(nearest0)))
-        index1 = nearest0[index0]
-        best = similarity[index0, index1]
-        keep = best >= self.min_similarity
-        if self.max_ratio < 1.0:
-            keep &= _passes_ratio(best, _second_best(similarity[index0]), self.max_ratio)
-            keep &= _passes_ratio(best, _second_best(similarity[:, index1].T), self.max_ratio)
-        return Matches(index0[keep], index1[keep], best[keep])
+        return self._mutual(all_nearest(descriptors0, descriptors1, self.team))
 
     def match_guided(
         self,
@@ -51,33 +51,31 @@ class Matcher:
         if not len(visible) or not len(features1):
             return no_matches()
         order = np.argsort(features1.pixels[:, 1], kind="stable")
-        best0, nearest0, best1, nearest1 = gated_nearest(
-            np.ascontiguousarray(descriptors0[visible]),
+        found = gated_nearest(
+            descriptors0[visible],
             predicted_pixels[visible].astype(np.float32),
             features1.descriptors[order],
             features1.pixels[order],
             float(radius_px),
         )
-        row = np.flatnonzero(nearest0 >= 0)
-        row = row[nearest1[nearest0[row]] == row]
-        column = nearest0[row]
-        best = best0[row, 0]
+        matches = self._mutual(found)
+        return Matches(visible[matches.index0], order[matches.index1], matches.similarity)
+
+    def _mutual(self, found: Nearest) -> Matches:
+        row = np.flatnonzero(found.nearest0 >= 0)
+        row = row[found.nearest1[found.nearest0[row]] == row]
+        column = found.nearest0[row]
+        best = found.best0[row, 0]
         keep = best >= self.min_similarity
         if self.max_ratio < 1.0:
-            keep &= _passes_ratio(best, best0[row, 1], self.max_ratio)
-            keep &= _passes_ratio(best, best1[column, 1], self.max_ratio)
-        return Matches(visible[row[keep]], order[column[keep]], best[keep])
+            keep &= _passes_ratio(best, found.best0[row, 1], self.max_ratio)
+            keep &= _passes_ratio(best, found.best1[column, 1], self.max_ratio)
+        return Matches(row[keep], column[keep], best[keep])
 
 
 def no_matches() -> Matches:
     """An empty set of matches."""
     return Matches(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-
-
-def _second_best(similarity: NDArray[np.float32]) -> NDArray[np.float32]:
-    if similarity.shape[1] < 2:
-        return np.full(len(similarity), -2.0, np.float32)
-    return np.asarray(np.partition(similarity, -2, axis=1)[:, -2])
 
 
 def _passes_ratio(

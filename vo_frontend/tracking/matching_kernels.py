@@ -1,19 +1,122 @@
 """Numba kernels of descriptor matching. Pure functions of arrays."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from vo_frontend.features.kernels.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
+from vo_frontend.features.kernels.simd import LANES, choose, fma, larger, load, smaller, splat, store, total
+from vo_frontend.features.kernels.team import Team
 
-@njit(cache=True)
+Array = NDArray[np.float32]
+
+ROWS = 8 * STEP  # of similarities at a time: they stay in cache until they are ranked
+NONE = np.float32(-2)  # below every cosine
+
+
+class Nearest(NamedTuple):
+    """Each descriptor's nearest in the other set, both ways."""
+
+    best0: Array  # (M, 2) highest and second-highest similarity of set 0, NONE where none
+    nearest0: NDArray[np.int64]  # (M,) index into set 1 of the highest, -1 where none; the first of equals
+    best1: Array  # (N, 2), (N,) the same from set 1's side
+    nearest1: NDArray[np.int64]
+
+
+def all_nearest(descriptors0: Array, descriptors1: Array, team: Team) -> Nearest:
+    """Compare all pairs of (M, D) and (N, D) float32 of unit length, N > 0.
+
+    The (M, N) similarities never go to memory. The number of threads does not change the result.
+    """
+    num_rows, num_columns = len(descriptors0), len(descriptors1)
+    matrix = pack_matrix(descriptors1.T)
+    bias = np.zeros(matrix.shape[0] * COLUMNS, np.float32)
+    bias[num_columns:] = NONE  # what fills up the last group of columns is nobody's nearest
+    best0, nearest0 = np.empty((num_rows, 2), np.float32), np.empty(num_rows, np.int64)
+    ranks = np.full((team.size, 3, len(bias)), NONE, np.float32)
+    team.run(rank_strip, descriptors0, matrix, bias, best0, nearest0, ranks)
+    ranks = ranks[:, :, :num_columns]
+    strip = ranks[:, 0].argmax(axis=0)
+    nearest1 = ranks[strip, 2, np.arange(num_columns)].astype(np.int64)
+    best1 = np.sort(ranks[:, :2].reshape(-1, num_columns), axis=0)[:-3:-1].T
+    return Nearest(best0, nearest0, best1, nearest1)
+
+
+@njit(nogil=True, cache=True)
+def rank_strip(
+    strip: int,
+    num_strips: int,
+    descriptors0: Array,
+    matrix: Array,
+    bias: Array,
+    best0: Array,
+    nearest0: NDArray[np.int64],
+    ranks: Array,
+) -> None:
+    """Rank all columns for a share of the rows, and those rows for each column.
+
+    Args:
+        descriptors0: (M, D).
+        matrix, bias: the other set as ``multiply_rows`` reads it.
+        best0, nearest0: as in ``Nearest``, written.
+        ranks: (num_strips, 3, columns) of NONE, written: best, second-best, and the row of the best.
+    """
+    block = np.zeros((ROWS, descriptors0.shape[1]), np.float32)
+    similarity, lanes = np.empty((ROWS, len(bias)), np.float32), np.empty((3, LANES), np.float32)
+    num_rows = len(descriptors0)
+    first, stop = num_rows * strip // num_strips, num_rows * (strip + 1) // num_strips
+    for start in range(first, stop, ROWS):
+        count = min(ROWS, stop - start)
+        block[:count] = descriptors0[start : start + count]
+        multiply_rows(block, count, matrix, bias, similarity, False)
+        for k in range(count):
+            row = start + k
+            rank_row(similarity, k, np.float32(row), ranks[strip], lanes)
+            nearest0[row], best0[row, 0], best0[row, 1] = best_lane(lanes)
+
+
+@njit
+def rank_row(similarity: Array, k: int, row: np.float32, ranks: Array, lanes: Array) -> None:
+    """Enter row k of a table into the ranks of its columns, and its own ranks, lane by lane, into ``lanes``.
+
+    Indices are floats, exact up to 2**24, so that they fit into the same vectors.
+    """
+    best, second, column = splat(NONE), splat(NONE), splat(NONE)
+    for x in range(0, similarity.shape[1], LANES):
+        value, column_best = load(similarity, (k, x)), load(ranks, (0, x))
+        store(larger(load(ranks, (1, x)), smaller(value, column_best)), ranks, (1, x))
+        store(choose(value, column_best, splat(row), load(ranks, (2, x))), ranks, (2, x))
+        store(larger(value, column_best), ranks, (0, x))
+        second = larger(second, smaller(value, best))
+        column = choose(value, best, splat(np.float32(x)), column)
+        best = larger(value, best)
+    store(best, lanes, (0, 0))
+    store(second, lanes, (1, 0))
+    store(column, lanes, (2, 0))
+
+
+@njit
+def best_lane(lanes: Array) -> tuple[int, np.float32, np.float32]:
+    """Index of the highest similarity over all lanes, it, and the second-highest."""
+    index, best, second = -1, NONE, NONE
+    for lane in range(LANES):
+        value, position = lanes[0, lane], int(lanes[2, lane]) + lane
+        second = max(second, lanes[1, lane], min(value, best))
+        if value > best or (value == best and position < index):
+            index, best = position, value
+    return index, best, second
+
+
 def gated_nearest(
-    descriptors0: NDArray[np.float32],
-    pixels0: NDArray[np.float32],
-    descriptors1: NDArray[np.float32],
-    pixels1: NDArray[np.float32],
+    descriptors0: Array,
+    pixels0: Array,
+    descriptors1: Array,
+    pixels1: Array,
     radius_px: float,
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Nearest descriptors both ways, comparing only pairs closer than a radius in the image.
+) -> Nearest:
+    """Compare only pairs closer than a radius in the image.
 
     Args:
         descriptors0: (M, D) float32 unit length.
@@ -21,29 +124,38 @@ def gated_nearest(
         descriptors1: (N, D) float32 unit length.
         pixels1: (N, 2) float32 px, sorted by y (column 1) in ascending order.
         radius_px: of the search circle.
-
-    Returns:
-        best0 (M, 2): highest and second-highest similarity of each row of set 0, -2 where none.
-        nearest0 (M,): index into set 1 of the highest, -1 where none.
-        best1 (N, 2), nearest1 (N,): the same from set 1's side.
     """
-    M, N, D = len(descriptors0), len(descriptors1), descriptors0.shape[1]
-    best0 = np.full((M, 2), -2.0, np.float32)
-    best1 = np.full((N, 2), -2.0, np.float32)
-    nearest0 = np.full(M, -1, np.int64)
-    nearest1 = np.full(N, -1, np.int64)
-    rows = pixels1[:, 1].copy()
-    squared_radius = radius_px * radius_px
-    for i in range(M):
+    return rank_near(_whole_vectors(descriptors0), pixels0, _whole_vectors(descriptors1), pixels1, radius_px)
+
+
+def _whole_vectors(descriptors: Array) -> Array:
+    """Fill up with zeros to a multiple of LANES."""
+    size = descriptors.shape[1]
+    return np.pad(descriptors, ((0, 0), (0, padded(size, LANES) - size))) if size % LANES else descriptors
+
+
+@njit(nogil=True, cache=True)
+def rank_near(
+    descriptors0: Array, pixels0: Array, descriptors1: Array, pixels1: Array, radius_px: float
+) -> Nearest:
+    """Do what ``gated_nearest`` promises, for descriptors of whole vectors."""
+    best0, nearest0 = np.full((len(descriptors0), 2), NONE, np.float32), np.full(len(descriptors0), -1)
+    best1, nearest1 = np.full((len(descriptors1), 2), NONE, np.float32), np.full(len(descriptors1), -1)
+    columns, rows = pixels1[:, 0].copy(), pixels1[:, 1].copy()
+    radius = np.float32(radius_px)
+    near = np.empty(len(rows) + 1, np.int64)
+    for i in range(len(descriptors0)):
         x, y = pixels0[i, 0], pixels0[i, 1]
-        for j in range(np.searchsorted(rows, y - radius_px), N):
-            if rows[j] > y + radius_px:
-                break
-            if (pixels1[j, 0] - x) ** 2 + (rows[j] - y) ** 2 > squared_radius:
-                continue
-            similarity = np.float32(0.0)
-            for d in range(D):
-                similarity += descriptors0[i, d] * descriptors1[j, d]
+        first, stop = np.searchsorted(rows, y - radius), np.searchsorted(rows, y + radius, "right")
+        count = np.uint64(0)  # unsigned: for other indices numba asks whether they count from the end
+        for j in range(np.uint64(first), np.uint64(stop)):
+            near[count] = j  # overwritten unless it counts: most do not, and a branch would be guessed wrong
+            count += np.uint64((columns[j] - x) ** 2 + (rows[j] - y) ** 2 <= radius * radius)
+        for j in near[:count]:
+            products = splat(np.float32(0))
+            for k in range(0, descriptors0.shape[1], LANES):
+                products = fma(load(descriptors0, (i, k)), load(descriptors1, (j, k)), products)
+            similarity = total(products)
             if similarity > best0[i, 0]:
                 best0[i, 1], best0[i, 0], nearest0[i] = best0[i, 0], similarity, j
             elif similarity > best0[i, 1]:
@@ -52,20 +164,4 @@ def gated_nearest(
                 best1[j, 1], best1[j, 0], nearest1[j] = best1[j, 0], similarity, i
             elif similarity > best1[j, 1]:
                 best1[j, 1] = similarity
-    return best0, nearest0, best1, nearest1
-
-
-@njit(cache=True)
-def column_argmax(table: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Row of the largest entry of each column (N,) of a table (M, N), M > 0; the first of equals.
-
-    NumPy walks columns with a stride; walking rows and keeping N running maxima is six times faster.
-    """
-    best = table[0].copy()
-    index = np.zeros(table.shape[1], np.int64)
-    for i in range(1, table.shape[0]):
-        for j in range(table.shape[1]):
-            larger = table[i, j] > best[j]
-            best[j] = table[i, j] if larger else best[j]
-            index[j] = i if larger else index[j]
-    return index
+    return Nearest(best0, nearest0, best1, nearest1)

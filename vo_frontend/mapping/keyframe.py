@@ -1,0 +1,52 @@
+"""What the map keeps of a frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.types import Features, Frame, Image, KeypointDepths
+
+NO_LANDMARK = -1
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A frame without its images: features, their colours, their depths where a sensor measures them."""
+
+    frame_index: int
+    timestamp_ns: int
+    features: Features
+    colors: NDArray[np.uint8]  # (N, 3) RGB at the features
+    depths: KeypointDepths | None = None
+
+    @classmethod
+    def of(
+        cls, frame: Frame, image: Image, features: Features, depths: KeypointDepths | None = None
+    ) -> "View":
+        """Take the features of a frame, with the image's colours at them."""
+        column, row = np.rint(features.pixels).astype(int).T
+        row, column = row.clip(0, image.shape[0] - 1), column.clip(0, image.shape[1] - 1)
+        sampled = image[row, column]
+        colors = sampled if image.ndim == 3 else np.repeat(sampled[:, None], 3, axis=1)
+        return cls(frame.index, frame.timestamp_ns, features, colors, depths)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A view with a pose in the map. Replaced, not changed, when its pose or landmarks change."""
+
+    view: View
+    T_world_cam: Transform
+    landmark_ids: NDArray[np.int64]  # (N,) of each feature, NO_LANDMARK where it has none
+
+    @property
+    def features(self) -> Features:
+        """Of the view."""
+        return self.view.features
+
+    @property
+    def has_landmark(self) -> NDArray[np.bool_]:
+        """Which features (N,) see a landmark."""
+        return np.asarray(self.landmark_ids != NO_LANDMARK)

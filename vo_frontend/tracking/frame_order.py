@@ -1,0 +1,36 @@
+"""Frames that must not be tracked: out of order, or the one before once more."""
+
+import numpy as np
+
+from vo_frontend.types import Features, Reason
+
+
+class FrameOrder:
+    """Remembers the newest stamp and features. Time never steps back and never stands still.
+
+    A camera that hangs repeats its last image under new stamps. The image says nothing about those
+    times: tracked, it would stop the motion model and claim that the camera stood still.
+    """
+
+    def __init__(self) -> None:
+        self._newest_ns: int | None = None
+        self._features: Features | None = None
+
+    def check(self, timestamp_ns: int, features: Features | None) -> Reason:
+        """NONE if the frame is new, else why it is not. ``features`` are None without a usable image."""
+        if self._newest_ns is not None and timestamp_ns <= self._newest_ns:
+            return Reason.OUT_OF_ORDER if timestamp_ns < self._newest_ns else Reason.REPEATED_FRAME
+        self._newest_ns = timestamp_ns
+        if features is None:
+            return Reason.NONE
+        before, self._features = self._features, features
+        return Reason.REPEATED_FRAME if before is not None and _same(before, features) else Reason.NONE
+
+
+def _same(one: Features, other: Features) -> bool:
+    """Equal to the last bit, which sensor noise rules out for two images of the same scene."""
+    return (
+        len(one) > 0
+        and np.array_equal(one.pixels, other.pixels)
+        and np.array_equal(one.descriptors, other.descriptors)
+    )
