@@ -41,7 +41,7 @@ setup(
     ],
     extras_require={
         "viewer": ["open3d>=0.18"],
-        "dev": ["pytest>=8", "ruff", "mypy", "types-PyYAML", "evo>=1.28", "kornia>=0.7.4"],
+        "dev": ["pytest>=8", "ruff", "mypy", "types-PyYAML", "evo>=1.28", "kornia>=0.7.4", "pyceres>=2.6"],
     },
     entry_points={"console_scripts": ["vo-frontend=vo_frontend.cli.run:main"]},
 )

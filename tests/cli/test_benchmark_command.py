@@ -1,6 +1,7 @@
 """The command ``python -m vo_frontend.cli.benchmark`` as a user meets it, and what it measures with."""
 
 import builtins
+import copy
 import json
 import re
 import subprocess
@@ -9,16 +10,26 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
-from vo_frontend.cli import benchmark, benchmark_parts, benchmark_timing
-from vo_frontend.cli.benchmark_images import Size, fit, load_images
-from vo_frontend.cli.benchmark_kernels import make_two_images, make_window, matching_contestants
+from vo_frontend.cli import benchmark, benchmark_gpu, benchmark_parts, benchmark_timing
+from vo_frontend.cli.benchmark_images import ImageSet, Size, fit, load_images
+from vo_frontend.cli.benchmark_kernels import (
+    make_two_images,
+    make_window,
+    matching_contestants,
+    with_depths,
+)
+from vo_frontend.cli.benchmark_parity import measure_parity
 from vo_frontend.cli.benchmark_process import run_task
 from vo_frontend.cli.benchmark_profile import StageClock
-from vo_frontend.cli.benchmark_report import BEGIN, END, Section, Setting, write_markdown
+from vo_frontend.cli.benchmark_report import BEGIN, END, Section, Setting, format_section, write_markdown
 from vo_frontend.cli.benchmark_timing import Timing, time_in_turns
 from vo_frontend.errors import OutputError, VoError
-from vo_frontend.features import load_extractor
+from vo_frontend.features import load_extractor, peers
+from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
+from vo_frontend.features.loading import make_network
+from vo_frontend.types import Features
 
 TINY = ("--features", "orb", "--sizes", "320x240", "--keypoints", "200", "--repeats", "1")
 SETTING = Setting("python -m x", "a CPU", 4, 2, 0.1, {"numpy": "2.0", "kornia": None})
@@ -53,7 +64,8 @@ def test_every_figure_is_printed_and_stored(tmp_path, capsys):
     assert 0 < extraction["min_ms"] <= extraction["median_ms"] <= extraction["p95_ms"]
     assert [row["descriptors"] for row in found["matching"]] == ["1000x1000x64"] * 3 + ["1000x1000x128"] * 3
     assert found["matching"][0]["relative"] == 1
-    [bundle] = found["bundle"]
+    bundle, pose, *_ = found["bundle"]
+    assert (pose["task"], pose["points"]) == ("pose of a frame, rays", 500)
     assert (bundle["keyframes"], bundle["points"], bundle["observations"]) == (10, 2000, 10000)
     assert sum(row["share_percent"] for row in found["profile"]) == pytest.approx(100)
     printed, written = capsys.readouterr().out, (tmp_path / "b.md").read_text()
@@ -116,12 +128,73 @@ def test_wrong_input_is_one_line_and_exit_code_two_before_anything_is_measured(
     assert not printed.out
 
 
-def test_gpu_without_a_gpu_is_one_line(monkeypatch, capsys):
-    import torch
-
+def test_gpu_without_a_gpu_is_one_line_and_the_rest_goes_on(monkeypatch, caplog, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert run("--gpu") == 2
+    monkeypatch.setattr(benchmark_parts, "_profile", lambda args: Section("p", "Rest", [Timing(1, 1, 1)]))
+    assert run("--only", "--gpu", "--profile") == 0
+    [message] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert re.search(r"sees no CUDA device[^\n]+left out$", message)
+    assert "### Rest" in capsys.readouterr().out
+    assert run("--only", "--gpu") == 2
     assert "sees no CUDA device" in capsys.readouterr().err
+
+
+def test_the_gpu_part_lists_precisions_batches_and_parity(monkeypatch, tmp_path):
+    network, rng = make_network("aliked-t16"), np.random.default_rng(0)
+
+    def load(name, *, max_keypoints, device="cuda", precision="fp32", weights_dir=None):
+        assert device == "cuda"
+        options = {"max_keypoints": max_keypoints, "precision": precision, "device": torch.device("cpu")}
+        return CudaAlikedExtractor(name, copy.deepcopy(network), **options)
+
+    monkeypatch.setattr(benchmark_gpu, "load_extractor", load)
+    monkeypatch.setattr(benchmark_gpu, "TURNS_PER_REPEAT", 1)
+    monkeypatch.setattr(benchmark_gpu, "BATCH_SIZE", 2)
+    monkeypatch.setattr(
+        benchmark_gpu,
+        "load_images",
+        lambda size, *_: ImageSet("noise", tuple(rng.integers(0, 256, (2, *size[::-1]), np.uint8))),
+    )
+    monkeypatch.setattr(peers, "load_reference", load)
+    bench = benchmark_gpu.GpuBench(repeats=1, data_root=None, weights_dir=None)
+    sections = list(bench.sections(["aliked-t16", "orb"], [Size(80, 64)], [20, 30], batch_budget=25))
+    assert [section.key for section in sections] == ["extraction_gpu", "extraction_gpu_batches", "parity_gpu"]
+    singles, batches, parity = (section.rows for section in sections)
+    assert [(row.keypoints, row.precision) for row in singles] == [
+        (budget, precision) for budget in (20, 30) for precision in ("fp32", "fp16", "bf16")
+    ]
+    assert singles[0].relative == 1
+    assert [row.images_at_once for row in batches] == [2] * 3
+    assert batches[0].frames_per_second == pytest.approx(2000 / batches[0].median_ms)
+    assert parity[0].within_001px_percent == 100
+    assert parity[0].median_cosine == pytest.approx(1)
+    assert "1.000000" in format_section(sections[2])
+
+
+def test_parity_counts_keypoints_and_descriptors():
+    rng = np.random.default_rng(0)
+    pixels = np.stack(np.meshgrid(np.arange(20), np.arange(10)), axis=-1).reshape(-1, 2).astype(np.float32)
+    descriptors = rng.normal(size=(200, 8)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    scores = np.ones(200, np.float32)
+    moved, turned = pixels.copy(), descriptors.copy()
+    moved[:50, 0] += 0.05
+    moved[50:60, 1] += 0.3
+    turned[100:110] *= -1
+    order = rng.permutation(200)
+    parity = measure_parity(
+        [(Features(pixels, descriptors, scores), Features(moved, turned, scores).select(order))]
+    )
+    assert parity.within_001px_percent == pytest.approx(70)
+    assert parity.within_01px_percent == pytest.approx(95)
+    assert parity.median_cosine == pytest.approx(1)
+    assert parity.percentile1_cosine == pytest.approx(-1)
+
+
+def test_a_missing_pyceres_says_how_to_install_it(monkeypatch, capsys):
+    monkeypatch.setattr(benchmark_parts.importlib.util, "find_spec", lambda name: None)
+    assert run("--peer", "ceres") == 2
+    assert "pip install pyceres" in capsys.readouterr().err
 
 
 def test_a_missing_kornia_says_how_to_install_it(monkeypatch, capsys):
@@ -194,10 +267,11 @@ def test_plain_matching_finds_what_its_rivals_find():
     assert len(guided(pair)) > 900
 
 
-def test_the_window_is_one_that_an_iteration_improves():
+@pytest.mark.parametrize("depth", [False, True])
+def test_the_window_is_one_that_an_iteration_improves(depth):
     from vo_frontend.mapping.bundle import adjust
 
-    problem = make_window()
+    problem = with_depths(make_window()) if depth else make_window()
     assert (np.bincount(problem.point_index) == 5).all()
     assert set(problem.pose_index) == set(range(10))
     solution = adjust(problem, huber=1 / 700, max_iterations=1)

@@ -13,7 +13,7 @@ FEATURES = ("aliked-t16", "aliked-n16")
 SIZES = ("640x480", "1241x376")
 BUDGETS = (500, 1000, 2000)
 REPEATS = 20
-PEERS = ("kornia", "opencv")
+PEERS = ("kornia", "opencv", "ceres")
 NUM_MEMORY_FRAMES = 2000
 PREFERRED = ""  # sequence: kitti/06 where present, else the built-in street
 # Read once by the libraries that compute, so they must be set before the first of them is imported.
@@ -32,7 +32,8 @@ EXAMPLES = """examples:
   python -m vo_frontend.cli.benchmark --all --peer kornia --peer opencv \\
       --curves docs/cost_curves.png --markdown docs/benchmarks.md
 
---only drops the parts that nobody asked for; --peer kornia needs: pip install --no-deps kornia kornia_rs
+--only drops the parts that nobody asked for; --peer kornia needs: pip install --no-deps kornia kornia_rs,
+--peer ceres needs: pip install pyceres
 """
 
 

@@ -23,7 +23,7 @@ CURVE_SIZES = (
 
 @dataclass(frozen=True, slots=True)
 class ExtractionRow:
-    """Time of one image, from a NumPy array to NumPy arrays; on a GPU with upload and download."""
+    """Time of one image, from a NumPy array to NumPy arrays."""
 
     features: str
     size: str
@@ -45,7 +45,6 @@ class ExtractionBench:
     data_root: Path | None
     weights_dir: Path | None
     with_kornia: bool = False
-    device: str = "cpu"
 
     def compare(
         self, names: Sequence[str], sizes: Sequence[Size], budgets: Sequence[int]
@@ -77,15 +76,13 @@ class ExtractionBench:
         ]
 
     def _contestants(self, name: str, budget: int) -> tuple[str, dict[str, Callable[[Image], Features]]]:
-        extractor = load_extractor(
-            name, max_keypoints=budget, device=self.device, weights_dir=self.weights_dir
-        )
+        extractor = load_extractor(name, max_keypoints=budget, device="cpu", weights_dir=self.weights_dir)
         contestants: dict[str, Callable[[Image], Features]] = {OURS: extractor.extract}
         if self.with_kornia:
             from vo_frontend.features.peers import KORNIA_VARIANTS, KorniaExtractor
 
             if name in KORNIA_VARIANTS:
                 contestants["kornia"] = KorniaExtractor(
-                    name, max_keypoints=budget, device=self.device, weights_dir=self.weights_dir
+                    name, max_keypoints=budget, device="cpu", weights_dir=self.weights_dir
                 ).extract
         return extractor.device_name, contestants

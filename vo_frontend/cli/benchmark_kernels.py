@@ -1,4 +1,4 @@
-"""Matching and bundle adjustment on made-up data of a real frame's size."""
+"""Matching, bundle adjustment and pose refinement on made-up data of a real frame's size."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.cli.benchmark_timing import Timing, time_in_turns
+from vo_frontend.cli.benchmark_timing import Timing, time_in_turns, timing_of
 from vo_frontend.config import Config
 from vo_frontend.geometry import se3
 from vo_frontend.mapping.bundle import BundleProblem, adjust
 from vo_frontend.tracking.matching import Matcher
+from vo_frontend.tracking.pose_refinement import refine_pose
 from vo_frontend.types import Features
 
 NUM_DESCRIPTORS = 1000
@@ -24,6 +25,10 @@ NUM_KEYFRAMES = 10
 NUM_POINTS = 2000
 VIEWS_PER_POINT = 5
 FOCAL_PX = 700.0  # KITTI's
+BASELINE = 0.54  # of the depths' stereo pair, in the window's unit
+NUM_POSE_POINTS = 500
+OURS = "vo_frontend"
+MAX_CERES_TURNS = 3  # one takes seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,17 @@ class MatchingRow:
 
 @dataclass(frozen=True, slots=True)
 class BundleRow:
-    """Time of one Levenberg-Marquardt iteration."""
+    """Time of one Levenberg-Marquardt iteration over a window, or of refining one pose, on one core."""
 
+    task: str
+    method: str
     keyframes: int
     points: int
     observations: int
     median_ms: float
     min_ms: float
     p95_ms: float
+    relative: float  # median over that of vo_frontend
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +130,54 @@ def make_two_images(descriptor_size: int, seed: int) -> TwoImages:
     )
 
 
-def measure_bundle(repeats: int) -> list[BundleRow]:
-    """Time one iteration on a window of 10 keyframes."""
-    problem = make_window()
-    huber = Config().mapping.huber_px / FOCAL_PX
+def measure_bundle(repeats: int, *, with_ceres: bool) -> list[BundleRow]:
+    """Time one iteration on a window of 10 keyframes, without and with measured depths, and one pose."""
+    window, huber = make_window(), Config().mapping.huber_px / FOCAL_PX
+    with_depth = with_depths(window)
+    seen = np.flatnonzero(window.pose_index == NUM_KEYFRAMES // 2)[:NUM_POSE_POINTS]
 
-    def iterate(window: BundleProblem) -> object:
-        return adjust(window, huber=huber, max_iterations=1)
+    def iterate(problem: BundleProblem) -> object:
+        return adjust(problem, huber=huber, max_iterations=1)
 
-    timing: Timing = time_in_turns({"adjust": iterate}, [problem], repeats)["adjust"]
-    return [BundleRow(NUM_KEYFRAMES, NUM_POINTS, len(problem.rays), **asdict(timing))]
+    def refine(problem: BundleProblem) -> object:
+        return refine_pose(
+            problem.T_world_cam[NUM_KEYFRAMES // 2 - 1],  # the pose before: no better guess than in a run
+            problem.points_world[problem.point_index[seen]],
+            problem.rays[seen],
+            None if problem.inverse_depth is None else problem.inverse_depth[seen],
+            None if problem.depth_weight is None else problem.depth_weight[seen],
+            huber=huber,
+            max_iterations=10,
+        )
+
+    rows = []
+    for kind, problem in (("rays", window), ("rays and depths", with_depth)):
+        timings = time_in_turns({OURS: iterate}, [problem], repeats)
+        if with_ceres:
+            timings |= _time_ceres(problem, huber, min(repeats, MAX_CERES_TURNS))
+        sizes = NUM_KEYFRAMES, NUM_POINTS, len(problem.rays)
+        rows += _bundle_rows(f"one iteration, {kind}", sizes, timings)
+        timings = time_in_turns({OURS: refine}, [problem], repeats)
+        rows += _bundle_rows(f"pose of a frame, {kind}", (1, len(seen), len(seen)), timings)
+    return rows
+
+
+def _time_ceres(problem: BundleProblem, huber: float, turns: int) -> dict[str, Timing]:
+    """Time Ceres per iteration. It calls our Python for every residual: so also its own part alone."""
+    from vo_frontend.cli.benchmark_ceres import adjust_with_ceres
+
+    found = [adjust_with_ceres(problem, huber=huber, max_iterations=2) for _ in range(turns)]
+    return {
+        "Ceres, its linear solver alone": timing_of([s.linear_solver_s / s.iterations for s in found]),
+        "Ceres, residuals from Python": timing_of([s.total_s / s.iterations for s in found]),
+    }
+
+
+def _bundle_rows(task: str, sizes: tuple[int, int, int], timings: dict[str, Timing]) -> list[BundleRow]:
+    return [
+        BundleRow(task, method, *sizes, **asdict(timing), relative=timing.median_ms / timings[OURS].median_ms)
+        for method, timing in timings.items()
+    ]
 
 
 def make_window() -> BundleProblem:
@@ -152,6 +198,18 @@ def make_window() -> BundleProblem:
     rays = points_cam[:, :2] / points_cam[:, 2:] + rng.normal(size=(len(pose_index), 2)) / FOCAL_PX
     exact = BundleProblem(T_world_cam, 2, points_world, pose_index, point_index, rays)
     return replace(exact, points_world=points_world + 0.1 * rng.normal(size=points_world.shape))
+
+
+def with_depths(problem: BundleProblem) -> BundleProblem:
+    """Give every observation the depth that a stereo pair would measure, off by half a pixel of disparity."""
+    rng = np.random.default_rng(1)
+    T_cam_world = se3.inverse(problem.T_world_cam)[problem.pose_index]
+    points_world = problem.points_world[problem.point_index]
+    z = np.einsum("oj,oj->o", T_cam_world[:, 2, :3], points_world) + T_cam_world[:, 2, 3]
+    sigma = 0.5 / (FOCAL_PX * BASELINE)
+    inverse_depth = 1.0 / z + sigma * rng.normal(size=len(z))
+    weight = np.full(len(z), 1.0 / FOCAL_PX / sigma)
+    return replace(problem, inverse_depth=inverse_depth, depth_weight=weight)
 
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 import argparse
 import importlib.metadata
+import importlib.util
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vo_frontend.cli.benchmark_extraction import BUDGETS, CURVE_SIZES, ExtractionBench, ExtractionRow
+from vo_frontend.cli.benchmark_gpu import GpuBench
 from vo_frontend.cli.benchmark_images import Size, load_images
 from vo_frontend.cli.benchmark_kernels import compare_matching, measure_bundle
 from vo_frontend.cli.benchmark_process import run_task
@@ -25,6 +28,8 @@ from vo_frontend.features import load_extractor
 from vo_frontend.outputs.cost_curves import CostCurve, plot_cost_curves
 from vo_frontend.outputs.report import cpu_model, num_cores, versions
 from vo_frontend.sources.registry import find_sequence, list_sequences
+
+log = logging.getLogger(__name__)
 
 DEFAULT_BUDGET = Config().features.max_keypoints  # of what is not measured for all budgets
 PREFERRED_SEQUENCE, BUILT_IN_SEQUENCE = "kitti/06", "synthetic/street"
@@ -117,10 +122,18 @@ def check(args: argparse.Namespace) -> None:
         from vo_frontend.features.peers import require_kornia
 
         require_kornia()
+    if "ceres" in args.peer and importlib.util.find_spec("pyceres") is None:
+        raise VoError("peer ceres: pyceres is not installed; install it with: python -m pip install pyceres")
     if args.gpu:
         from vo_frontend.features.peers import require_cuda
 
-        require_cuda()
+        try:
+            require_cuda()
+        except VoError as error:
+            if args.only and sum(map(bool, asked_for)) == 1:
+                raise  # nothing else to go on with
+            log.warning("%s; its part is left out", error)
+            args.gpu = False
     if args.data_root and not args.data_root.is_dir():
         raise VoError(f"--data-root {args.data_root}: no such folder")
     if args.seq and args.seq != BUILT_IN_SEQUENCE:
@@ -138,7 +151,8 @@ def sections(args: argparse.Namespace) -> Iterator[Section]:
                 args.repeats, with_opencv="opencv" in args.peer, with_kornia="kornia" in args.peer
             ),
         )
-        yield Section("bundle", "One iteration of bundle adjustment", measure_bundle(args.repeats))
+        bundle = measure_bundle(args.repeats, with_ceres="ceres" in args.peer)
+        yield Section("bundle", "Bundle adjustment, and the pose of one frame, on one core", bundle)
     if args.seq is not None:
         yield from _whole_runs(args)
     if args.first_call:
@@ -148,18 +162,18 @@ def sections(args: argparse.Namespace) -> Iterator[Section]:
     if args.profile:
         yield _profile(args)
     if args.gpu:
-        yield _extraction(args, device="cuda")
+        bench = GpuBench(args.repeats, args.data_root, args.weights_dir, "kornia" in args.peer)
+        yield from bench.sections(args.features, _sizes(args), args.keypoints, DEFAULT_BUDGET)
     if args.curves:
         yield _curves(args)
 
 
-def _bench(args: argparse.Namespace, device: str = "cpu", *, with_peers: bool = True) -> ExtractionBench:
+def _bench(args: argparse.Namespace, *, with_peers: bool = True) -> ExtractionBench:
     return ExtractionBench(
         repeats=args.repeats,
         data_root=args.data_root,
         weights_dir=args.weights_dir,
         with_kornia=with_peers and "kornia" in args.peer,
-        device=device,
     )
 
 
@@ -167,11 +181,9 @@ def _sizes(args: argparse.Namespace) -> list[Size]:
     return [Size(*pair) for pair in args.sizes]
 
 
-def _extraction(args: argparse.Namespace, device: str = "cpu") -> Section:
-    rows = _bench(args, device).compare(args.features, _sizes(args), args.keypoints)
-    if device == "cpu":
-        return Section("extraction", "Extraction on the CPU", rows)
-    return Section("extraction_gpu", "Extraction on the GPU, upload and download included", rows)
+def _extraction(args: argparse.Namespace) -> Section:
+    rows = _bench(args).compare(args.features, _sizes(args), args.keypoints)
+    return Section("extraction", "Extraction on the CPU", rows)
 
 
 def _curves(args: argparse.Namespace) -> Section:

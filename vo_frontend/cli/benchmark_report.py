@@ -68,7 +68,7 @@ def format_rows(rows: Sequence["DataclassInstance"]) -> str:
     """One table; columns that are the same in all rows stay, so that every row is complete."""
     names = [field.name for field in dataclasses.fields(rows[0])]
     header = [_header(name) for name in names]
-    body = [[_text(getattr(row, name)) for name in names] for row in rows]
+    body = [[_text(getattr(row, name), name) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
     is_number = [not isinstance(getattr(rows[0], name), str) for name in names]
     rule = [
@@ -138,7 +138,9 @@ def _header(name: str) -> str:
     return f"{' '.join(words[:-1])} [{unit}]" if unit else " ".join(words)
 
 
-def _text(value: object) -> str:
+def _text(value: object, name: str) -> str:
+    if name.endswith("cosine"):
+        return f"{value:.6f}"
     if value is None:
         return "n/a"
     if not isinstance(value, float):

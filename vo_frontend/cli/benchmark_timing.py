@@ -37,7 +37,7 @@ def time_in_turns(
             end_s = time.perf_counter()
             if turn >= 0:
                 elapsed_s[name].append(end_s - start_s)
-    return {name: _timing(seconds) for name, seconds in elapsed_s.items()}
+    return {name: timing_of(seconds) for name, seconds in elapsed_s.items()}
 
 
 def load_average() -> float | None:
@@ -47,7 +47,8 @@ def load_average() -> float | None:
     return os.getloadavg()[0]
 
 
-def _timing(seconds: Sequence[float]) -> Timing:
+def timing_of(seconds: Sequence[float]) -> Timing:
+    """Distribution of wall times."""
     values_ms = 1e3 * np.array(seconds)
     median_ms, p95_ms = np.percentile(values_ms, [50, 95])
     return Timing(float(median_ms), float(values_ms.min()), float(p95_ms))

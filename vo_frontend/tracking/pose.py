@@ -16,6 +16,7 @@ from vo_frontend.types import Features, KeypointDepths, Matches, Reason
 
 REFINE_ITERATIONS = 10
 REFINE_ROUNDS = 2
+MIN_KEPT_SHARE = 0.9  # of the coarse pose's inliers, for the fine pose to be believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ class PoseTracker:
             projected = self._camera.project(se3.transform_points(se3.inverse(T_world_cam), points))
             agree = np.linalg.norm(projected - pixels, axis=1) < options.max_error_px  # False where NaN
         fine = PoseEstimate(Reason.NONE, len(matches), T_world_cam, rows[agree], index[agree])
-        best = fine if fine.num_inliers >= coarse.num_inliers else coarse
+        # Depths may cost a few inliers in pixels, and are worth it; many would mean that they mislead.
+        best = fine if fine.num_inliers >= MIN_KEPT_SHARE * coarse.num_inliers else coarse
         assert best.T_world_cam is not None
         in_image = self._camera.contains(self._project(best.T_world_cam, points_world))
         return replace(best, expected_rows=np.flatnonzero(in_image))

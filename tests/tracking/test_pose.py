@@ -1,0 +1,103 @@
+"""Placing a frame among known landmarks: tracking from a guess, and finding itself again."""
+
+import numpy as np
+import pytest
+from world import CAMERA, make_world
+
+from vo_frontend.geometry import se3
+from vo_frontend.tracking.matching import Matcher
+from vo_frontend.tracking.pose import PoseTracker, PoseTrackerOptions
+from vo_frontend.tracking.robust import PoselibEstimator, RansacOptions
+from vo_frontend.types import KeypointDepths, Reason
+
+WORLD = make_world()
+T_WORLD_CAM = se3.exp(np.array([0.3, -0.1, 0.5, 0.02, -0.05, 0.01]))
+FAR = se3.exp(np.array([6.0, 1.0, -3.0, 0.1, 0.6, 0.0]))
+OPTIONS = PoseTrackerOptions(
+    search_radius_px=40.0,
+    refine_radius_px=12.0,
+    max_error_px=2.0,
+    huber_px=1.0,
+    pixel_sigma_px=0.5,
+    min_inliers=30,
+)
+
+
+def make_tracker():
+    estimator = PoselibEstimator(CAMERA, RansacOptions(1.0, 2.0, 0.9999, 1000, seed=0))
+    return PoseTracker(CAMERA, Matcher(0.8), estimator, OPTIONS)
+
+
+def view(noise_px=0.3):
+    return WORLD.features(T_WORLD_CAM, np.random.default_rng(1), noise_px)
+
+
+def errors(estimate):
+    """Distance, and angle in deg, from the truth."""
+    T_error = se3.inverse(T_WORLD_CAM) @ estimate.T_world_cam
+    return np.linalg.norm(T_error[:3, 3]), np.rad2deg(se3.rotation_angle_rad(T_error[:3, :3]))
+
+
+def other_descriptors(seed=9):
+    descriptors = np.random.default_rng(seed).normal(size=WORLD.descriptors.shape).astype(np.float32)
+    return descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+
+
+def test_a_good_guess_leads_to_the_pose_and_all_its_landmarks():
+    features = view()
+    guess = T_WORLD_CAM @ se3.exp(np.array([0.1, 0, 0, 0, 0.01, 0]))
+    found = make_tracker().track(features, None, WORLD.points_world, WORLD.descriptors, guess)
+    distance, angle_deg = errors(found)
+    assert (distance, angle_deg) < (0.01, 0.1)
+    assert found.num_inliers > 0.95 * len(features)
+    visible = WORLD.visible(T_WORLD_CAM)[1]
+    assert len(np.setxor1d(found.expected_rows, visible)) < 0.02 * len(visible)
+    seen = WORLD.descriptors[found.landmark_rows]
+    np.testing.assert_array_equal(seen, features.descriptors[found.feature_index])
+
+
+def test_a_guess_far_away_finds_nothing_and_says_so():
+    found = make_tracker().track(view(), None, WORLD.points_world, WORLD.descriptors, FAR)
+    assert found.T_world_cam is None
+    assert found.reason in (Reason.TOO_FEW_MATCHES, Reason.DEGENERATE_GEOMETRY)
+
+
+def test_measured_depths_pull_the_pose_to_where_they_agree():
+    """Distant points seen through noise tell little about the way along the optical axis; depths do."""
+    features = WORLD.features(T_WORLD_CAM, np.random.default_rng(2), noise_px=1.0)
+    known = WORLD.points_world, WORLD.descriptors, T_WORLD_CAM
+    exact = WORLD.depths(T_WORLD_CAM, features, sigma_per_m=1e-4)
+    without = errors(make_tracker().track(features, None, *known))
+    with_depths = errors(make_tracker().track(features, exact, *known))
+    assert with_depths[0] < 0.7 * without[0]
+
+
+def test_unknown_depths_change_nothing():
+    features = view()
+    unknown = KeypointDepths(np.full(len(features), np.nan), np.full(len(features), np.nan))
+    known = WORLD.points_world, WORLD.descriptors, T_WORLD_CAM
+    without, with_unknown = (make_tracker().track(features, depths, *known) for depths in (None, unknown))
+    np.testing.assert_array_equal(without.T_world_cam, with_unknown.T_world_cam)
+
+
+class TestRelocalization:
+    def relocalize(self, landmark_descriptors, keyframes):
+        return make_tracker().relocalize(
+            view(), None, WORLD.points_world, landmark_descriptors, iter(keyframes)
+        )
+
+    def test_needs_no_guess(self):
+        assert errors(self.relocalize(WORLD.descriptors, [])) < (0.01, 0.1)
+
+    def test_a_keyframe_may_know_what_the_latest_views_have_forgotten(self):
+        """As after a turn: the landmarks now look as from the other side, one old view does not."""
+        rows = np.arange(0, len(WORLD.points_world), 2)
+        keyframes = [(other_descriptors(5), np.arange(600)), (WORLD.descriptors[rows], rows)]
+        assert self.relocalize(other_descriptors(), keyframes[:1]).T_world_cam is None
+        assert errors(self.relocalize(other_descriptors(), keyframes)) < (0.05, 0.3)
+
+    @pytest.mark.parametrize("keyframes", [[], [(other_descriptors(5), np.arange(600))]])
+    def test_another_place_is_not_mistaken_for_this_one(self, keyframes):
+        found = self.relocalize(other_descriptors(), keyframes)
+        assert found.T_world_cam is None
+        assert found.reason in (Reason.TOO_FEW_MATCHES, Reason.DEGENERATE_GEOMETRY)
