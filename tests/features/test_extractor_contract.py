@@ -10,6 +10,7 @@ import torch
 from vo_frontend.errors import VoError
 from vo_frontend.features import EXTRACTORS, load_extractor
 from vo_frontend.features.alike.network import ALIKE_VARIANTS
+from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
 from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
 from vo_frontend.features.aliked.network import ALIKED_VARIANTS
 from vo_frontend.features.network_extractor import NetworkExtractor
@@ -19,14 +20,15 @@ BUDGET = 120
 
 
 REFERENCE = "aliked-t16 by its reference network"
+STATIC = "aliked-t16 as on a GPU"
 
 
-@pytest.fixture(params=[*EXTRACTORS, REFERENCE])
+@pytest.fixture(params=[*EXTRACTORS, REFERENCE, STATIC])
 def extractor(request, random_network):
     return make_extractor(request.param, random_network)
 
 
-@pytest.fixture(params=["aliked-t16", "alike-t", "orb", REFERENCE])
+@pytest.fixture(params=["aliked-t16", "alike-t", "orb", REFERENCE, STATIC])
 def small_extractor(request, random_network):
     return make_extractor(request.param, random_network)
 
@@ -34,9 +36,9 @@ def small_extractor(request, random_network):
 def make_extractor(name, random_network, **options):
     folder = os.environ.get("VO_WEIGHTS_DIR")
     options = {"max_keypoints": BUDGET, **options}
-    if name == REFERENCE:
-        name = "aliked-t16"
-        return NetworkExtractor(name, random_network(name), device=torch.device("cpu"), **options)
+    if name in (REFERENCE, STATIC):
+        make = NetworkExtractor if name == REFERENCE else CudaAlikedExtractor
+        return make("aliked-t16", random_network("aliked-t16"), device=torch.device("cpu"), **options)
     if name == "orb" or (folder and (Path(folder) / f"{name}.pth").is_file()):
         return load_extractor(name, device="cpu", **options)
     if name in ALIKED_VARIANTS:
@@ -167,6 +169,20 @@ def test_a_wrong_name_or_device_is_one_clear_line(name, device, message):
     with pytest.raises(VoError, match=r"^[^\n]+$") as error:
         load_extractor(name, max_keypoints=100, device=device)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "available"),
+    [
+        ("aliked-n16", "fp16", "has fp32 and bf16"),
+        ("alike-t", "bf16", "has fp32"),
+        ("orb", "bf16", "has fp32"),
+    ],
+)
+def test_a_precision_that_the_cpu_has_not_is_one_line_with_those_it_has(name, precision, available):
+    with pytest.raises(VoError) as error:
+        load_extractor(name, max_keypoints=100, device="cpu", precision=precision)
+    assert str(error.value) == f"features.precision: got '{precision}', but {name} on cpu {available}"
 
 
 def test_a_budget_below_one_is_refused():

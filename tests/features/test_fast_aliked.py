@@ -48,6 +48,39 @@ def test_scores_keypoints_and_descriptors_are_those_of_the_reference(name, size,
     np.testing.assert_allclose(np.sum(fast.describe(keypoints) * described, axis=1), 1, atol=1e-4)
 
 
+@pytest.mark.parametrize(("name", "size"), [("aliked-t16", (97, 131)), ("aliked-n16", (75, 161))])
+def test_bfloat16_maps_change_scores_and_descriptors_by_little_more_than_their_rounding(
+    name, size, random_network, make_image
+):
+    image = make_image(*size)
+    folded = random_network(name).for_inference()
+    keypoints = np.random.default_rng(0).uniform(0, np.array(size[::-1]) - 1, (60, 2)).astype(np.float32)
+    score_maps, descriptors = [], []
+    for precision in ("fp32", "bf16"):
+        fast = FastAliked(folded, 2, precision)
+        score_maps.append(fast.score_map(image))
+        descriptors.append(fast.describe(keypoints))
+    difference = np.abs(score_maps[0] - score_maps[1])
+    assert 0 < difference.max() < 2**-8
+    cosine = np.sum(descriptors[0] * descriptors[1], axis=1)
+    assert 0.999 < cosine.min() < cosine.max() < 1 + 1e-6
+
+
+def test_bfloat16_is_visible_and_halves_the_largest_maps(random_network, make_image):
+    image, sizes = make_image(256, 320), []
+    for precision, shown in (("fp32", "cpu"), ("bf16", "cpu, bf16")):
+        extractor = FastAlikedExtractor(
+            "aliked-n16", random_network("aliked-n16"), max_keypoints=50, precision=precision
+        )
+        assert extractor.device_name == shown
+        tracemalloc.start()
+        extractor.extract(image)
+        sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    saved_per_px = 2 * 16 + 2 * 32 / 4  # block 1, and the second level of the pyramid at half size
+    assert sizes[0] - sizes[1] > 0.95 * saved_per_px * image.size
+
+
 def test_the_number_of_threads_changes_nothing(random_network, make_image):
     image = make_image(97, 131)
     network = random_network("aliked-t16")

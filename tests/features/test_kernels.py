@@ -28,9 +28,8 @@ from vo_frontend.features.kernels.shallow import (
     average_2x2,
     average_4x4,
     fill_input_row,
-    to_table,
 )
-from vo_frontend.features.kernels.simd import LANES, load, store, total
+from vo_frontend.features.kernels.simd import LANES, load, store, total, widen
 from vo_frontend.features.kernels.team import Team
 
 
@@ -82,6 +81,31 @@ def test_the_sum_of_lanes_counts_each_of_them_once():
         assert run(values) == lane + 1
 
 
+def test_bfloat16_is_stored_as_torch_rounds_it_and_read_back_exactly():
+    @njit
+    def copy(source, target):
+        for k in range(0, len(source), LANES):
+            store(load(source, (k,)), target, (k,))
+
+    halfway = np.float32([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 1 + 2**-8 + 2**-20])
+    values = np.concatenate([halfway, random(2**12 - 4) * np.logspace(-38, 30, 2**12 - 4)]).astype(np.float32)
+    stored, back = np.zeros(len(values), np.uint16), np.zeros(len(values), np.float32)
+    copy(values, stored)
+    expected = torch.tensor(values).bfloat16()
+    np.testing.assert_array_equal(stored, expected.view(torch.int16).numpy().view(np.uint16))
+    copy(stored, back)
+    np.testing.assert_array_equal(back, expected.float().numpy())
+
+    @njit
+    def read(source, target):
+        for k in range(len(source)):
+            target[k] = widen(source[k])
+
+    for source in (stored, back):
+        read(source, values)
+        np.testing.assert_array_equal(values, back)
+
+
 @njit
 def convolve(source, kernel, bias, target, width, accumulate, activate):
     for y in range(len(target)):
@@ -128,13 +152,6 @@ def test_pooling_equals_that_of_torch():
         planes = pooled[:, :, MARGIN : MARGIN + 8].transpose(1, 0, 2)
         np.testing.assert_allclose(planes, expected, atol=1e-6)
         np.testing.assert_allclose(rows, expected.reshape(8, -1).T, atol=1e-6)
-
-
-def test_a_planar_row_becomes_a_table():
-    row = random(5, row_length(16))
-    table = np.zeros((16, 4), np.float32)
-    to_table(row, 16, table)
-    np.testing.assert_array_equal(table, row[:4, MARGIN : MARGIN + 16].T)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -64,6 +64,28 @@ def test_each_kind_of_difference_falls_short(parity, golden_of_orb, capsys):
         assert "FALLS SHORT" in capsys.readouterr().out
 
 
+def test_a_reduced_precision_is_judged_by_its_own_bounds(parity, golden_of_orb):
+    features, _ = golden_of_orb
+    reference = parity.Reference(features.pixels, features.scores, features.descriptors[:50])
+    share = 1 / len(features)
+
+    def judge(**changes):
+        return parity.compare_reduced(reference, dataclasses.replace(features, **changes))
+
+    shift = np.zeros_like(features.pixels)
+    shift[:2, 0] = -0.09, -300
+    moved = judge(pixels=features.pixels + shift)
+    assert moved.holds
+    assert moved.keypoint_share == pytest.approx(1 - share)
+    turned = judge(descriptors=features.descriptors * np.where(np.arange(len(features)) < 2, -1, 1)[:, None])
+    assert (turned.median_cosine, turned.low_cosine) == pytest.approx((1, -1), abs=1e-5)
+    assert not turned.holds
+    empty = dataclasses.replace(
+        features, pixels=features.pixels[:0], scores=features.scores[:0], descriptors=features.descriptors[:0]
+    )
+    assert not parity.compare_reduced(reference, empty).holds
+
+
 def test_a_folder_without_references_or_images_is_one_line(parity, golden_of_orb, tmp_path, capsys):
     _, write = golden_of_orb
     folder = write()
@@ -100,11 +122,18 @@ def test_every_case_holds(parity, golden_dir, weights_dir):
     check(parity, parity.find_cases(golden_dir), golden_dir, weights_dir)
 
 
-def check(parity, cases, golden_dir, weights_dir):
+@pytest.mark.real
+@pytest.mark.parametrize("model", ["aliked-t16", "aliked-n16"])
+def test_bfloat16_on_the_cpu_stays_near_the_reference(parity, golden_dir, weights_dir, model):
+    half = [case for case in parity.find_cases(golden_dir, model) if case.size == "half"]
+    check(parity, half[:2], golden_dir, weights_dir, precision="bf16")
+
+
+def check(parity, cases, golden_dir, weights_dir, precision="fp32"):
     assert cases
     short = [
         (case.path.stem, agreement)
-        for case, agreement in parity.agreements(cases, golden_dir, weights_dir, device="cpu")
+        for case, agreement in parity.agreements(cases, golden_dir, weights_dir, "cpu", precision)
         if not agreement.holds
     ]
     assert short == []

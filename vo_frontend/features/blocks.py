@@ -11,7 +11,7 @@ class FoldableConv(Protocol):
     """A bias-free convolution that can take a batch normalisation that follows it into its weights."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(1, channels_in, H, W) -> (1, channels_out, H, W)."""
+        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
         ...
 
     def fold(self, norm: nn.BatchNorm2d) -> None:
@@ -58,7 +58,7 @@ class Block(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, channels_in, H, W) -> (1, channels_out, H, W)."""
+        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
         y = self.activation(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         if self.downsample is not None:

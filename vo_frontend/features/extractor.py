@@ -25,7 +25,7 @@ class FeatureExtractor(Protocol):
 
     @property
     def device_name(self) -> str:
-        """Where it runs, for the report: "cpu" or the name of the GPU."""
+        """Where it runs and at what precision below fp32, for the report: "cpu", "cpu, bf16", a GPU."""
         ...
 
     @property

@@ -23,6 +23,7 @@ EXTRACTORS = (
     "alike-l",
     "orb",
 )
+PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "fp16", "bf16")}  # of ALIKED; all others have fp32
 
 
 def load_extractor(
@@ -41,7 +42,9 @@ def load_extractor(
         name: one of ``EXTRACTORS``.
         max_keypoints: budget per image.
         device: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1"; ORB runs on the CPU.
-        precision: "fp32"; "bf16" and "fp16" are faster where the device has them, at other keypoints.
+        precision: "fp32", or "bf16" for ALIKED: on the CPU its largest maps are stored as bfloat16 and the
+            arithmetic stays float32; on a GPU, "fp16" or "bf16", the arithmetic of trunk and heads. The
+            features are no longer exactly those of the authors' code.
         weights_dir: folder with the official files; see :mod:`vo_frontend.features.weights` for where
             else they are looked for.
         score_threshold: keep only keypoints with a score above it, in the extractor's own unit; 0 keeps
@@ -58,18 +61,19 @@ def load_extractor(
         raise VoError(f"features: unknown name '{name}'{hint}")
     if max_keypoints < 1:
         raise ValueError(f"max_keypoints: got {max_keypoints}, expected at least 1")
-    if precision != "fp32":
-        raise VoError(f"features.precision: got '{precision}', {name} has fp32 only on this device")
     if name == "orb":
+        _check_precision(name, "cpu", precision)
         from vo_frontend.features.orb import OrbExtractor
 
         return OrbExtractor(max_keypoints=max_keypoints, score_threshold=score_threshold)
 
+    from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
     from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
     from vo_frontend.features.aliked.network import AlikedNetwork
     from vo_frontend.features.network_extractor import NetworkExtractor, select_device
 
     target = select_device(device)
+    _check_precision(name, target.type, precision)
     path = find_or_download(name, weights_dir, report)
     network = make_network(name)
     load_weights(network, name, path)
@@ -79,7 +83,18 @@ def load_extractor(
             name,
             network,
             max_keypoints=max_keypoints,
+            precision=precision,
             score_threshold=score_threshold,
+            weights_sha256=sha256,
+        )
+    if isinstance(network, AlikedNetwork):
+        return CudaAlikedExtractor(
+            name,
+            network,
+            max_keypoints=max_keypoints,
+            precision=precision,
+            score_threshold=score_threshold,
+            device=target,
             weights_sha256=sha256,
         )
     return NetworkExtractor(
@@ -90,6 +105,18 @@ def load_extractor(
         device=target,
         weights_sha256=sha256,
     )
+
+
+def available_precisions(name: str, device_type: str) -> tuple[str, ...]:
+    """Precisions that an extractor has on "cpu" or "cuda"; all have "fp32"."""
+    return PRECISIONS[device_type] if name.startswith("aliked-") else ("fp32",)
+
+
+def _check_precision(name: str, device_type: str, precision: str) -> None:
+    available = available_precisions(name, device_type)
+    if precision not in available:
+        has = " and ".join(available)
+        raise VoError(f"features.precision: got '{precision}', but {name} on {device_type} has {has}")
 
 
 def make_network(name: str) -> "FeatureNetwork":

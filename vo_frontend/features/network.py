@@ -55,26 +55,39 @@ class FeatureNetwork(nn.Module, ABC):
 
     @abstractmethod
     def pad(self, image: Tensor) -> tuple[Tensor, Padding]:
-        """Bring both sides of a (1, 3, H, W) image to multiples of ``STRIDE``."""
+        """Bring both sides of (B, 3, H, W) images to multiples of ``STRIDE``."""
 
     @abstractmethod
     def score_map(self, pyramid: FeaturePyramid) -> Tensor:
-        """Probability of a keypoint at each pixel of the padded image, (1, 1, H, W)."""
+        """Probability of a keypoint at each pixel of the padded images, (B, 1, H, W)."""
 
     @abstractmethod
     def describe(self, pyramid: FeaturePyramid, keypoints: Tensor) -> Tensor:
-        """Describe keypoints (N, 2) in px. Returns (N, dim) of unit length."""
+        """Describe keypoints (N, 2) in px; the pyramid is of one image. Returns (N, dim) of unit length."""
 
     def forward(self, image: Tensor) -> tuple[FeaturePyramid, Tensor]:
         """image: (1, 3, H, W) RGB in [0, 1]. Returns the pyramid and the score map (H, W) in [0, 1]."""
-        x, padding = self.pad(image)
+        pyramid, score_maps = self.forward_batch(image)
+        return pyramid, score_maps[0]
+
+    def forward_batch(self, images: Tensor) -> tuple[FeaturePyramid, Tensor]:
+        """images: (B, 3, H, W) RGB in [0, 1]. Returns their pyramid and the score maps (B, H, W)."""
+        pyramid = self.feature_pyramid(images)
+        return pyramid, self.score_maps(pyramid)
+
+    def score_maps(self, pyramid: FeaturePyramid) -> Tensor:
+        """Probability of a keypoint at each pixel of the images without padding, (B, H, W)."""
+        return pyramid.padding.crop(self.score_map(pyramid))[:, 0]
+
+    def feature_pyramid(self, images: Tensor) -> FeaturePyramid:
+        """images: (B, 3, H, W) RGB in [0, 1]."""
+        x, padding = self.pad(images)
         x1 = self.block1(x)
         x2 = self.block2(self.pool(x1, 2))
         x3 = self.block3(self.pool(x2, 4))
         x4 = self.block4(self.pool(x3, 4))
         levels = (self.conv1(x1), self.conv2(x2), self.conv3(x3), self.conv4(x4))
-        pyramid = FeaturePyramid(tuple(self.activation(level) for level in levels), padding)
-        return pyramid, padding.crop(self.score_map(pyramid))[0, 0]
+        return FeaturePyramid(tuple(self.activation(level) for level in levels), padding)
 
     def for_inference(self) -> "FeatureNetwork":
         """Fold batch normalisation away and use the memory layout that is fastest on CPU."""

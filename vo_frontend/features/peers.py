@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from vo_frontend.errors import VoError
+from vo_frontend.features.loading import load_weights, make_network
+from vo_frontend.features.network_extractor import NetworkExtractor
 from vo_frontend.features.weights import find_or_download, read_verified, weights_file
 from vo_frontend.types import Features, Image
 
@@ -46,6 +48,17 @@ class KorniaExtractor:
         found = self._network(batch)[0]
         arrays = (found.keypoints, found.descriptors, found.keypoint_scores)
         return Features(*(array.cpu().numpy() for array in arrays))
+
+
+def load_reference(name: str, *, max_keypoints: int, weights_dir: Path | None = None) -> NetworkExtractor:
+    """Our own reference network on the CPU, with the official weights of an ALIKED or ALIKE variant.
+
+    Raises:
+        WeightsError: the weights are nowhere to be found, truncated or altered.
+    """
+    network = make_network(name)
+    load_weights(network, name, find_or_download(name, weights_dir))
+    return NetworkExtractor(name, network, max_keypoints=max_keypoints, device=torch.device("cpu"))
 
 
 def match_kornia(descriptors0: NDArray[np.float32], descriptors1: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vo_frontend.features.sampling import as_table, sample_bilinear
+from vo_frontend.features.sampling import as_table, bilinear_corners, sample_bilinear, weighted_sums
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Padding:
 
 @dataclass(frozen=True)
 class FeaturePyramid:
-    """Levels of the dense map of one padded image, finest first, each (1, dim / 4, h, w)."""
+    """Levels of the dense map of B padded images, finest first, each (B, dim / 4, h, w)."""
 
     levels: tuple[Tensor, ...]
     padding: Padding
@@ -43,10 +43,14 @@ class FeaturePyramid:
         height, width = self.levels[0].shape[-2:]
         return height - self.padding.top - self.padding.bottom, width - self.padding.left - self.padding.right
 
-    def project(self, weight: Tensor) -> Tensor:
-        """Apply a bias-free 1x1 convolution to the dense map of the padded image.
+    def of_image(self, index: int) -> "FeaturePyramid":
+        """Pyramid of one image of the batch."""
+        return FeaturePyramid(tuple(level[index : index + 1] for level in self.levels), self.padding)
 
-        weight: (C, dim, 1, 1). Returns (1, C, H, W).
+    def project(self, weight: Tensor) -> Tensor:
+        """Apply a bias-free 1x1 convolution to the dense maps of the padded images.
+
+        weight: (C, dim, 1, 1). Returns (B, C, H, W).
         """
         size = self.levels[0].shape[-2:]
         groups = weight.chunk(len(self.levels), dim=1)
@@ -56,7 +60,10 @@ class FeaturePyramid:
         return total
 
     def pixels(self, x: Tensor, y: Tensor) -> Tensor:
-        """Read the dense map at integer pixels x, y (P,) of the image without padding. Returns (P, dim)."""
+        """Read the dense map at integer pixels x, y (P,) of the image without padding; B must be 1.
+
+        Returns (P, dim).
+        """
         x, y = x + self.padding.left, y + self.padding.top
         height, width = self.levels[0].shape[-2:]
         columns = [as_table(self.levels[0])[y * width + x]]
@@ -65,3 +72,17 @@ class FeaturePyramid:
             y_scale = (level.shape[-2] - 1) / (height - 1)
             columns.append(sample_bilinear(level, x * x_scale, y * y_scale))
         return torch.cat(columns, dim=1)
+
+    def unit_pixels(self, x: Tensor, y: Tensor) -> Tensor:
+        """Unit-length features at integer pixels x, y (P,), zero outside the image. Returns (P, dim)."""
+        height, width = self.image_size
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        features = self.pixels(x.clamp(0, width - 1), y.clamp(0, height - 1))
+        return F.normalize(features, dim=1) * inside[:, None]
+
+    def sample_units(self, positions: Tensor) -> Tensor:
+        """Interpolate between unit-length features at positions (P, 2) in px. Returns (P, dim)."""
+        height, width = self.image_size
+        index, weight = bilinear_corners(positions[:, 0], positions[:, 1], height, width)
+        corners = F.normalize(self.pixels(index.flatten() % width, index.flatten() // width), dim=1)
+        return weighted_sums(corners, weight)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 
 def as_table(feature_map: Tensor) -> Tensor:
-    """View a (1, C, H, W) map as (H * W, C); free of copies where the map is channels-last."""
-    return feature_map[0].permute(1, 2, 0).flatten(0, 1)
+    """View a (B, C, H, W) map as (B * H * W, C); free of copies where the map is channels-last."""
+    return feature_map.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def bilinear_corners(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -27,7 +27,10 @@ def bilinear_corners(x: Tensor, y: Tensor, height: int, width: int) -> tuple[Ten
     left, top = x.floor(), y.floor()
     corner_x = torch.stack([left, left + 1, left, left + 1], dim=-1)
     corner_y = torch.stack([top, top, top + 1, top + 1], dim=-1)
-    weight = (1 - (x.unsqueeze(-1) - corner_x).abs()) * (1 - (y.unsqueeze(-1) - corner_y).abs())
+    # Not abs(): its derivative is 0 at 0, which would misguide training wherever a position is an integer.
+    distance_x = torch.stack([x - left, left + 1 - x] * 2, dim=-1)
+    distance_y = torch.stack([y - top] * 2 + [top + 1 - y] * 2, dim=-1)
+    weight = (1 - distance_x) * (1 - distance_y)
     inside = (corner_x >= 0) & (corner_x < width) & (corner_y >= 0) & (corner_y < height)
     index = corner_y.clamp(0, height - 1) * width + corner_x.clamp(0, width - 1)
     return index.long(), weight * inside

@@ -22,10 +22,12 @@ class DeformableConv(nn.Module):
         self.regular_conv = Conv3x3(channels_in, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, channels_in, H, W) -> (1, channels_out, H, W)."""
-        limit = max(x.shape[-2:]) / 4
-        offsets = self.offset_conv(x).clamp(-limit, limit)
-        return deformable_conv3x3(x, offsets, self.regular_conv.weight, self.regular_conv.bias)
+        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
+        with torch.autocast(x.device.type, enabled=False):  # half precision blurs positions by whole pixels
+            x = x.to(self.offset_conv.weight.dtype)
+            limit = max(x.shape[-2:]) / 4
+            offsets = self.offset_conv(x).clamp(-limit, limit)
+            return deformable_conv3x3(x, offsets, self.regular_conv.weight, self.regular_conv.bias)
 
     def fold(self, norm: nn.BatchNorm2d) -> None:
         """Merge the scale and shift of ``norm``, in evaluation mode."""
@@ -36,24 +38,25 @@ def deformable_conv3x3(x: Tensor, offsets: Tensor, weight: Tensor, bias: Tensor 
     """Convolve with displaced taps; zero offsets give ``conv2d`` with padding 1.
 
     Args:
-        x: (1, C, H, W).
-        offsets: (1, 18, H, W) in px; tap ``3 * row + column`` reads its dy and dx from channels
+        x: (B, C, H, W).
+        offsets: (B, 18, H, W) in px; tap ``3 * row + column`` reads its dy and dx from channels
             ``2 * tap`` and ``2 * tap + 1``.
         weight: (D, C, 3, 3).
         bias: (D,) or None.
 
     Returns:
-        (1, D, H, W)
+        (B, D, H, W)
     """
-    height, width = x.shape[-2:]
+    batch, _, height, width = x.shape
     row = torch.arange(height, device=x.device)[:, None, None]
     column = torch.arange(width, device=x.device)[:, None]
     tap = torch.arange(TAPS, device=x.device)
-    dy_dx = offsets[0].permute(1, 2, 0).reshape(height, width, TAPS, 2)  # (H, W, 9, 2)
-    sample_y = row - 1 + tap // 3 + dy_dx[..., 0]  # (H, W, 9)
+    dy_dx = offsets.permute(0, 2, 3, 1).reshape(batch, height, width, TAPS, 2)
+    sample_y = row - 1 + tap // 3 + dy_dx[..., 0]  # (B, H, W, 9)
     sample_x = column - 1 + tap % 3 + dy_dx[..., 1]
-    corners = bilinear_corners(sample_x.flatten(), sample_y.flatten(), height, width)
-    samples = weighted_rows(as_table(x), *corners).view(height * width, -1)  # (H * W, 9 * C)
+    index, corner_weight = bilinear_corners(sample_x.flatten(1), sample_y.flatten(1), height, width)
+    index = index + height * width * torch.arange(batch, device=x.device)[:, None, None]
+    samples = weighted_rows(as_table(x), index.flatten(0, 1), corner_weight.flatten(0, 1))  # a row per tap
     kernel = weight.permute(0, 2, 3, 1).flatten(1)  # (D, 9 * C)
-    y = F.linear(samples, kernel, bias)
-    return y.view(1, height, width, -1).permute(0, 3, 1, 2)  # channels-last in memory
+    y = F.linear(samples.view(batch * height * width, -1), kernel, bias)
+    return y.view(batch, height, width, -1).permute(0, 3, 1, 2)  # channels-last in memory

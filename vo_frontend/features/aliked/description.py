@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vo_frontend.features.pyramid import FeaturePyramid
-from vo_frontend.features.sampling import bilinear_corners, weighted_sums
 
 
 class SparseDeformableDescriptorHead(nn.Module):
@@ -30,7 +29,7 @@ class SparseDeformableDescriptorHead(nn.Module):
     def forward(self, pyramid: FeaturePyramid, keypoints: Tensor) -> Tensor:
         """Describe keypoints (N, 2) in px. Returns (N, dim) of unit length."""
         positions = keypoints[:, None] + self.offsets(pyramid, keypoints)  # (N, M, 2)
-        sampled = sample_normalized(pyramid, positions.flatten(0, 1))  # (N * M, dim)
+        sampled = pyramid.sample_units(positions.flatten(0, 1))  # (N * M, dim)
         features = F.selu(F.linear(sampled, self.sf_conv.weight.flatten(1)), inplace=True)
         summed = features.view(len(keypoints), self.num_positions * self.dim) @ self.agg_weights.flatten(0, 1)
         return F.normalize(summed, dim=1)
@@ -41,24 +40,8 @@ class SparseDeformableDescriptorHead(nn.Module):
         corner = keypoints.long()  # the official network truncates, it does not round
         x = (corner[:, 0, None, None] + reach).expand(-1, 3, 3)
         y = (corner[:, 1, None, None] + reach[:, None]).expand(-1, 3, 3)
-        patches = normalized_pixels(pyramid, x.flatten(), y.flatten()).view(*x.shape, self.dim)
+        patches = pyramid.unit_pixels(x.flatten(), y.flatten()).view(*x.shape, self.dim)
         limit = max(pyramid.image_size) / 4
         offsets = self.offset_conv(patches.permute(0, 3, 1, 2)).clamp(-limit, limit)
         dx_dy = offsets.view(len(keypoints), 2, self.num_positions)  # channels: all dx, then all dy
         return dx_dy.transpose(1, 2)
-
-
-def normalized_pixels(pyramid: FeaturePyramid, x: Tensor, y: Tensor) -> Tensor:
-    """Unit-length features at integer pixels x, y (P,), zero outside the image. Returns (P, dim)."""
-    height, width = pyramid.image_size
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    features = pyramid.pixels(x.clamp(0, width - 1), y.clamp(0, height - 1))
-    return F.normalize(features, dim=1) * inside[:, None]
-
-
-def sample_normalized(pyramid: FeaturePyramid, positions: Tensor) -> Tensor:
-    """Interpolate between unit-length features at positions (P, 2) in px. Returns (P, dim)."""
-    height, width = pyramid.image_size
-    index, weight = bilinear_corners(positions[:, 0], positions[:, 1], height, width)
-    corners = F.normalize(pyramid.pixels(index.flatten() % width, index.flatten() // width), dim=1)
-    return weighted_sums(corners, weight)

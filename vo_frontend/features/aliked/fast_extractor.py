@@ -23,14 +23,13 @@ class FastAlikedExtractor:
     many threads as torch was allowed when it was made; calls from several threads wait for each other.
     """
 
-    device_name = "cpu"
-
     def __init__(
         self,
         name: str,
         network: AlikedNetwork,
         *,
         max_keypoints: int,
+        precision: str = "fp32",
         score_threshold: float = 0.0,
         weights_sha256: str | None = None,
     ) -> None:
@@ -40,10 +39,12 @@ class FastAlikedExtractor:
             name: as accepted by ``load_extractor``.
             network: batch normalisation is folded in place, so it cannot be trained afterwards.
             max_keypoints: budget per image.
+            precision: "fp32", or "bf16" to store the largest maps as bfloat16.
             score_threshold: keep only scores above it, in [0, 1).
             weights_sha256: checksum of the file that the weights came from.
         """
         self.name = name
+        self.device_name = "cpu" if precision == "fp32" else f"cpu, {precision}"
         self.descriptor_size = network.descriptor_size
         self.max_keypoints = max_keypoints
         self.score_threshold = score_threshold
@@ -51,7 +52,7 @@ class FastAlikedExtractor:
         self._border = network.border
         self._lock = threading.Lock()
         network.for_inference()
-        self._network = FastAliked(network, num_threads=torch.get_num_threads())
+        self._network = FastAliked(network, torch.get_num_threads(), precision)
         self._prepare()
 
     def extract(self, image: Image) -> Features:

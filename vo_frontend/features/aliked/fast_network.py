@@ -26,9 +26,13 @@ BAND_PX = 32  # height of the bands in which keypoints are described from left t
 class FastAliked:
     """Image to score map, then keypoints of that image to descriptors."""
 
-    def __init__(self, network: AlikedNetwork, num_threads: int) -> None:
-        """Pack the weights of a network that went through ``for_inference``."""
+    def __init__(self, network: AlikedNetwork, num_threads: int, precision: str = "fp32") -> None:
+        """Pack the weights of a network that went through ``for_inference``.
+
+        precision: "fp32", or "bf16" to store the largest maps as bfloat16; the arithmetic stays float32.
+        """
         self.config = network.config
+        self.precision = precision
         self.team = Team(num_threads)
         self.weights = pack_weights(network)
         self._workspace: Workspace | None = None
@@ -154,7 +158,7 @@ class FastAliked:
         if self._workspace is None or self._workspace.image_size != image_size:
             self._workspace = None  # frees the old one before the new one is allocated
             self._workspace = make_workspace(
-                self.config, self.weights.finest_matrix, image_size, self.team.size
+                self.config, self.weights.finest_matrix, image_size, self.team.size, self.precision
             )
         return self._workspace
 

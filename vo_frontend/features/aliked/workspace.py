@@ -5,9 +5,10 @@ than the arithmetic on them.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.features.aliked.network import AlikedConfig
 from vo_frontend.features.kernels.convolution import planar, row_length
@@ -20,6 +21,10 @@ from vo_frontend.features.kernels.shallow import Frame
 from vo_frontend.features.network import STRIDE
 
 Array = NDArray[np.float32]
+StoredArray = NDArray[Any]  # of the type that the precision asks for
+
+# Of the largest maps; the kernels read uint16 as bfloat16, see ``kernels.simd``.
+STORAGE: dict[str, DTypeLike] = {"fp32": np.float32, "bf16": np.uint16}
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,11 @@ class ShallowBuffers:
 
     input_rings: Array
     rings1: Array
-    output1: Array
+    output1: StoredArray
     pooled1: Array
     rings2: Array
     outputs2: Array
-    level_rows: Array
+    level_rows: StoredArray
 
 
 @dataclass(frozen=True)
@@ -82,14 +87,20 @@ class Workspace:
 
 
 def make_workspace(
-    config: AlikedConfig, finest_matrix: Array, image_size: tuple[int, int], num_threads: int
+    config: AlikedConfig,
+    finest_matrix: Array,
+    image_size: tuple[int, int],
+    num_threads: int,
+    precision: str,
 ) -> Workspace:
-    """Allocate for images of height, width ``image_size``."""
+    """Allocate for images of height, width ``image_size``; precision: one of ``STORAGE``."""
+    storage = STORAGE[precision]
     x, y = -image_size[1] % STRIDE, -image_size[0] % STRIDE
     height, width = image_size[0] + y, image_size[1] + x
-    shallow = _shallow(config, height, width, num_threads)
+    shallow = _shallow(config, height, width, num_threads, storage)
     quarter = config.trunk.dim // 4
-    levels = [_zeros((height // stride) * (width // stride), quarter) for stride in (2, 8, 32)]
+    level2 = _zeros((height // 2) * (width // 2), quarter, dtype=storage)
+    level3, level4 = (_zeros((height // stride) * (width // stride), quarter) for stride in (8, 32))
     return Workspace(
         image_size=image_size,
         frame=Frame(height, width, y // 2, x // 2),
@@ -97,7 +108,7 @@ def make_workspace(
         block3=_deep(config, 2, height // 8, width // 8, num_threads),
         block4=_deep(config, 3, height // 32, width // 32, num_threads),
         score=_score(quarter, height, width, num_threads),
-        pyramid=Pyramid(shallow.output1, finest_matrix, *levels),
+        pyramid=Pyramid(shallow.output1, finest_matrix, level2, level3, level4),
         scratch=_scratch(config, num_threads),
         planes=make_planes(num_threads, *image_size),
         found=np.zeros((num_threads, -(-image_size[0] // num_threads) * image_size[1]), np.int32),
@@ -105,17 +116,19 @@ def make_workspace(
     )
 
 
-def _shallow(config: AlikedConfig, height: int, width: int, num_threads: int) -> ShallowBuffers:
+def _shallow(
+    config: AlikedConfig, height: int, width: int, num_threads: int, storage: DTypeLike
+) -> ShallowBuffers:
     c1, c2, _, _ = config.trunk.channels
     full, half = row_length(width), row_length(width // 2)
     return ShallowBuffers(
         input_rings=_zeros(num_threads, 3, 3, full),
         rings1=_zeros(num_threads, 3, c1, full),
-        output1=planar(height, c1, width),
+        output1=planar(height, c1, width, storage),
         pooled1=planar(height // 2 + 1, c1, width // 2),
         rings2=_zeros(num_threads, 3, c2, half),
         outputs2=_zeros(num_threads, 4, c2, half),
-        level_rows=_zeros(num_threads, 1, config.trunk.dim // 4, half),
+        level_rows=_zeros(num_threads, 1, config.trunk.dim // 4, half, dtype=storage),
     )
 
 
@@ -172,5 +185,5 @@ def _scratch(config: AlikedConfig, num_threads: int) -> Scratch:
     )
 
 
-def _zeros(*shape: int) -> Array:
-    return np.zeros(shape, np.float32)
+def _zeros(*shape: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    return np.zeros(shape, dtype)

@@ -5,28 +5,35 @@ end with at least one: the zero padding of a 3x3 convolution. Beyond it lies roo
 Working on rows lets a caller chain layers through a few rows that stay in cache.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.features.kernels.activations import selu
 from vo_frontend.features.kernels.simd import LANES, fma, load, splat, store
 
 MARGIN = 16
+CACHE_LINE = 16  # floats
 TILE = 3 * LANES  # columns whose sums for four channels stay in registers: 12 of at least 16
 GROUP = 4  # output channels per tile
 
-Planar = NDArray[np.float32]  # (rows, channels, row length)
+Planar = NDArray[Any]  # (rows, channels, row length), float32 or bfloat16 as in ``simd``
 
 
 def row_length(width: int) -> int:
-    """Floats per row and channel of a planar map of that many columns."""
-    return MARGIN + -(-width // TILE) * TILE + LANES
+    """Elements per row and channel of a planar map of that many columns.
+
+    An odd number of cache lines of floats: of an even one, channels side by side would share few sets.
+    """
+    needed = MARGIN + -(-width // TILE) * TILE + LANES
+    return CACHE_LINE * (-(-needed // CACHE_LINE) | 1)
 
 
-def planar(num_rows: int, channels: int, width: int) -> Planar:
+def planar(num_rows: int, channels: int, width: int, dtype: DTypeLike = np.float32) -> Planar:
     """Allocate a planar map of zeros; channels are rounded up to whole groups."""
-    return np.zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), np.float32)
+    return np.zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), dtype)
 
 
 def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,16 +1,16 @@
 """The sparse deformable descriptor head, with the dense map evaluated only where it is read."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.features.kernels.activations import selu
-from vo_frontend.features.kernels.convolution import MARGIN
+from vo_frontend.features.kernels.convolution import MARGIN, Planar
 from vo_frontend.features.kernels.deep import Product, corner
 from vo_frontend.features.kernels.matmul import multiply_rows
-from vo_frontend.features.kernels.simd import LANES, add, fma, load, multiply, splat, store, total
+from vo_frontend.features.kernels.simd import LANES, add, fma, load, multiply, splat, store, total, widen
 
 BATCH = 24  # keypoints at a time: their samples stay in cache, the large matrix is read once for all of them
 PATCH = 9
@@ -21,9 +21,9 @@ SHORTEST = np.float32(1e-12)  # vectors are not made longer than this would
 class Pyramid(NamedTuple):
     """The four levels of the dense map: the finest as what it is computed from, the others as tables."""
 
-    finest: NDArray[np.float32]  # planar (H, C1, .), output of block 1
+    finest: Planar  # (H, C1, .), output of block 1
     finest_matrix: NDArray[np.float32]  # (C1, Q), followed by SELU
-    level2: NDArray[np.float32]  # (h * w, Q)
+    level2: NDArray[Any]  # (h * w, Q), float32 or bfloat16
     level3: NDArray[np.float32]
     level4: NDArray[np.float32]
 
@@ -93,7 +93,7 @@ def read_finest(finest, matrix, pixels, count, frame, features):
             x, y = MARGIN + frame.left + pixels.x[i], frame.top + pixels.y[i]
             value = splat(ZERO)
             for c in range(matrix.shape[0]):
-                value = fma(splat(finest[y, c, x]), load(matrix, (c, k)), value)
+                value = fma(splat(widen(finest[y, c, x])), load(matrix, (c, k)), value)
             store(selu(value), features, (i, k))
 
 

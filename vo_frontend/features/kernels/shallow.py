@@ -11,9 +11,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.features.kernels.convolution import MARGIN, convolve_row, neighbours
+from vo_frontend.features.kernels.simd import widen
 
 HIGHEST_GREY = np.float32(255)
-BLOCK = 8  # columns that are transposed together
 QUARTER, SIXTEENTH = np.float32(0.25), np.float32(0.0625)
 
 
@@ -68,7 +68,8 @@ def average_2x2(source, y, target, width):
         upper, lower = source[y, channel, MARGIN:], source[y + 1, channel, MARGIN:]
         row = target[y // 2, channel, MARGIN:]
         for x in range(width):
-            row[x] = QUARTER * (upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1])
+            total = widen(upper[2 * x]) + widen(upper[2 * x + 1])
+            row[x] = QUARTER * (total + widen(lower[2 * x]) + widen(lower[2 * x + 1]))
 
 
 @njit(nogil=True, cache=True)
@@ -116,15 +117,6 @@ def average_4x4(source, target, table, row, width):
             table[row * width + x, channel] = SIXTEENTH * total
 
 
-@njit
-def to_table(rows, width, table):
-    """Transpose the first channels of a planar row into (width, C); width: a multiple of BLOCK."""
-    for x in range(0, width, BLOCK):
-        for channel in range(table.shape[1]):
-            for i in range(BLOCK):
-                table[x + i, channel] = rows[channel, MARGIN + x + i]
-
-
 @njit(nogil=True, cache=True)
 def second_block(
     strip, num_strips, source, weights, width, level, score, pooled, pooled_table, rings, outputs, level_rows
@@ -161,6 +153,7 @@ def second_block(
         convolve_row(ring, slots, second.kernel, second.bias, output, row % 4, width, True, True)
         convolve_row(output, (row % 4,), to_level.kernel, to_level.bias, level_row, 0, width, False, True)
         convolve_row(level_row, (0,), to_score.kernel, to_score.bias, score, row, width, False, False)
-        to_table(level_row[0], width, level[row * width : (row + 1) * width])
+        level_columns = level_row[0, : level.shape[1], MARGIN : MARGIN + width]
+        level[row * width : (row + 1) * width] = level_columns.T
         if row % 4 == 3:
             average_4x4(output, pooled, pooled_table, row // 4, width // 4)

@@ -4,6 +4,9 @@ LLVM vectorises simple inner loops by itself, but it neither keeps a tile of sum
 the widest registers where it is left to choose. Kernels that spell out their vectors do both: within a
 ``njit`` function a ``Vector`` is a value like a float, e.g. ``store(fma(a, b, load(x, (k,))), y, (k,))``.
 Outside of compiled code the functions cannot be called.
+
+Arrays hold float32, or bfloat16 as uint16: the upper half of a float32. ``load`` and ``store`` go by the
+array's type, so one kernel serves both; the arithmetic is float32 in any case.
 """
 
 from collections.abc import Callable
@@ -27,6 +30,7 @@ LANES = _register_lanes()
 ROUNDING = 1.5 * 2**23 + 127  # adding it rounds to an integer; see ``rounded_power_of_two``
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+_HALVES = ir.VectorType(ir.IntType(16), LANES)
 
 
 class Vector(types.Type):
@@ -52,21 +56,47 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
     """Read LANES elements along the last axis from the tuple ``index`` on; no bounds check."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature.args, arguments), align=4)
+        pointer, is_float32 = _pointer(context, builder, signature.args, arguments)
+        if is_float32:
+            return builder.load(pointer, align=4)
+        bits = builder.zext(builder.load(pointer, align=2), _INTEGERS)
+        return builder.bitcast(builder.shl(bits, _integers(16)), _FLOATS)
 
     return VECTOR(array, index), generate
 
 
 @intrinsic
 def store(typing_context: Any, value: Any, array: Any, index: Any) -> Any:
-    """Write LANES elements along the last axis from the tuple ``index`` on; no bounds check."""
+    """Write LANES elements along the last axis from the tuple ``index`` on; no bounds check.
+
+    bfloat16 is rounded to the nearest, ties to even; finite values only.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[1:], arguments[1:])
-        builder.store(arguments[0], pointer, align=4)
+        pointer, is_float32 = _pointer(context, builder, signature.args[1:], arguments[1:])
+        if is_float32:
+            builder.store(arguments[0], pointer, align=4)
+        else:
+            bits = builder.bitcast(arguments[0], _INTEGERS)
+            is_odd = builder.and_(builder.lshr(bits, _integers(16)), _integers(1))
+            rounded = builder.add(builder.add(bits, _integers(0x7FFF)), is_odd)
+            builder.store(builder.trunc(builder.lshr(rounded, _integers(16)), _HALVES), pointer, align=2)
         return context.get_dummy_value()
 
     return types.void(VECTOR, array, index), generate
+
+
+@intrinsic
+def widen(typing_context: Any, element: Any) -> Any:
+    """An element of an array, float32 or bfloat16, as a float."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if signature.args[0] == types.float32:
+            return arguments[0]
+        bits = builder.shl(builder.zext(arguments[0], ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(element), generate
 
 
 @intrinsic
@@ -126,8 +156,10 @@ def _lanewise(num_arguments: int, emit: Callable[..., Any], summary: str) -> Any
         operation = intrinsic(lambda typing_context, a: (signature, generate))
     elif num_arguments == 2:
         operation = intrinsic(lambda typing_context, a, b: (signature, generate))
-    else:
+    elif num_arguments == 3:
         operation = intrinsic(lambda typing_context, a, b, c: (signature, generate))
+    else:
+        operation = intrinsic(lambda typing_context, a, b, c, d: (signature, generate))
     operation.__doc__ = summary
     return operation
 
@@ -152,6 +184,11 @@ larger = _lanewise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(
 smaller = _lanewise(
     2, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b), "Minimum."
 )
+choose = _lanewise(
+    4,
+    lambda builder, a, b, c, d: builder.select(builder.fcmp_ordered(">", a, b), c, d),
+    "c where a > b, else d.",
+)
 
 
 def _integers(value: int) -> Any:
@@ -159,11 +196,15 @@ def _integers(value: int) -> Any:
 
 
 def _pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
-    """Address of element arguments[1] (a tuple) of array arguments[0], for a whole vector."""
+    """Address of element arguments[1] (a tuple) of array arguments[0], for a whole vector.
+
+    Returns it and whether the elements are float32, else bfloat16.
+    """
     array = context.make_array(kinds[0])(context, builder, arguments[0])
     index = [
         context.cast(builder, position, kind, types.intp)
         for position, kind in zip(cgutils.unpack_tuple(builder, arguments[1]), kinds[1], strict=True)
     ]
     element = cgutils.get_item_pointer(context, builder, kinds[0], array, index, wraparound=False)
-    return builder.bitcast(element, _FLOATS.as_pointer())
+    is_float32 = kinds[0].dtype == types.float32
+    return builder.bitcast(element, (_FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
