@@ -171,7 +171,7 @@ class StereoConfig:
     patch_radius_px: int = 4  # of the sub-pixel alignment, 4 is 9x9 px
     max_shift_px: float = 1.5  # that the alignment may move a disparity
     min_correlation: float = 0.8  # of the aligned patches
-    disparity_sigma_px: float = 0.2  # least standard deviation: what rectification leaves
+    disparity_sigma_px: float = 0.5  # least standard deviation: what rectification leaves
 
     def __post_init__(self) -> None:
         for name in ("row_tolerance_px", "min_depth_m", "max_shift_px", "disparity_sigma_px"):

@@ -4,24 +4,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.tracking.depth_meter import DepthMeter
+from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
 from vo_frontend.types import Frame, FrameResult, Reason, Status
-
-if TYPE_CHECKING:
-    from vo_frontend.tracking.depth_meter import DepthMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +41,12 @@ class VisualFrontend:
     def __init__(
         self,
         extractor: FeatureExtractor,
-        depth_meter: "DepthMeter | None",
+        depth_meter: DepthMeter | None,
         start: MapStart,
         tracker: PoseTracker,
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
+        calibration_check: CalibrationCheck,
         *,
         min_features: int,
         max_lost_s: float,
@@ -58,6 +57,8 @@ class VisualFrontend:
         self._tracker = tracker
         self._keyframe_policy = keyframe_policy
         self._mapper = mapper
+        self._calibration_check = calibration_check
+        self._order = FrameOrder()
         self._min_features = min_features
         self._max_lost_s = max_lost_s
         self.sparse_map: SparseMap | None = None
@@ -81,6 +82,9 @@ class VisualFrontend:
     def track(self, extracted: ExtractedFrame) -> FrameResult:
         """Second half, frame by frame in order: place the features in the map, grow the map."""
         frame, view = extracted.frame, extracted.view
+        stale = self._order.check(frame.timestamp_ns, view.features if view else None)
+        if stale is not Reason.NONE:
+            return self._without_pose(frame, stale, {"extract": extracted.seconds})
         if view is None:
             return self._without_pose(frame, Reason.BAD_IMAGE, {})
         features, stages = view.features, {"extract": extracted.seconds}
@@ -95,7 +99,6 @@ class VisualFrontend:
             return self._without_pose(frame, pose.reason, stages, len(features), pose.num_matches)
         self._motion = self._motion.updated(frame.timestamp_s, pose.T_world_cam)
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
-
         landmark_ids = np.full(len(features), NO_LANDMARK, np.int64)
         landmark_ids[pose.feature_index] = self.sparse_map.landmarks.ids[pose.landmark_rows]
         T_world_cam = pose.T_world_cam
@@ -104,6 +107,7 @@ class VisualFrontend:
             with _timed(stages, "map"):
                 self.sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
                 self._mapper.extend(self.sparse_map)
+                self._calibration_check.look_at(self.sparse_map)
                 T_world_cam = self.sparse_map.last_keyframe.T_world_cam
                 self._motion = self._motion.corrected(T_world_cam)
         return FrameResult(
@@ -124,7 +128,7 @@ class VisualFrontend:
     def _place(self, view: View, sparse_map: SparseMap, T_world_cam_guess: Transform) -> PoseEstimate:
         """Track from the prediction; where that fails, relocalize in the local map, newest view first."""
         landmarks = sparse_map.landmarks
-        known = view.features, view.depths, landmarks.points_world, landmarks.descriptors
+        known = view.features, landmarks.points_world, landmarks.descriptors
         newest_first = reversed(sparse_map.keyframes)
         pose = self._tracker.track(*known, T_world_cam_guess)
         if pose.T_world_cam is not None:

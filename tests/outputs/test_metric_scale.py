@@ -76,10 +76,9 @@ def test_where_too_few_keyframes_saw_a_road_there_is_no_scale():
 def test_frames_without_a_map_are_passed_over():
     sink = MetricScaleSink(CAMERA_HEIGHT_M)
     lost = FrameResult(0, 0, Status.LOST, Reason.BAD_IMAGE, 0, None)
-    given_up = result(1).map.__class__(
+    given_up = MapSnapshot(
         0, np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros((0, 3), np.uint8),
-        np.zeros((5, 3)), np.zeros((5, 3), np.uint8), np.zeros((0, 4, 4)),
-            np.zeros(0, np.int64),
+        np.zeros((5, 3)), np.zeros((5, 3), np.uint8), np.zeros((0, 4, 4)), np.zeros(0, np.int64),
     )  # fmt: skip
     consume(sink, [lost, FrameResult(1, 1, Status.LOST, Reason.BAD_IMAGE, 0, None, map=given_up)])
     assert sink.scales() == {}

@@ -23,6 +23,7 @@ from tiny_datasets import (
 )
 
 from vo_frontend.geometry.camera import Calibration
+from vo_frontend.sources.faulty import FaultySource
 from vo_frontend.sources.frame_range import parse_frames
 from vo_frontend.sources.webcam import WebcamSource
 from vo_frontend.types import Sensor
@@ -50,12 +51,19 @@ def synthetic(sensor):
     return build
 
 
+def without_faults(build):
+    return lambda folder: FaultySource(build(folder), [])
+
+
 SOURCES = {
     **RECORDED_SOURCES,
     "webcam": build_webcam,
     "synthetic mono": synthetic(Sensor.MONO),
     "synthetic stereo": synthetic(Sensor.STEREO),
     "synthetic rgbd": synthetic(Sensor.RGBD),
+    "faulty kitti stereo": without_faults(RECORDED_SOURCES["kitti stereo"]),
+    "faulty tum rgbd": without_faults(RECORDED_SOURCES["tum rgbd"]),
+    "faulty webcam": without_faults(build_webcam),
 }
 
 

@@ -189,6 +189,40 @@ def test_a_calibration_of_another_size_is_one_error_at_the_start(tmp_path):
         open_image_folder(tmp_path, other)
 
 
+@pytest.mark.parametrize("layout", ["kitti", "7scenes"])
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_a_calibration_without_a_size_is_held_against_the_image_centre(tmp_path, layout, scale):
+    write_layout, open_layout = {
+        "kitti": (write_kitti, kitti),
+        "7scenes": (write_seven_scenes, seven_scenes),
+    }[layout]
+    write_layout(tmp_path)
+    width, height = round(scale * CAMERA.width), round(scale * CAMERA.height)
+    for path in tmp_path.rglob("*.png"):
+        cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), (width, height)))
+    with pytest.raises(CameraError, match=r"principal point \(62\.5, 47\.25\) px"):
+        open_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("write_layout", "open_layout", "sensor", "files"),
+    [
+        (lambda folder: write_kitti(folder, is_stereo=True), kitti, Sensor.STEREO, "image_1/*.png"),
+        (write_euroc, euroc, Sensor.STEREO, "mav0/cam1/data/*.png"),
+        (write_tum, tum, Sensor.RGBD, "depth/*.png"),
+        (write_seven_scenes, seven_scenes, Sensor.RGBD, "*.depth.png"),
+    ],
+)
+def test_right_images_and_depth_of_another_size_are_one_error_at_the_start(
+    tmp_path, write_layout, open_layout, sensor, files
+):
+    write_layout(tmp_path)
+    for path in tmp_path.glob(files):
+        write(path, np.zeros((50, 60), np.uint16 if sensor is Sensor.RGBD else np.uint8))
+    with pytest.raises(SourceError, match="image of 60x50 px, expected 128x96 px as calibrated"):
+        open_layout(tmp_path, sensor)
+
+
 # Damage one file of a good dataset -> what the error must say.
 WRONG_INPUTS = {
     "kitti no images folder": (write_kitti, kitti, "-image_0", "no folder image_0"),
@@ -310,3 +344,32 @@ def test_constructing_a_recorded_source_decodes_one_image_only(tmp_path, monkeyp
     monkeypatch.setattr(cv2, "imdecode", lambda *a, decode=cv2.imdecode: decoded.append(1) or decode(*a))
     open_image_folder(tmp_path, DISTORTED)
     assert len(decoded) == 1
+
+
+@pytest.mark.parametrize(
+    ("write_layout", "open_layout", "sensor", "files", "partner"),
+    [
+        (
+            lambda folder: write_kitti(folder, is_stereo=True),
+            kitti,
+            Sensor.STEREO,
+            "image_1/*.png",
+            "right image",
+        ),
+        (write_tum, tum, Sensor.RGBD, "depth/*.png", "depth"),
+    ],
+)
+def test_truncated_right_images_and_depths_leave_mono_frames_and_are_said_once(
+    tmp_path, caplog, write_layout, open_layout, sensor, files, partner
+):
+    write_layout(tmp_path)
+    for path in sorted(tmp_path.glob(files))[2:5]:
+        path.write_bytes(path.read_bytes()[:40])
+    with caplog.at_level(logging.WARNING):
+        frames = list(open_layout(tmp_path, sensor))
+    measured = [frame.image_right is not None or frame.depth_m is not None for frame in frames]
+    assert all(frame.image is not None for frame in frames)
+    assert len(frames) - sum(measured) >= 3
+    assert (
+        len([r for r in caplog.records if f"no usable {partner} and counts as mono" in r.getMessage()]) == 1
+    )

@@ -8,7 +8,7 @@ from vo_frontend.geometry import se3
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.tracking.pose import PoseTracker, PoseTrackerOptions
 from vo_frontend.tracking.robust import PoselibEstimator, RansacOptions
-from vo_frontend.types import KeypointDepths, Reason
+from vo_frontend.types import Reason
 
 WORLD = make_world()
 T_WORLD_CAM = se3.exp(np.array([0.3, -0.1, 0.5, 0.02, -0.05, 0.01]))
@@ -18,7 +18,6 @@ OPTIONS = PoseTrackerOptions(
     refine_radius_px=12.0,
     max_error_px=2.0,
     huber_px=1.0,
-    pixel_sigma_px=0.5,
     min_inliers=30,
 )
 
@@ -46,7 +45,7 @@ def other_descriptors(seed=9):
 def test_a_good_guess_leads_to_the_pose_and_all_its_landmarks():
     features = view()
     guess = T_WORLD_CAM @ se3.exp(np.array([0.1, 0, 0, 0, 0.01, 0]))
-    found = make_tracker().track(features, None, WORLD.points_world, WORLD.descriptors, guess)
+    found = make_tracker().track(features, WORLD.points_world, WORLD.descriptors, guess)
     distance, angle_deg = errors(found)
     assert (distance, angle_deg) < (0.01, 0.1)
     assert found.num_inliers > 0.95 * len(features)
@@ -57,34 +56,14 @@ def test_a_good_guess_leads_to_the_pose_and_all_its_landmarks():
 
 
 def test_a_guess_far_away_finds_nothing_and_says_so():
-    found = make_tracker().track(view(), None, WORLD.points_world, WORLD.descriptors, FAR)
+    found = make_tracker().track(view(), WORLD.points_world, WORLD.descriptors, FAR)
     assert found.T_world_cam is None
     assert found.reason in (Reason.TOO_FEW_MATCHES, Reason.DEGENERATE_GEOMETRY)
 
 
-def test_measured_depths_pull_the_pose_to_where_they_agree():
-    """Distant points seen through noise tell little about the way along the optical axis; depths do."""
-    features = WORLD.features(T_WORLD_CAM, np.random.default_rng(2), noise_px=1.0)
-    known = WORLD.points_world, WORLD.descriptors, T_WORLD_CAM
-    exact = WORLD.depths(T_WORLD_CAM, features, sigma_per_m=1e-4)
-    without = errors(make_tracker().track(features, None, *known))
-    with_depths = errors(make_tracker().track(features, exact, *known))
-    assert with_depths[0] < 0.7 * without[0]
-
-
-def test_unknown_depths_change_nothing():
-    features = view()
-    unknown = KeypointDepths(np.full(len(features), np.nan), np.full(len(features), np.nan))
-    known = WORLD.points_world, WORLD.descriptors, T_WORLD_CAM
-    without, with_unknown = (make_tracker().track(features, depths, *known) for depths in (None, unknown))
-    np.testing.assert_array_equal(without.T_world_cam, with_unknown.T_world_cam)
-
-
 class TestRelocalization:
     def relocalize(self, landmark_descriptors, keyframes):
-        return make_tracker().relocalize(
-            view(), None, WORLD.points_world, landmark_descriptors, iter(keyframes)
-        )
+        return make_tracker().relocalize(view(), WORLD.points_world, landmark_descriptors, iter(keyframes))
 
     def test_needs_no_guess(self):
         assert errors(self.relocalize(WORLD.descriptors, [])) < (0.01, 0.1)

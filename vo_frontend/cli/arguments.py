@@ -8,6 +8,7 @@ EXAMPLES = """\
 examples:
   python run_vo.py                                        built-in street, with ground truth
   python run_vo.py --seq kitti/06 --data-root ~/datasets  a named sequence; --list shows all names
+  python run_vo.py --seq kitti/06 --sensor stereo         metric; also: --sensor rgbd, and the built-in street
   python run_vo.py --seq kitti/06 --frames 0:40:2 --keypoints 500 --features aliked-n16 --out runs/x
   python run_vo.py --images DIR --camera cam.yaml         any folder of images
   python run_vo.py --video drive.mp4 --camera cam.yaml
@@ -29,6 +30,21 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_frames(parser)
+    _add_estimate(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/NAME/TIME)")
+    output.add_argument(
+        "--view",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="live window (default: where there is a display)",
+    )
+    output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
+    return parser
+
+
+def _add_frames(parser: argparse.ArgumentParser) -> None:
     frames = parser.add_argument_group("frames (one of them; none: the built-in street)")
     source = frames.add_mutually_exclusive_group()
     source.add_argument("--seq", metavar="NAME", help="named sequence, e.g. kitti/06")
@@ -36,6 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument("--video", metavar="FILE", type=Path, help="video file")
     source.add_argument("--webcam", metavar="DEVICE", help="index, device path or stream URL")
     source.add_argument("--list", action="store_true", help="show what --seq accepts, and what is present")
+    frames.add_argument(
+        "--sensor",
+        choices=("mono", "stereo", "rgbd"),
+        default="mono",
+        help="what to use of --seq or the street: one camera (default, scale unknown), two, or depth images",
+    )
     frames.add_argument("--camera", metavar="YAML", type=Path, help="calibration, see below")
     frames.add_argument("--frames", metavar="A:B[:STEP]", help="positions in the sequence, as in Python")
     frames.add_argument("--fps", metavar="HZ", type=float, help="frame rate of --images (default 10)")
@@ -43,9 +65,18 @@ def build_parser() -> argparse.ArgumentParser:
         "--data-root",
         metavar="DIR",
         type=Path,
-        default=_folder("VO_DATA_ROOT"),
+        default=folder_from("VO_DATA_ROOT"),
         help="where the datasets are (default: $VO_DATA_ROOT)",
     )
+    frames.add_argument(
+        "--camera-height",
+        metavar="M",
+        type=float,
+        help="of one camera on a ground vehicle, above the road in metres: makes the result metric",
+    )
+
+
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
     estimate = parser.add_argument_group("estimate")
     estimate.add_argument("--features", metavar="NAME", help="aliked-t16 (default), aliked-n16, ..., orb")
     estimate.add_argument("--keypoints", metavar="N", type=int, help="budget per image (default 1000)")
@@ -70,18 +101,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         help="change one value; may be repeated",
     )
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/NAME/TIME)")
-    output.add_argument(
-        "--view",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="live window (default: where there is a display)",
-    )
-    output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
-    return parser
 
 
-def _folder(variable: str) -> Path | None:
+def folder_from(variable: str) -> Path | None:
+    """Folder that a variable of the environment names, if it is set."""
     value = os.environ.get(variable)
     return Path(value) if value else None

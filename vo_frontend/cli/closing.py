@@ -43,6 +43,9 @@ def conclude(folder: Path, given: Input, info: RunInfo, statistics: RunStatistic
     errors: dict[str, Any] | None = None
     rows = statistics_rows(statistics)
     dropped = statistics.num_skipped if given.source.is_live else 0
+    if info.sensor is not Sensor.MONO:
+        partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
+        rows.append((f"without {partner}", statistics.num_single_images, "frames"))
     if given.source.is_live:
         rows.append(("dropped because we were late", dropped, "frames"))
     if longest is not None and longest.evaluation is not None:
@@ -99,7 +102,8 @@ def _plot(
     plotted = [segment for segment in aligned if segment is not None]
     if ground_truth is None or not plotted:
         shown = [_as_estimated(segment) for segment in segments]
-        plot_trajectory(path, f"{info.sequence}, {info.features}", shown)
+        unit = "" if info.sensor is Sensor.MONO else "m"
+        plot_trajectory(path, f"{info.sequence}, {info.features}", shown, unit=unit)
         return
     first_ns = min(segment.trajectory.timestamps_ns[0] for segment in segments)
     last_ns = max(segment.trajectory.timestamps_ns[-1] for segment in segments)

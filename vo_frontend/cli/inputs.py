@@ -8,7 +8,9 @@ from pathlib import Path
 from vo_frontend.errors import CameraError, ConfigError
 from vo_frontend.geometry.camera import Calibration, load_calibration
 from vo_frontend.sources.base import FrameSource
-from vo_frontend.types import Trajectory
+from vo_frontend.types import Sensor, Trajectory
+
+ONE_CAMERA = "these frames come from one camera, without depth; use --seq or the built-in street"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,12 @@ def open_input(args: argparse.Namespace) -> Input:
     from vo_frontend.sources.frame_range import parse_frames
 
     frames = parse_frames(args.frames) if args.frames else None
+    sensor = Sensor(args.sensor)
     if args.seq:
         _refuse(args, "--camera", args.camera, "a named sequence brings its own calibration")
-        return _named(args.seq, args.data_root, frames)
+        return open_named(args.seq, args.data_root, sensor, frames)
+    if args.images or args.video or args.webcam is not None:
+        _refuse(args, "--sensor", None if sensor is Sensor.MONO else sensor.value, ONE_CAMERA)
     if args.images:
         from vo_frontend.sources.image_folder import open_image_folder
 
@@ -47,25 +52,33 @@ def open_input(args: argparse.Namespace) -> Input:
         _refuse(args, "--frames", args.frames, "a camera has no positions to choose from")
         return Input(WebcamSource(args.webcam, _calibration(args, "--webcam")), None)
     _refuse(args, "--camera", args.camera, "the built-in street has its own")
-    return _built_in(frames)
+    return open_built_in(sensor, frames)
 
 
-def _named(name: str, data_root: Path | None, frames: slice | None) -> Input:
+def open_named(
+    name: str, data_root: Path | None, sensor: Sensor = Sensor.MONO, frames: slice | None = None
+) -> Input:
+    """Open a named sequence.
+
+    Raises:
+        VoError: it is unknown, missing or malformed.
+    """
     from vo_frontend.evaluation import ground_truth_of_camera, load_ground_truth
     from vo_frontend.sources.registry import find_sequence, open_sequence
 
     sequence = find_sequence(name, data_root)
-    source = open_sequence(sequence, frames=frames)
+    source = open_sequence(sequence, sensor=sensor, frames=frames)
     ground_truth = sequence.ground_truth
     if ground_truth is None:
         return Input(source, None)
     return Input(source, lambda: ground_truth_of_camera(load_ground_truth(ground_truth), source.T_body_cam))
 
 
-def _built_in(frames: slice | None) -> Input:
+def open_built_in(sensor: Sensor = Sensor.MONO, frames: slice | None = None) -> Input:
+    """Open the built-in street."""
     from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
 
-    source = SyntheticSource(frames=frames)
+    source = SyntheticSource(sensor=sensor, frames=frames)
     return Input(source, lambda: ground_truth(), is_built_in=True)
 
 

@@ -67,7 +67,9 @@ def _estimate(
     from vo_frontend.outputs.trajectory_files import TrajectorySink
 
     source = given.source
-    frontend = build_frontend(config, source.camera, extractor)
+    frontend = build_frontend(
+        config, source.camera, extractor, sensor=source.sensor, baseline_m=source.baseline_m
+    )
     info = _run_info(config, given, extractor)
     viewer = _viewer(args, given, folder)
     statistics = StatisticsSink()
@@ -79,7 +81,7 @@ def _estimate(
         ProgressSink(source.num_frames),
         viewer,
     ]
-    log.info("%s, %s on %s", source.name, extractor.name, info.device)
+    log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, info.device)
     failure, stopped = None, False
     with stop_switch() as switch:
         try:

@@ -30,9 +30,9 @@ LONG_ROTATION_FRAMES = 10
 Value = TypeVar("Value")
 
 _ERROR_NAMES = (
-    "path_length_m", "similarity", "scale_error_percent", "ate_m", "rpe_translation_m", "rpe_rotation_deg", "rpe_distance",
-    "rotation_10_frames_deg", "final_rotation_error_deg", "final_heading_error_deg", "final_position_error_percent", "kitti",
-    "scale_drift",
+    "path_length_m", "similarity", "scale_error_percent", "ate_m", "rpe_translation_m", "rpe_rotation_deg",
+    "rpe_distance", "rotation_10_frames_deg", "final_rotation_error_deg", "final_heading_error_deg",
+    "final_position_error_percent", "kitti", "scale_drift",
 )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ class MonoStart:
         poses = [StampedPose(reference.frame_index, reference.timestamp_ns, np.eye(4))]
         for view in views[1:]:
             estimate = self._tracker.track(
-                view.features, None, landmarks.points_world, landmarks.descriptors, poses[-1].T_world_cam
+                view.features, landmarks.points_world, landmarks.descriptors, poses[-1].T_world_cam
             )
             if estimate.T_world_cam is not None:
                 poses.append(StampedPose(view.frame_index, view.timestamp_ns, estimate.T_world_cam))

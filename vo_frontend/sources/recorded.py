@@ -2,9 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from vo_frontend.sources.image_files import image_size, read_depth_units, read_i
 from vo_frontend.types import Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
+
+MAX_OFF_CENTRE = 0.25  # of a principal point, in image sides: half or twice the resolution is beyond it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class RecordedSource:
     """A FrameSource over files listed up front and decoded one by one.
 
     A file that cannot be decoded, or has another size than the calibration, costs one warning:
-    the frame keeps its index and timestamp, and lacks just that image.
+    the frame keeps its index and timestamp, and lacks just that image. Of missing right images and
+    depths only the first is a warning: such a frame is as good as a mono one.
     """
 
     is_live = False
@@ -72,7 +76,7 @@ class RecordedSource:
         """Args: ``stereo`` makes it a stereo source, ``depth`` an RGB-D one, neither a mono one.
 
         Raises:
-            SourceError: no file can be decoded, or the first has another size than the calibration.
+            SourceError: no file of a kind can be decoded, or the first has another size than its calibration.
         """
         self.name = name
         self.sensor = Sensor.STEREO if stereo else Sensor.RGBD if depth else Sensor.MONO
@@ -84,7 +88,14 @@ class RecordedSource:
         self._stereo = stereo
         self._depth = depth
         self._closed = threading.Event()
-        _require_size(*_probe_size(self._files), undistort)
+        self._partner_missed = False
+        _require_size(*_probe_size([frame.image for frame in self._files]), undistort)
+        rights = [frame.image_right for frame in self._files if frame.image_right]
+        if stereo and rights:
+            _require_size(*_probe_size(rights), stereo.rectify_right)
+        depths = [frame.depth for frame in self._files if frame.depth]
+        if depth and depths:
+            _require_size(*_probe_size(depths, read_depth_units), undistort)
 
     @property
     def num_frames(self) -> int:
@@ -97,59 +108,85 @@ class RecordedSource:
                 return
             yield self._load(files)
 
+    @property
+    def timestamps_ns(self) -> NDArray[np.int64]:
+        """Times (N,) of the frames, known before any is decoded."""
+        return np.array([files.timestamp_ns for files in self._files], dtype=np.int64)
+
+    def frame(self, position: int) -> Frame:
+        """Decode one frame by its position in the iteration, in any order."""
+        return self._load(self._files[position])
+
     def close(self) -> None:
         """End a running iteration."""
         self._closed.set()
 
     def _load(self, files: FrameFiles) -> Frame:
         image_right, depth_m = None, None
-        image = self._load_image(files.index, files.image, self._undistort)
-        if self._stereo and files.image_right:
-            image_right = self._load_image(files.index, files.image_right, self._stereo.rectify_right)
-        if self._depth and files.depth:
-            depth_m = self._load_depth(files.index, files.depth, self._depth)
+        try:
+            image = _read_undistorted(files.image, self._undistort)
+        except SourceError as error:
+            log.warning("frame %d has no usable image: %s", files.index, error)
+            image = None
+        try:
+            if self._stereo and files.image_right:
+                image_right = _read_undistorted(files.image_right, self._stereo.rectify_right)
+            if self._depth and files.depth:
+                depth_m = self._depth.metres(_read_undistorted_depth(files.depth, self._undistort))
+        except SourceError as error:
+            self._report_missed_partner(files.index, error)
         return Frame(files.index, files.timestamp_ns, image, image_right, depth_m)
 
-    def _load_image(self, index: int, path: Path, undistort: Undistorter) -> Image | None:
-        try:
-            image = read_image(path)
-            _require_size(image_size(image), path, undistort)
-        except SourceError as error:
-            log.warning("frame %d has no usable image: %s", index, error)
-            return None
-        return undistort(image)
+    def _report_missed_partner(self, index: int, error: SourceError) -> None:
+        partner = "right image" if self._stereo else "depth"
+        level = logging.DEBUG if self._partner_missed else logging.WARNING
+        log.log(level, "frame %d has no usable %s and counts as mono (said once): %s", index, partner, error)
+        self._partner_missed = True
 
-    def _load_depth(self, index: int, path: Path, depth: DepthFormat) -> NDArray[np.float32] | None:
-        try:
-            units = read_depth_units(path)
-            _require_size(image_size(units), path, self._undistort)
-        except SourceError as error:
-            log.warning("frame %d has no usable depth: %s", index, error)
-            return None
-        return depth.metres(self._undistort(units, nearest=True))
+
+def _read_undistorted(path: Path, undistort: Undistorter) -> Image:
+    image = read_image(path)
+    _require_size(image_size(image), path, undistort)
+    return undistort(image)
+
+
+def _read_undistorted_depth(path: Path, undistort: Undistorter) -> NDArray[np.uint16]:
+    units = read_depth_units(path)
+    _require_size(image_size(units), path, undistort)
+    return undistort(units, nearest=True)
 
 
 def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str) -> Camera:
     """A camera of matrix K (3, 3) and the size of the images, for calibrations that say no size.
 
+    All that such a calibration shows of another resolution is a principal point away from the centre.
+
     Raises:
         SourceError: no image can be decoded.
         CameraError: the calibration, found in ``where``, is impossible for the images.
     """
-    size, _ = _probe_size(files)
+    (width, height), _ = _probe_size([frame.image for frame in files])
     try:
-        return Camera(float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), *size)
+        camera = Camera(float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height)
     except CameraError as error:
         raise CameraError(f"{where}: {error}") from None
+    if not (abs(camera.cx / width - 0.5) < MAX_OFF_CENTRE and abs(camera.cy / height - 0.5) < MAX_OFF_CENTRE):
+        raise CameraError(
+            f"{where}: principal point ({camera.cx:g}, {camera.cy:g}) px, expected near the centre of the "
+            f"{width}x{height} px images; was the calibration made at another resolution?"
+        )
+    return camera
 
 
-def _probe_size(files: Sequence[FrameFiles]) -> tuple[tuple[int, int], Path]:
-    for frame in files:
+def _probe_size(
+    paths: Sequence[Path], read: Callable[[Path], NDArray[Any]] = read_image
+) -> tuple[tuple[int, int], Path]:
+    for path in paths:
         try:
-            return image_size(read_image(frame.image)), frame.image
+            return image_size(read(path)), path
         except SourceError:
             continue
-    raise SourceError(f"{files[0].image.parent}: none of the {len(files)} images can be decoded")
+    raise SourceError(f"{paths[0].parent}: none of the {len(paths)} images can be decoded")
 
 
 def require_sensor(sensor: Sensor, offered: Sequence[Sensor], where: str) -> None:

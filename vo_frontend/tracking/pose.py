@@ -1,7 +1,7 @@
 """Pose of a frame against known landmarks: guided matching and PnP, then all that agrees, refined."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,14 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.tracking.pose_refinement import refine_pose
 from vo_frontend.tracking.robust import RobustEstimator
-from vo_frontend.types import Features, KeypointDepths, Matches, Reason
+from vo_frontend.types import Features, Matches, Reason
 
 REFINE_ITERATIONS = 10
 REFINE_ROUNDS = 2
-MIN_KEPT_SHARE = 0.9  # of the coarse pose's inliers, for the fine pose to be believed
+
+
+def _no_rows() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +29,18 @@ class PoseEstimate:
     reason: Reason  # NONE on success
     num_matches: int
     T_world_cam: Transform | None = None
-    landmark_rows: NDArray[np.int64] | None = None  # (I,) inliers: rows of the landmarks given
-    feature_index: NDArray[np.int64] | None = None  # (I,) and the features that see them
-    expected_rows: NDArray[np.int64] | None = None  # (E,) landmarks that the pose puts in the image
+    landmark_rows: NDArray[np.int64] = field(
+        default_factory=_no_rows
+    )  # (I,) inliers: rows of the landmarks given
+    feature_index: NDArray[np.int64] = field(default_factory=_no_rows)  # (I,) and the features that see them
+    expected_rows: NDArray[np.int64] = field(
+        default_factory=_no_rows
+    )  # (E,) landmarks that the pose puts in the image
 
     @property
     def num_inliers(self) -> int:
         """Landmarks that agree with the pose."""
-        return 0 if self.feature_index is None else len(self.feature_index)
+        return len(self.feature_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,6 @@ class PoseTrackerOptions:
     refine_radius_px: float
     max_error_px: float
     huber_px: float
-    pixel_sigma_px: float
     min_inliers: int
 
 
@@ -62,7 +68,6 @@ class PoseTracker:
     def track(
         self,
         features: Features,
-        depths: KeypointDepths | None,
         points_world: NDArray[np.float64],
         descriptors: NDArray[np.float32],
         T_world_cam_guess: Transform,
@@ -71,7 +76,6 @@ class PoseTracker:
 
         Args:
             features: N of the frame.
-            depths: of the features, where a sensor measures them.
             points_world: (M, 3) landmarks.
             descriptors: (M, D) of the landmarks.
             T_world_cam_guess: predicted pose.
@@ -79,12 +83,11 @@ class PoseTracker:
         predicted = self._project(T_world_cam_guess, points_world)
         matches = self._matcher.match_guided(descriptors, predicted, features, self._options.search_radius_px)
         coarse = self._pose(features, points_world, matches, T_world_cam_guess)
-        return self._refined(coarse, features, depths, points_world, descriptors)
+        return self._refined(coarse, features, points_world, descriptors)
 
     def relocalize(
         self,
         features: Features,
-        depths: KeypointDepths | None,
         points_world: NDArray[np.float64],
         descriptors: NDArray[np.float32],
         keyframes: Iterable[tuple[NDArray[np.float32], NDArray[np.int64]]],
@@ -96,7 +99,6 @@ class PoseTracker:
 
         Args:
             features: N of the frame.
-            depths: of the features, where a sensor measures them.
             points_world: (M, 3) landmarks.
             descriptors: (M, D) of the landmarks.
             keyframes: best candidates first: descriptors (L, D) and rows (L,) of the landmarks they saw.
@@ -109,7 +111,7 @@ class PoseTracker:
             coarse = self._pose(features, points_world, matches, None)
             best = coarse if coarse.num_matches > best.num_matches else best
             if coarse.T_world_cam is not None:
-                return self._refined(coarse, features, depths, points_world, descriptors)
+                return self._refined(coarse, features, points_world, descriptors)
         return best
 
     def _project(self, T_world_cam: Transform, points_world: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,14 +143,17 @@ class PoseTracker:
         self,
         coarse: PoseEstimate,
         features: Features,
-        depths: KeypointDepths | None,
         points_world: NDArray[np.float64],
         descriptors: NDArray[np.float32],
     ) -> PoseEstimate:
-        """Match once more, close to where the coarse pose puts the landmarks; weigh depths in."""
+        """Match once more, close to where the coarse pose puts the landmarks.
+
+        The frame's own depths are left to the map: one depth image, of another instant than the colours
+        and blurred by the same motion, would pull a single pose more than it helps (TUM fr1_rpy).
+        """
         if coarse.T_world_cam is None:
             return coarse
-        options, focal_px = self._options, self._camera.focal_px
+        options = self._options
         predicted = self._project(coarse.T_world_cam, points_world)
         matches = self._matcher.match_guided(descriptors, predicted, features, options.refine_radius_px)
         rows, index, T_world_cam = matches.index0, matches.index1, coarse.T_world_cam
@@ -156,21 +161,17 @@ class PoseTracker:
         rays = self._camera.rays(pixels)
         agree = np.ones(len(rows), bool)
         for _ in range(REFINE_ROUNDS):  # the second without what disagrees with the first
-            measured = None if depths is None else depths.select(index[agree])
             T_world_cam = refine_pose(
                 T_world_cam,
                 points[agree],
                 rays[agree],
-                None if measured is None else measured.inverse_depth_per_m,
-                None if measured is None else options.pixel_sigma_px / focal_px / measured.sigma_per_m,
-                huber=options.huber_px / focal_px,
+                huber=options.huber_px / self._camera.focal_px,
                 max_iterations=REFINE_ITERATIONS,
             ).T_world_cam
             projected = self._camera.project(se3.transform_points(se3.inverse(T_world_cam), points))
             agree = np.linalg.norm(projected - pixels, axis=1) < options.max_error_px  # False where NaN
         fine = PoseEstimate(Reason.NONE, len(matches), T_world_cam, rows[agree], index[agree])
-        # Depths may cost a few inliers in pixels, and are worth it; many would mean that they mislead.
-        best = fine if fine.num_inliers >= MIN_KEPT_SHARE * coarse.num_inliers else coarse
+        best = fine if fine.num_inliers >= coarse.num_inliers else coarse
         assert best.T_world_cam is not None
         in_image = self._camera.contains(self._project(best.T_world_cam, points_world))
         return replace(best, expected_rows=np.flatnonzero(in_image))

@@ -111,10 +111,10 @@ def refine_disparities(
             if radius_px * (1.0 + abs(a) + abs(b)) + abs(d) > reach:
                 found[:, i] = np.nan
                 break
-            mean, deviation, covariance = _project(strip_right, middle - d, a, b, patch, slopes, g)
-            gain, correlation = contrast / deviation, covariance / (contrast * deviation)
+            mean, deviation, covariance = _look(strip_right, middle - d, a, b, patch, slopes, g)
+            correlation = covariance / (contrast * deviation)
             for k in range(3):
-                g[k] = gain * (g[k] - mean * offsets[k]) - correlation * products[k]
+                g[k] = contrast / deviation * (g[k] - mean * offsets[k]) - correlation * products[k]
             g[1] -= SLOPE_WEIGHT * a
             g[2] -= SLOPE_WEIGHT * b
             for k in range(3):
@@ -162,11 +162,11 @@ def _cut_template(strip: Array, fraction: float, patch: Array, slopes: Array) ->
 
 @inlined
 def _gauss_newton(patch: Array, slopes: Array, offsets: Array, products: Array, curvature: Array) -> float:
-    """Fill what all iterations share, and return the contrast (standard deviation) of the patch.
+    """Take the mean from the patch, fill what all iterations share, and return the standard deviation.
 
-    The derivatives J of the patch by (d, a, b) are its slopes times (1, u, v). ``offsets`` (3,) are their sums,
-    ``products`` (3,) those with the patch without its mean, ``curvature`` (3, 3) is J^T J after both
-    are projected out, with the prior of the slopes.
+    The derivatives J of the patch by (d, a, b) are its slopes times (1, u, v). ``offsets`` (3,) are their
+    sums, ``products`` (3,) those of their products with the patch, ``curvature`` (3, 3) is J^T J without
+    what mean and contrast explain, with the prior of a and b.
     """
     side, radius = patch.shape[0], patch.shape[0] // 2
     total = squares = 0.0
@@ -196,6 +196,9 @@ def _gauss_newton(patch: Array, slopes: Array, offsets: Array, products: Array, 
     curvature[0, 0], curvature[0, 1], curvature[0, 2] = dd, da, db
     curvature[1, 0], curvature[1, 1], curvature[1, 2] = da, aa + SLOPE_WEIGHT, ab
     curvature[2, 0], curvature[2, 1], curvature[2, 2] = db, ab, bb + SLOPE_WEIGHT
+    for v in range(side):
+        for u in range(side):
+            patch[v, u] -= mean
     for k in range(3):
         products[k] -= mean * offsets[k]
     for k in range(3):
@@ -223,12 +226,12 @@ def _invert(matrix: Array, inverse: Array) -> bool:
 
 
 @inlined
-def _project(
+def _look(
     strip: Array, middle: float, a: float, b: float, patch: Array, slopes: Array, g: Array
 ) -> tuple[float, float, float]:
-    """Look where the plane points: mean, standard deviation, covariance with the patch; and ``J^T seen`` in g."""
+    """What the plane points at: mean, standard deviation, covariance with the patch, and J^T of it in g."""
     side, radius = patch.shape[0], patch.shape[0] // 2
-    total = squares = products = templates = g0 = g1 = g2 = 0.0
+    total = squares = products = g0 = g1 = g2 = 0.0
     for v in range(side):
         first = middle - radius * (1.0 - a) - b * (v - radius)
         s = su = 0.0
@@ -239,11 +242,10 @@ def _project(
             total += value
             squares += value * value
             products += value * patch[v, u]
-            templates += patch[v, u]
             s += value * slopes[v, u]
             su += value * slopes[v, u] * (u - radius)
         g0, g1, g2 = g0 + s, g1 + su, g2 + s * (v - radius)
     g[0], g[1], g[2] = g0, g1, g2
     mean = total / patch.size
     deviation = np.sqrt(max(squares / patch.size - mean * mean, 1e-12))
-    return mean, deviation, (products - mean * templates) / patch.size
+    return mean, deviation, products / patch.size

@@ -1,0 +1,103 @@
+"""Data of every kind, written from the built-in street in the layout that a source reads."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.geometry import se3
+from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.sources.synthetic import ground_truth
+from vo_frontend.sources.synthetic.renderer import load_street
+from vo_frontend.training.homography_pairs import HomographyPairs
+from vo_frontend.training.megadepth import MegadepthPairs
+from vo_frontend.training.pairs import MixedPairs, PairSource
+from vo_frontend.training.photometric import PhotometricRanges
+from vo_frontend.training.rendered_pairs import RenderedPairs
+from vo_frontend.training.rgbd_pairs import RgbdPairs
+from vo_frontend.trajectory_io import format_seconds, tum_row
+
+CAMERA = Camera(150.0, 150.0, 95.5, 71.5, 192, 144)
+CROP_PX = 96
+STREET_SEED = 0
+NUM_FRAMES = 6
+DEPTH_UNITS_PER_M = 5000.0  # of TUM; 16 bit reach 13 m
+
+
+def street_frames(
+    camera: Camera = CAMERA,
+) -> list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float64]]]:
+    """Image, depth and T_world_cam of the first frames of the drive."""
+    poses = ground_truth(NUM_FRAMES, STREET_SEED).T_world_cam
+    street = load_street(STREET_SEED)
+    return [(*street.render(T_world_cam, camera), T_world_cam) for T_world_cam in poses]
+
+
+def write_png(path: Path, image: NDArray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image)
+
+
+def write_photos(folder: Path) -> Path:
+    for number, (image, _, _) in enumerate(street_frames()[::3]):
+        write_png(folder / "deep" / "down" / f"{number}.png", image)
+    write_png(folder / "grey.png", street_frames()[1][0][..., 1])
+    return folder
+
+
+def write_tum(folder: Path, camera: Camera = CAMERA) -> Path:
+    rgb, depth, truth = "", "", ""
+    for number, (image, depth_m, T_world_cam) in enumerate(street_frames(camera)):
+        stamp_ns = 10**9 + number * 40_000_000
+        stamp = format_seconds(stamp_ns)
+        units = np.nan_to_num(depth_m * DEPTH_UNITS_PER_M)
+        write_png(folder / f"rgb/{number}.png", image)
+        write_png(folder / f"depth/{number}.png", np.where(units < 65535, units, 0).astype(np.uint16))
+        rgb += f"{stamp} rgb/{number}.png\n"
+        depth += f"{stamp} depth/{number}.png\n"
+        truth += tum_row(stamp_ns, T_world_cam)
+    for name, text in (("rgb.txt", rgb), ("depth.txt", depth), ("groundtruth.txt", truth)):
+        (folder / name).write_text(text)
+    return folder
+
+
+def write_megadepth(folder: Path, **changes: NDArray) -> Path:
+    """Half the depth images as ``.npy``, half as ``.png``; ``changes`` replace arrays of the scene."""
+    frames = street_frames()
+    depth_paths = []
+    for number, (image, depth_m, _) in enumerate(frames):
+        write_png(folder / f"images/{number}.png", image)
+        depth_paths.append(f"depths/{number}.{'npy' if number % 2 else 'png'}")
+        (folder / "depths").mkdir(exist_ok=True)
+        if number % 2:
+            np.save(folder / depth_paths[-1], np.nan_to_num(depth_m))
+        else:
+            units = np.nan_to_num(1000.0 * depth_m)
+            write_png(folder / depth_paths[-1], np.where(units < 65535, units, 0).astype(np.uint16))
+    arrays = {
+        "image_paths": np.array([f"images/{number}.png" for number in range(len(frames))]),
+        "depth_paths": np.array(depth_paths),
+        "intrinsics": np.array([CAMERA.K] * len(frames)),
+        "poses": np.array([se3.inverse(T_world_cam) for _, _, T_world_cam in frames]),
+        "pairs": np.array([[0, 1], [1, 3], [2, 0], [0, 5]]),
+        "overlaps": np.array([0.6, 0.5, 0.5, 0.05]),
+    }
+    np.savez(folder / "scene.npz", **(arrays | changes))
+    return folder / "scene.npz"
+
+
+SOURCES = ("homography", "rendered", "rgbd", "megadepth", "mixed")
+
+
+def open_source(kind: str, folder: Path, photometric: PhotometricRanges | None = None) -> PairSource:
+    if kind == "homography":
+        return HomographyPairs([write_photos(folder)], CROP_PX, photometric=photometric)
+    if kind == "rendered":
+        return RenderedPairs(CROP_PX, STREET_SEED, photometric=photometric)
+    if kind == "rgbd":
+        return RgbdPairs(write_tum(folder), Calibration(CAMERA), CROP_PX, 4, photometric=photometric)
+    if kind == "megadepth":
+        return MegadepthPairs(write_megadepth(folder), CROP_PX, photometric=photometric)
+    parts = [open_source(part, folder / part, photometric) for part in ("homography", "rendered")]
+    return MixedPairs(parts, [1.0, 2.0])

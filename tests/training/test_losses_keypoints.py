@@ -1,0 +1,110 @@
+"""Differentiable keypoint detection and its correspondences: known answers, gradients, borders."""
+
+import math
+
+import pytest
+import torch
+
+from vo_frontend.features.detection import Border, detect
+from vo_frontend.training.losses.correspondence import nearest_partners, random_partners, warp_points
+from vo_frontend.training.losses.keypoints import detect_keypoints
+
+BORDER = Border(first_px=2, last_px=2)
+
+
+def blob_map(centres, height=32, width=40, sigma_px=1.0):
+    """Score map with Gaussian peaks of height 0.9, float64."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    blobs = [torch.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma_px**2)) for cx, cy in centres]
+    return 0.9 * torch.stack(blobs).double().amax(dim=0)
+
+
+def identity_warp(height, width):
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([x, y], dim=-1).double()
+
+
+def test_training_finds_the_keypoints_that_extraction_finds():
+    score_map = torch.rand(48, 64, generator=torch.Generator().manual_seed(0))
+    positions, scores = detect(score_map, 20, BORDER)
+    found = detect_keypoints(score_map, 20, BORDER)
+    by_row = positions[:, 1].round() * 64 + positions[:, 0].round()
+    ours = found.positions[:, 1].round() * 64 + found.positions[:, 0].round()
+    order, our_order = by_row.argsort(), ours.argsort()
+    torch.testing.assert_close(found.positions[our_order], positions[order], atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.scores[our_order], scores[order], atol=1e-4, rtol=0)
+
+
+def test_a_symmetric_peak_is_found_at_its_centre_and_a_sharp_one_disperses_less():
+    flat, sharp = (detect_keypoints(blob_map([(20, 12)], sigma_px=sigma), 1, BORDER) for sigma in (1.5, 0.5))
+    for found in (flat, sharp):
+        torch.testing.assert_close(found.positions, torch.tensor([[20.0, 12.0]]).double())
+        assert found.scores.item() == pytest.approx(0.9)
+    assert sharp.dispersity < flat.dispersity
+
+
+def test_the_position_is_the_soft_argmax_of_its_window():
+    score_map = torch.zeros(9, 9, dtype=torch.float64)
+    score_map[4, 4], score_map[4, 5] = 0.9, 0.6
+    found = detect_keypoints(score_map, 1, BORDER)
+    weight = math.exp(6), math.exp(9), 23.0  # exp(s / 0.1) of the right one, the maximum, the others
+    total = sum(weight)
+    # The 23 zeros of the window sum to -1 in x: all but the one at +1.
+    assert found.positions[0].tolist() == pytest.approx([4 + (weight[0] - 1) / total, 4])
+
+
+def test_no_keypoint_starts_in_the_border():
+    found = detect_keypoints(blob_map([(1, 10), (20, 30), (38, 5), (10, 10)]), 1, BORDER)
+    torch.testing.assert_close(found.positions, torch.tensor([[10.0, 10.0]]).double())
+
+
+def test_gradients_reach_the_score_map_through_position_score_and_dispersity():
+    score_map = (0.5 * torch.rand(9, 9, generator=torch.Generator().manual_seed(1))).double()
+    score_map[4, 4] = 0.9
+    score_map.requires_grad_()
+
+    def outputs(values):
+        found = detect_keypoints(values, 1, BORDER)
+        return found.positions, found.scores, found.dispersity
+
+    assert torch.autograd.gradcheck(outputs, (score_map,))
+
+
+def test_a_point_is_warped_bilinearly_and_its_gradient_is_the_slope_of_the_warp():
+    warp = 2 * identity_warp(8, 10) + torch.tensor([3.0, -1.0])
+    covisible = torch.ones(8, 10, dtype=torch.bool)
+    points = torch.tensor([[2.25, 3.5], [9.0, 7.0], [0.0, 0.0]]).double().requires_grad_()
+    warped = warp_points(points, warp, covisible)
+    torch.testing.assert_close(warped, 2 * points + torch.tensor([3.0, -1.0]))
+    (slope,) = torch.autograd.grad(warped.sum(), points)
+    torch.testing.assert_close(slope, torch.full_like(points, 2))
+
+
+def test_a_point_with_a_hidden_neighbour_has_no_warp_and_spoils_no_gradient():
+    warp, covisible = identity_warp(8, 10), torch.ones(8, 10, dtype=torch.bool)
+    warp[3, 3], covisible[3, 3] = torch.nan, False
+    points = torch.tensor([[2.5, 2.5], [5.5, 5.5]]).double().requires_grad_()
+    warped = warp_points(points, warp, covisible)
+    assert warped.isnan().all(dim=1).tolist() == [True, False]
+    (slope,) = torch.autograd.grad(warped[1].sum(), points)
+    assert slope.tolist() == [[0, 0], [1, 1]]
+
+
+def test_partners_are_the_nearest_within_reach():
+    warped = torch.tensor([[0.0, 0.0], [torch.nan, torch.nan], [10.0, 0.0], [50.0, 50.0]])
+    points = torch.tensor([[11.0, 0.0], [0.5, 0.5], [10.5, 0.5]])
+    index, partner = nearest_partners(warped, points, max_distance_px=3)
+    assert (index.tolist(), partner.tolist()) == ([0, 2], [1, 2])
+    assert len(nearest_partners(warped, points[:0], 3)[0]) == 0
+
+
+def test_random_partners_are_covisible_and_seeded():
+    warp, covisible = identity_warp(8, 10) + 1, torch.zeros(8, 10, dtype=torch.bool)
+    covisible[2:4, 5] = True
+    here, there = random_partners(warp, covisible, 50, torch.Generator().manual_seed(3))
+    again, _ = random_partners(warp, covisible, 50, torch.Generator().manual_seed(3))
+    assert {tuple(point) for point in here.tolist()} == {(5, 2), (5, 3)}
+    torch.testing.assert_close(there, here + 1)
+    torch.testing.assert_close(again, here)
+    nothing, _ = random_partners(warp, covisible & False, 50, torch.Generator())
+    assert len(nothing) == 0

@@ -1,0 +1,64 @@
+"""Training that takes a second: pictures of rectangles, crops of 64 px, few points."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vo_frontend.training.distributed import Group
+from vo_frontend.training.homography_pairs import HomographyPairs
+from vo_frontend.training.objective import ObjectiveConfig
+from vo_frontend.training.pairs import ImagePair
+from vo_frontend.training.train_config import (
+    DataConfig,
+    OptimizationConfig,
+    TrainConfig,
+    ValidationConfig,
+)
+from vo_frontend.training.training_data import open_training_data
+from vo_frontend.training.training_run import train
+
+CROP_PX = 64
+OBJECTIVE = ObjectiveConfig(num_keypoints=40, num_random=40)
+
+
+def write_images(folder: Path, count: int = 4) -> Path:
+    """Grey rectangles of many sizes: corners that can be found again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        image = np.full((200, 240, 3), 128, np.uint8)
+        for _ in range(120):
+            x, y, w, h = rng.integers(0, [230, 190, 40, 40])
+            image[y : y + h, x : x + w] = rng.integers(0, 255, 3)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+    return folder
+
+
+def tiny_config(images: Path, **optimization: object) -> TrainConfig:
+    return TrainConfig(
+        workers=0,
+        checkpoint_every=2,
+        validate_every=100,
+        data=DataConfig(crop_px=CROP_PX, images=(str(images),)),
+        objective=OBJECTIVE,
+        optimization=OptimizationConfig(
+            **{"steps": 6, "warmup_steps": 2, "average_decay": 0.9} | optimization
+        ),
+        validation=ValidationConfig(num_pairs=1, max_keypoints=50),
+    )
+
+
+def run(config: TrainConfig, folder: Path, stop_after: int = 10**9) -> int:
+    """Train in this process; asked to stop once ``stop_after`` steps are done."""
+    folder.mkdir(exist_ok=True)
+    records: list[object] = []
+    return train(
+        config, open_training_data(config.data), folder, group=Group(),
+        should_stop=lambda: len(records) + 1 >= stop_after,  # it is asked before the report
+        report_step=records.append, report_validation=lambda record: None,
+    )  # fmt: skip
+
+
+def one_pair(images: Path, seed: int = 0) -> ImagePair:
+    return HomographyPairs([images], CROP_PX).pair(0, np.random.default_rng(seed))

@@ -1,0 +1,46 @@
+"""The training losses of given weights, beside those of random weights of the same architecture."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vo_frontend.cli.feature_contestants import Contestant
+from vo_frontend.cli.feature_report import LossRow
+from vo_frontend.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vo_frontend.training.pairs import ImagePair
+
+MAX_PAIRS = 10  # dense losses describe every pixel
+RANDOM_SEED = 0
+
+
+def compare_losses(
+    names: Sequence[str],
+    contestants: Sequence[Contestant],
+    pairs: "Sequence[ImagePair]",
+    weights_dir: Path | None,
+) -> list[LossRow]:
+    """Rows for the named contestants and for one set of random weights of each of their architectures.
+
+    Raises:
+        VoError: a name is not that of a contestant, or not of a network, or its weights are missing.
+    """
+    if not names:
+        return []
+    from vo_frontend.training.loss_values import measure_losses, random_network
+
+    by_name = {contestant.name: contestant for contestant in contestants}
+    for name in names:
+        if name not in by_name:
+            raise ConfigError(f"--losses: got '{name}', expected some of {', '.join(by_name)}")
+    networks = {name: by_name[name].load_network(weights_dir) for name in names}
+    for name in names:
+        architecture = by_name[name].architecture
+        if architecture is not None:
+            networks[f"random {architecture}"] = random_network(architecture, RANDOM_SEED)
+    return [
+        LossRow(name, **asdict(measure_losses(network, pairs[:MAX_PAIRS])))
+        for name, network in networks.items()
+    ]

@@ -1,0 +1,172 @@
+"""``python -m vo_frontend.cli.train``: weights for a network, from image pairs with known geometry."""
+
+import argparse
+import dataclasses
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from vo_frontend.cli.arguments import folder_from
+from vo_frontend.cli.exit_code import exit_code_of
+from vo_frontend.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from vo_frontend.training.distributed import Group
+    from vo_frontend.training.train_config import TrainConfig
+    from vo_frontend.training.training_data import TrainingData
+
+FORWARDED_S = 1.0  # torchrun repeats a Ctrl-C that its processes have already had from the terminal
+
+EXAMPLES = """examples:
+  python -m vo_frontend.cli.train --config configs/train_t16.yaml --images ~/photographs --out runs/train/t16
+  python -m vo_frontend.cli.train --resume --out runs/train/t16       continue, e.g. after Ctrl-C
+  python -m vo_frontend.cli.train --config configs/train_t16.yaml --images ~/photographs \\
+      --out runs/train/long --set optimization.steps=50000 --set data.crop_px=320
+  torchrun --nproc-per-node 8 -m vo_frontend.cli.train ...            one process per GPU
+
+The folder gets config.yaml, metrics.csv, validation.csv, matches_*.png, the last two checkpoints and
+weights.pth, a state dict for vo_frontend.features.loading.make_network.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vo_frontend.cli.train",
+        description="Train ALIKED or ALIKE on image pairs with known geometry.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="YAML", type=Path, help="differences from the defaults")
+    parser.add_argument(
+        "--set",
+        metavar="SECTION.FIELD=VALUE",
+        action="append",
+        default=[],
+        help="change one value; may be repeated",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="folder of photographs, searched recursively, in place of data.images; may be repeated",
+    )
+    parser.add_argument(
+        "--data-root",
+        metavar="DIR",
+        type=Path,
+        default=folder_from("VO_DATA_ROOT"),
+        help="where the sequences of data.rgbd are (default: $VO_DATA_ROOT)",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of this run")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue from the newest checkpoint in --out, with its configuration unless --config is given",
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of errors")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns the exit code: 0, or 2 for an error that the user can fix."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    return exit_code_of(lambda: _run(args), debug=args.debug)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from vo_frontend.features.network_extractor import select_device
+    from vo_frontend.training.distributed import process_group
+    from vo_frontend.training.training_data import open_training_data
+
+    config = _config(args)
+    with process_group(select_device(config.device)) as group:
+        if group.is_leader:
+            _prepare_folder(args.out, resume=args.resume)
+        _train(config, open_training_data(config.data, args.data_root), args.out, group)
+
+
+def _train(config: "TrainConfig", data: "TrainingData", folder: Path, group: "Group") -> None:
+    from vo_frontend.cli.training_progress import TrainingProgress
+    from vo_frontend.training.training_run import train
+
+    num_steps = config.optimization.steps
+    progress = TrainingProgress(num_steps)
+    with _stop_signals() as stop:
+        try:
+            num_done = train(
+                config, data, folder, group=group, should_stop=stop.is_set,
+                report_step=progress.step, report_validation=progress.validation,
+            )  # fmt: skip
+        finally:
+            progress.close()
+    if group.is_leader:
+        early = f", stopped after {num_done} of {num_steps} steps; continue with --resume"
+        print(f"written to {folder}/{early if num_done < num_steps else ''}")
+
+
+def _config(args: argparse.Namespace) -> "TrainConfig":
+    from vo_frontend.config import override
+    from vo_frontend.training.train_config import TrainConfig, load_train_config
+    from vo_frontend.training.training_run import CONFIG_NAME
+
+    path = args.config
+    if path is None and args.resume:
+        path = args.out / CONFIG_NAME
+    config = load_train_config(path) if path else TrainConfig()
+    if args.images:
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, images=tuple(args.images)))
+    return override(config, args.set)
+
+
+def _prepare_folder(folder: Path, *, resume: bool) -> None:
+    """Create the folder; refuse to mix two runs."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(folder.iterdir())
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write there ({error.strerror}); choose another --out") from None
+    if not is_empty and not resume:
+        raise ConfigError(f"{folder}: is not empty; continue that run with --resume or give a new folder")
+
+
+class _Stop:
+    """Remembers that the user or the system asked to stop; takes effect between two steps."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+
+    def is_set(self) -> bool:
+        """Whether a signal has come."""
+        return self._since_s is not None
+
+    def turn_on(self, signal_number: int, stack: FrameType | None) -> None:
+        """Handle Ctrl-C and SIGTERM; a second Ctrl-C interrupts at once."""
+        now_s = time.monotonic()
+        if self._since_s is None:
+            self._since_s = now_s
+        elif signal_number == signal.SIGINT and now_s - self._since_s >= FORWARDED_S:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {number: signal.signal(number, stop.turn_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

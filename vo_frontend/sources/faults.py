@@ -1,0 +1,202 @@
+"""What cables, disks, drivers and weather do to frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+
+from vo_frontend.types import Frame, Image
+
+Side = Literal["both", "left", "right"]  # right: the right image, or depth
+OCCLUDER_GREY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Positions in the sequence (0, 1, 2, ...) at which a fault begins, and for how many frames it lasts."""
+
+    positions: frozenset[int] = frozenset()
+    probability: float = 0.0  # of beginning at any other frame
+    num_frames: int = 1
+
+    @classmethod
+    def at(cls, *positions: int, num_frames: int = 1) -> "When":
+        """At these positions."""
+        return cls(frozenset(positions), num_frames=num_frames)
+
+    @classmethod
+    def randomly(cls, probability: float, num_frames: int = 1) -> "When":
+        """Anywhere, with this probability per frame."""
+        return cls(probability=probability, num_frames=num_frames)
+
+
+class Fault(Protocol):
+    """Something that goes wrong with single frames."""
+
+    @property
+    def when(self) -> When:
+        """Which frames it strikes."""
+        ...
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """The frame as it arrives after the ``previous`` one; None where it never does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The frame never arrives."""
+
+    when: When
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """The camera delivers the images of the frame before, with a new stamp."""
+
+    when: When
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        if previous is None:
+            return frame
+        return replace(previous, index=frame.index, timestamp_ns=frame.timestamp_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class StopClock:
+    """New images with the stamp of the frame before."""
+
+    when: When
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        return frame if previous is None else replace(frame, timestamp_ns=previous.timestamp_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Overtake:
+    """The frame arrives after the one that follows it, so that its stamp and number step back."""
+
+    when: When
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`; the source does the waiting."""
+        return frame
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """The file cannot be decoded."""
+
+    when: When
+    side: Side = "both"
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        if self.side != "right":
+            frame = replace(frame, image=None)
+        return frame if self.side == "left" else replace(frame, image_right=None, depth_m=None)
+
+
+@dataclass(frozen=True, slots=True)
+class BlackOut:
+    """Nothing to see: black images, no depth."""
+
+    when: When
+    side: Side = "both"
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        if frame.depth_m is not None and self.side != "left":
+            frame = replace(frame, depth_m=np.full_like(frame.depth_m, np.nan))
+        return _changed(frame, self.side, np.zeros_like)
+
+
+@dataclass(frozen=True, slots=True)
+class Blur:
+    """Out of focus or in motion."""
+
+    when: When
+    sigma_px: float
+    side: Side = "both"
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        return _changed(
+            frame,
+            self.side,
+            lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), self.sigma_px), np.uint8),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Brighten:
+    """The exposure jumps by a factor, above 1 with saturation."""
+
+    when: When
+    gain: float
+    side: Side = "both"
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        return _changed(
+            frame, self.side, lambda image: np.minimum(self.gain * image, 255.0).round().astype(np.uint8)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """Fog, or a blank wall: this share of the contrast is left, under sensor noise."""
+
+    when: When
+    contrast: float = 0.05
+    noise_std: float = 2.0  # grey levels
+    side: Side = "both"
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+
+        def flat(image: Image) -> Image:
+            grey = self.contrast * image + (1.0 - self.contrast) * float(image.mean())
+            return (
+                (grey + self.noise_std * rng.normal(size=image.shape)).clip(0, 255).round().astype(np.uint8)
+            )
+
+        return _changed(frame, self.side, flat)
+
+
+@dataclass(frozen=True, slots=True)
+class Occlude:
+    """A hand or a truck: a grey rectangle of the full height over this share of the width."""
+
+    when: When
+    share: float
+    side: Side = "both"
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """See :class:`Fault`."""
+        start = rng.random()
+
+        def covered(image: Image) -> Image:
+            width = round(self.share * image.shape[1])
+            left = round(start * (image.shape[1] - width))
+            result = image.copy()
+            result[:, left : left + width] = OCCLUDER_GREY
+            return result
+
+        return _changed(frame, self.side, covered)
+
+
+def _changed(frame: Frame, side: Side, change: Callable[[Image], Image]) -> Frame:
+    if frame.image is not None and side != "right":
+        frame = replace(frame, image=change(frame.image))
+    if frame.image_right is not None and side != "left":
+        frame = replace(frame, image_right=change(frame.image_right))
+    return frame

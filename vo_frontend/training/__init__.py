@@ -1,0 +1,1 @@
+"""Training of ALIKED and ALIKE: image pairs, losses and the loop around them."""

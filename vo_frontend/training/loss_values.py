@@ -1,0 +1,52 @@
+"""What the losses say of weights that are not being trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vo_frontend.features.loading import make_network
+from vo_frontend.features.network import FeatureNetwork
+from vo_frontend.training.initialisation import initialise
+from vo_frontend.training.objective import Objective, ObjectiveConfig
+from vo_frontend.training.pairs import ImagePair, stack
+from vo_frontend.training.randomness import torch_generator
+
+
+@dataclass(frozen=True, slots=True)
+class LossValues:
+    """Means over pairs of every loss, without weights."""
+
+    reprojection_px: float
+    peak: float
+    sparse_nre: float
+    dense_nre: float
+    triplet: float
+    reliability: float
+
+
+@torch.no_grad()
+def measure_losses(network: FeatureNetwork, pairs: Sequence[ImagePair], seed: int = 0) -> LossValues:
+    """Evaluate all losses in evaluation mode on at least one pair; all losses see the same points."""
+    network.eval()
+    values = torch.zeros(6)
+    for number, pair in enumerate(pairs):
+        batch = stack([pair])
+        terms = [
+            Objective(ObjectiveConfig(descriptor=descriptor))(
+                network, batch, torch_generator(torch.device("cpu"), seed, number)
+            )
+            for descriptor in ("sparse_nre", "dense_nre", "triplet")
+        ]
+        descriptor_losses = [term.descriptor for term in terms]
+        values += torch.stack(
+            [terms[0].reprojection, terms[0].peak, *descriptor_losses, terms[0].reliability]
+        )
+    return LossValues(*(values / len(pairs)).tolist())
+
+
+def random_network(architecture: str, seed: int) -> FeatureNetwork:
+    """Build a network with the random weights that training starts from."""
+    network = make_network(architecture)
+    initialise(network, torch.Generator().manual_seed(seed))
+    return network

@@ -1,0 +1,23 @@
+"""Reliability loss (ALIKE section III-D): high scores where descriptors of the same point agree."""
+
+from torch import Tensor
+
+
+def reliability_loss(similarity: Tensor, scores0: Tensor, scores1: Tensor, temperature: float) -> Tensor:
+    """Score-weighted unreliability of partners; call it once per direction.
+
+    ``r = exp((d_A . d_B - 1) / t_rel)`` is the reliability of a point, ``s_A s_AB`` the product of its
+    scores in both images, and ``L_rel = sum s_A s_AB (1 - r) / sum s_A s_AB``. Only scores learn from it:
+    they rise where the reliability is above average and fall elsewhere.
+
+    Args:
+        similarity: (K,) of the descriptors of partners, in [-1, 1]; no gradients pass.
+        scores0, scores1: (K,) of the partners, in [0, 1].
+        temperature: t_rel.
+
+    Returns:
+        () in [0, 1]; 0 without partners.
+    """
+    reliability = ((similarity.detach() - 1) / temperature).exp()
+    weight = scores0 * scores1
+    return (weight * (1 - reliability)).sum() / weight.sum().clamp(min=1e-12)

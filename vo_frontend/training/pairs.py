@@ -1,0 +1,138 @@
+"""Image pairs with known geometry: what the data gives and the objective takes.
+
+A source is a function of (number, rng) and keeps no position, so that a run which derives its rng
+from (seed, step, rank) resumes exactly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vo_frontend.errors import ConfigError
+from vo_frontend.types import Image
+
+CROP_MULTIPLE_PX = 32  # the networks halve the image five times
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair:
+    """Two crops of one size and where their pixels lie in each other, as :class:`PairBatch`."""
+
+    image0: Image  # (H, W, 3) uint8 RGB
+    image1: Image  # (H, W, 3)
+    warp01: NDArray[np.float32]  # (H, W, 2) px in image 1 of each pixel of image 0, NaN where unknown
+    covisible01: NDArray[np.bool_]  # (H, W) the point is visible in both images
+    warp10: NDArray[np.float32]
+    covisible10: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        height, width = self.image0.shape[:2]
+        expected = ((height, width, 3),) * 2 + ((height, width, 2), (height, width)) * 2
+        shapes = tuple(getattr(self, field.name).shape for field in fields(self))
+        if shapes != expected:
+            raise ValueError(f"ImagePair needs arrays of one height and width, got {shapes}")
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """B image pairs with known geometry. Crops of one size, multiples of 32."""
+
+    image0: Tensor  # (B, 3, H, W) float32 RGB in [0, 1]
+    image1: Tensor  # (B, 3, H, W)
+    warp01: (
+        Tensor  # (B, H, W, 2) float32: where pixel (x, y) of image 0 lies in image 1, px; NaN where unknown
+    )
+    covisible01: Tensor  # (B, H, W) bool: the point is visible in both images
+    warp10: Tensor
+    covisible10: Tensor
+
+    def to(self, device: torch.device | str) -> "PairBatch":
+        """Move all tensors to a device."""
+        return PairBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+def stack(pairs: Sequence[ImagePair]) -> PairBatch:
+    """Put pairs of one size into a batch on the CPU."""
+
+    def images(arrays: list[Image]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float().div_(255.0)
+
+    return PairBatch(
+        image0=images([pair.image0 for pair in pairs]),
+        image1=images([pair.image1 for pair in pairs]),
+        warp01=torch.from_numpy(np.stack([pair.warp01 for pair in pairs])),
+        covisible01=torch.from_numpy(np.stack([pair.covisible01 for pair in pairs])),
+        warp10=torch.from_numpy(np.stack([pair.warp10 for pair in pairs])),
+        covisible10=torch.from_numpy(np.stack([pair.covisible10 for pair in pairs])),
+    )
+
+
+class PairSource(Protocol):
+    """Pairs by number. See ``tests/training/test_pairs_contract.py`` for the same in code."""
+
+    def __len__(self) -> int:
+        """How many different numbers there are: photographs, frames or listed pairs."""
+        ...
+
+    def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
+        """Make a pair out of item ``number`` (0 <= number < len); everything random comes from ``rng``."""
+        ...
+
+
+class MixedPairs:
+    """Draws from several sources in proportion to their weights, whatever their lengths."""
+
+    def __init__(self, sources: Sequence[PairSource], weights: Sequence[float]) -> None:
+        """Args: ``weights`` (one per source) need not sum to one.
+
+        Raises:
+            ConfigError: weights and sources differ in number, or a weight is not positive.
+        """
+        if not sources or len(sources) != len(weights):
+            raise ConfigError(
+                f"pairs: got {len(weights)} weights for {len(sources)} sources, expected one each"
+            )
+        if not all(0.0 < weight < np.inf for weight in weights):
+            raise ConfigError(f"pairs: got weights {list(weights)}, expected positive numbers")
+        self._sources = list(sources)
+        self._shares = np.array(weights, dtype=np.float64) / sum(weights)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._sources))
+
+    def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
+        """Draw a source, then spread the numbers 0..len evenly over its own."""
+        source = self._sources[rng.choice(len(self._sources), p=self._shares)]
+        return source.pair(number * len(source) // len(self), rng)
+
+
+def require_crop_size(crop_px: int) -> None:
+    """Raise ConfigError unless a network can take square crops of this size."""
+    if crop_px < CROP_MULTIPLE_PX or crop_px % CROP_MULTIPLE_PX:
+        raise ConfigError(f"crop_px: got {crop_px}, expected a positive multiple of {CROP_MULTIPLE_PX} px")
+
+
+def draw_partner(number: int, count: int, max_gap: float, rng: np.random.Generator) -> int:
+    """Draw another number in 0..count at most ``max_gap`` (and at least 1) away, before or after."""
+    gap = int(rng.integers(1, max(int(max_gap), 1), endpoint=True))
+    sign = 1 if rng.random() < 0.5 else -1
+    if not 0 <= number + sign * gap < count:
+        sign = -sign
+    return min(max(number + sign * gap, 0), count - 1)
+
+
+def inside(warp: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which points (H, W, 2) lie in an image of the same size; NaN never does."""
+    height, width = warp.shape[:2]
+    return np.asarray(cv2.inRange(warp, (0, 0), (width - 1, height - 1)) > 0)
+
+
+def as_rgb(image: Image) -> Image:
+    """Give a grey image three channels."""
+    return image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
