@@ -8,6 +8,7 @@ import numpy as np
 from vo_frontend.config import Config
 from vo_frontend.errors import ConfigError
 from vo_frontend.features.extractor import FeatureExtractor
+from vo_frontend.features.kernels.team import Team
 from vo_frontend.frontend import VisualFrontend
 from vo_frontend.geometry.camera import Camera
 from vo_frontend.mapping.calibration_check import CalibrationCheck
@@ -46,7 +47,8 @@ def build_frontend(
     Raises:
         ConfigError: a stereo camera without a baseline.
     """
-    matcher = Matcher(config.matching.min_similarity, config.matching.max_ratio)
+    # One thread: the other cores extract the next frame meanwhile.
+    matcher = Matcher(config.matching.min_similarity, config.matching.max_ratio, Team(1))
     estimator = build_estimator(config, camera)
     tracker = PoseTracker(camera, matcher, estimator, _tracker_options(config))
     mapper = Mapper(camera, matcher, _mapper_options(config))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
-from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.mapping.sparse_map import Observations, SparseMap
 from vo_frontend.types import Features
 
 rng = np.random.default_rng(0)
@@ -70,9 +70,10 @@ def test_giving_the_segment_up_retires_all(sparse_map):
 
 def test_an_observation_can_be_forgotten_and_takes_an_unsupported_landmark_with_it(sparse_map):
     add_keyframe(sparse_map, [0])
-    bad = [np.zeros(20, bool) for _ in range(3)]
-    bad[0][[0, 1]] = True  # landmark 0 keeps two views, landmark 1 is left with one
-    sparse_map.remove_observations(bad)
+    seen = sparse_map.observations()
+    bad = (seen.position == 0) & (seen.feature_index < 2)
+    # Landmark 0 keeps two views, landmark 1 is left with one.
+    sparse_map.remove_observations(Observations(*(column[bad] for column in seen)))
     sparse_map.check()
     assert sparse_map.landmarks.ids.tolist() == [0, *range(2, 10)]
     assert sparse_map.num_observations()[0] == 2

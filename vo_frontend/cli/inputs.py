@@ -75,11 +75,13 @@ def open_named(
 
 
 def open_built_in(sensor: Sensor = Sensor.MONO, frames: slice | None = None) -> Input:
-    """Open the built-in street."""
-    from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
+    """Open the built-in street. The drive is as long as ``frames`` asks for, by default 300 frames."""
+    from vo_frontend.sources.synthetic import DEFAULT_NUM_FRAMES, SyntheticSource, ground_truth
 
-    source = SyntheticSource(sensor=sensor, frames=frames)
-    return Input(source, lambda: ground_truth(), is_built_in=True)
+    stop = frames.stop if frames else None
+    num_frames = max(DEFAULT_NUM_FRAMES, stop or 0)
+    source = SyntheticSource(num_frames, sensor=sensor, frames=frames)
+    return Input(source, lambda: ground_truth(num_frames), is_built_in=True)
 
 
 def _calibration(args: argparse.Namespace, option: str) -> Calibration:

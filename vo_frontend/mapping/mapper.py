@@ -11,8 +11,10 @@ from vo_frontend.geometry.triangulation import triangulate
 from vo_frontend.mapping.bundle import BundleProblem, adjust
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
-from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.mapping.sparse_map import Observations, SparseMap
 from vo_frontend.tracking.matching import Matcher
+
+MIN_EXPECTED = 4  # frames, before a landmark is judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +69,27 @@ class Mapper:
     def adjust(self, sparse_map: SparseMap) -> None:
         """Windowed bundle adjustment; observations that still disagree afterwards are forgotten."""
         options, focal_px = self._options, self._camera.focal_px
-        keyframes = sparse_map.keyframes
-        num_fixed = max(1, len(keyframes) - options.adjusted_keyframes)
+        num_fixed = max(1, len(sparse_map.keyframes) - options.adjusted_keyframes)
+        seen = sparse_map.observations()
+        num_landmarks = len(sparse_map.landmarks)
+        num_views = np.bincount(seen.landmark_row, minlength=num_landmarks)
+        moving = np.bincount(seen.landmark_row[seen.position >= num_fixed], minlength=num_landmarks)
         # A landmark with one view left, or with none that moves, has nothing to say about the poses.
-        useful = sparse_map.num_observations() >= 2
-        useful &= sparse_map.num_observations(keyframes[num_fixed:]) >= 1
-        rows = np.flatnonzero(useful)
-        landmarks = sparse_map.landmarks.select(rows)
-        problem, feature_index = self._problem(keyframes, landmarks, num_fixed)
+        rows = np.flatnonzero((num_views >= 2) & (moving >= 1))
+        point_of_row = np.full(num_landmarks, -1)
+        point_of_row[rows] = np.arange(len(rows))
+        points = point_of_row[seen.landmark_row]
+        order = np.argsort(points, kind="stable")  # by point, then by keyframe
+        order = order[np.searchsorted(points, 0, sorter=order) :]
+        seen = Observations(*(column[order] for column in seen))
+
+        problem = self._problem(sparse_map, seen, points[order], rows, num_fixed)
         solution = adjust(problem, huber=options.huber_px / focal_px, max_iterations=options.max_iterations)
         points_world = sparse_map.landmarks.points_world.copy()
         points_world[rows] = solution.points_world
         sparse_map.move(solution.T_world_cam, points_world)
-
         bad = np.linalg.norm(solution.residuals, axis=1) * focal_px > options.max_reprojection_px
-        masks = [np.zeros(len(keyframe.features), bool) for keyframe in keyframes]
-        for position, mask in enumerate(masks):
-            mask[feature_index[bad & (problem.pose_index == position)]] = True
-        sparse_map.remove_observations(masks)
+        sparse_map.remove_observations(Observations(*(column[bad] for column in seen)))
 
     def _neighbors(self, sparse_map: SparseMap) -> NDArray[np.int64]:
         """Positions of the keyframes that share most landmarks with the newest, oldest first."""
@@ -163,40 +168,32 @@ class Mapper:
         sparse_map.remove_landmarks(weak)
 
     def _problem(
-        self, keyframes: list[Keyframe], landmarks: Landmarks, num_fixed: int
-    ) -> tuple[BundleProblem, NDArray[np.int64]]:
-        """The problem, and the feature (O,) behind each observation."""
-        position, row, feature, rays, inverse_depth, depth_weight = [], [], [], [], [], []
-        pixel_sigma = self._options.pixel_sigma_px / self._camera.focal_px
-        for number, keyframe in enumerate(keyframes):
-            index = np.flatnonzero(landmarks.contains(keyframe.landmark_ids))
-            position.append(np.full(len(index), number))
-            row.append(landmarks.rows(keyframe.landmark_ids[index]))
-            feature.append(index)
-            rays.append(self._camera.rays(keyframe.features.pixels[index]))
-            depths = keyframe.view.depths
-            if depths is None:
-                inverse_depth.append(np.zeros(len(index)))
-                depth_weight.append(np.zeros(len(index)))
-            else:
-                inverse_depth.append(depths.inverse_depth_per_m[index])
-                depth_weight.append(pixel_sigma / depths.sigma_per_m[index])
-        rows = np.concatenate(row)
-        order = np.argsort(rows, kind="stable")  # by point, then by camera
-        problem = BundleProblem(
+        self,
+        sparse_map: SparseMap,
+        seen: Observations,
+        point_index: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        num_fixed: int,
+    ) -> BundleProblem:
+        """The adjustment of landmarks, by row, and all keyframes but the first ``num_fixed``."""
+        keyframes = sparse_map.keyframes
+        sizes = np.array([len(keyframe.features) for keyframe in keyframes])
+        index = (np.cumsum(sizes) - sizes)[seen.position] + seen.feature_index
+        pixels = np.concatenate([keyframe.features.pixels for keyframe in keyframes])
+        inverse_depth, depth_weight = None, None
+        if any(keyframe.view.depths is not None for keyframe in keyframes):
+            inverse_depth, sigma = _measured_depths(keyframes)[:, index]
+            depth_weight = self._options.pixel_sigma_px / self._camera.focal_px / sigma
+        return BundleProblem(
             T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),
             num_fixed=num_fixed,
-            points_world=landmarks.points_world,
-            pose_index=np.concatenate(position)[order],
-            point_index=rows[order],
-            rays=np.concatenate(rays)[order],
-            inverse_depth=np.concatenate(inverse_depth)[order],
-            depth_weight=np.concatenate(depth_weight)[order],
+            points_world=sparse_map.landmarks.points_world[rows],
+            pose_index=seen.position,
+            point_index=point_index,
+            rays=self._camera.rays(pixels[index]),
+            inverse_depth=inverse_depth,
+            depth_weight=depth_weight,
         )
-        return problem, np.concatenate(feature)[order]
-
-
-MIN_EXPECTED = 4  # frames, before a landmark is judged
 
 
 def _seen_by(sparse_map: SparseMap, keyframe: Keyframe) -> NDArray[np.bool_]:
@@ -204,6 +201,16 @@ def _seen_by(sparse_map: SparseMap, keyframe: Keyframe) -> NDArray[np.bool_]:
     seen = np.zeros(len(sparse_map.landmarks), bool)
     seen[sparse_map.rows_seen_by(keyframe)] = True
     return seen
+
+
+def _measured_depths(keyframes: list[Keyframe]) -> NDArray[np.float64]:
+    """Inverse depth and its sigma, (2, F) over the features of all keyframes, NaN where unknown."""
+    columns = []
+    for keyframe in keyframes:
+        depths = keyframe.view.depths
+        unknown = np.full((2, len(keyframe.features)), np.nan)
+        columns.append(unknown if depths is None else [depths.inverse_depth_per_m, depths.sigma_per_m])
+    return np.concatenate(columns, axis=1)
 
 
 def _ray_errors(points_cam: NDArray[np.float64], rays: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ Invariants, checked by :meth:`SparseMap.check` in tests after every operation:
 5. the window holds at most ``max_keyframes``.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,14 @@ from vo_frontend.types import MapSnapshot
 REDUNDANT_SHARE = 0.9
 REDUNDANT_VIEWS = 3
 NEVER_REDUNDANT = 2  # newest keyframes, which the track hangs on
+
+
+class Observations(NamedTuple):
+    """Who sees what, O rows: keyframe by keyframe, in the order of their features."""
+
+    position: NDArray[np.int64]  # of the keyframe
+    feature_index: NDArray[np.int64]  # in the keyframe
+    landmark_row: NDArray[np.int64]
 
 
 class SparseMap:
@@ -114,57 +122,72 @@ class SparseMap:
         heir = np.full(len(self.landmarks), NO_LANDMARK, np.int64)
         heir[self.landmarks.rows(gone_ids)] = kept_ids
         for position, keyframe in enumerate(self.keyframes):
-            ids = keyframe.landmark_ids.copy()
             seen = np.flatnonzero(keyframe.has_landmark)
-            heirs = heir[self.landmarks.rows(ids[seen])]
-            changed = heirs != NO_LANDMARK
-            heirs[np.isin(heirs, ids)] = NO_LANDMARK
-            ids[seen[changed]] = heirs[changed]
+            rows = self.landmarks.rows(keyframe.landmark_ids[seen])
+            changed = heir[rows] != NO_LANDMARK
+            if not changed.any():
+                continue
+            is_seen = np.zeros(len(self.landmarks), bool)
+            is_seen[rows] = True
+            heirs = heir[rows[changed]]
+            heirs[is_seen[self.landmarks.rows(heirs)]] = NO_LANDMARK
+            ids = keyframe.landmark_ids.copy()
+            ids[seen[changed]] = heirs
             self.keyframes[position] = replace(keyframe, landmark_ids=ids)
         self.remove_landmarks(heir != NO_LANDMARK)
 
-    def remove_observations(self, bad: list[NDArray[np.bool_]]) -> None:
-        """Forget observations: one (N,) mask over the features of each keyframe.
+    def remove_observations(self, bad: Observations) -> None:
+        """Forget observations.
 
         A landmark that loses one and is left with fewer than two is forgotten too: nothing supports
         its depth any more.
         """
-        before = self.num_observations()
-        for position, (keyframe, mask) in enumerate(zip(self.keyframes, bad, strict=True)):
-            if mask.any():
-                ids = np.where(mask, NO_LANDMARK, keyframe.landmark_ids)
-                self.keyframes[position] = replace(keyframe, landmark_ids=ids)
-        after = self.num_observations()
-        self.remove_landmarks((after < before) & (after < 2))
+        for position in np.unique(bad.position):
+            ids = self.keyframes[position].landmark_ids.copy()
+            ids[bad.feature_index[bad.position == position]] = NO_LANDMARK
+            self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
+        unsupported = np.zeros(len(self.landmarks), bool)
+        unsupported[bad.landmark_row] = True
+        self.remove_landmarks(unsupported & (self.num_observations() < 2))
 
     def remove_landmarks(self, mask: NDArray[np.bool_]) -> None:
-        """Forget landmarks for good: they were wrong, and will not be part of any output."""
+        """Forget landmarks (mask (M,)) for good: they were wrong, and will not be part of any output."""
         if not mask.any():
             return
+        seen = self.observations()
+        gone = mask[seen.landmark_row]
+        for position in np.unique(seen.position[gone]):
+            ids = self.keyframes[position].landmark_ids.copy()
+            ids[seen.feature_index[gone & (seen.position == position)]] = NO_LANDMARK
+            self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
         self.landmarks = self.landmarks.select(~mask)
-        for position, keyframe in enumerate(self.keyframes):
-            known = self.landmarks.contains(keyframe.landmark_ids)
-            ids = np.where(known, keyframe.landmark_ids, NO_LANDMARK)
-            self.keyframes[position] = replace(keyframe, landmark_ids=ids)
 
-    def num_observations(self, keyframes: Sequence[Keyframe] | None = None) -> NDArray[np.int64]:
-        """How many keyframes, of those given or of all, see each landmark (M,)."""
-        count = np.zeros(len(self.landmarks), np.int64)
-        for keyframe in self.keyframes if keyframes is None else keyframes:
-            count[self.rows_seen_by(keyframe)] += 1
-        return count
+    def observations(self) -> Observations:
+        """All of them."""
+        ids = [keyframe.landmark_ids for keyframe in self.keyframes]
+        sizes = np.array([len(each) for each in ids], np.int64)
+        all_ids = np.concatenate([np.zeros(0, np.int64), *ids])
+        seen = np.flatnonzero(all_ids != NO_LANDMARK)
+        position = np.repeat(np.arange(len(ids)), sizes)[seen]
+        first = np.cumsum(sizes) - sizes
+        return Observations(position, seen - first[position], self.landmarks.rows(all_ids[seen]))
+
+    def num_observations(self) -> NDArray[np.int64]:
+        """How many keyframes see each landmark (M,)."""
+        return np.bincount(self.observations().landmark_row, minlength=len(self.landmarks))
+
+    def covisibility(self, position: int) -> NDArray[np.int64]:
+        """Number of landmarks (K,) that each keyframe shares with the one at ``position``; itself: 0."""
+        seen = self.observations()
+        own = np.zeros(len(self.landmarks), bool)
+        own[seen.landmark_row[seen.position == position]] = True
+        shared = np.bincount(seen.position[own[seen.landmark_row]], minlength=len(self.keyframes))
+        shared[position] = 0
+        return shared
 
     def rows_seen_by(self, keyframe: Keyframe) -> NDArray[np.int64]:
         """Rows (L,) of a keyframe's landmarks, in the order of its features."""
         return self.landmarks.rows(keyframe.landmark_ids[keyframe.has_landmark])
-
-    def covisibility(self, position: int) -> NDArray[np.int64]:
-        """Number of landmarks (K,) that each keyframe shares with the one at ``position``; itself: 0."""
-        seen = np.zeros(len(self.landmarks), bool)
-        seen[self.rows_seen_by(self.keyframes[position])] = True
-        shared = [seen[self.rows_seen_by(other)].sum() for other in self.keyframes]
-        shared[position] = 0
-        return np.array(shared, np.int64)
 
     def snapshot(self, *, retire_all: bool = False) -> MapSnapshot:
         """A copy for viewers and writers. Each retired landmark is handed out once."""

@@ -1,5 +1,5 @@
 """A rendered street with exact ground truth, so that everything runs without any download."""
 
-from vo_frontend.sources.synthetic.source import SyntheticSource, ground_truth
+from vo_frontend.sources.synthetic.source import DEFAULT_NUM_FRAMES, SyntheticSource, ground_truth
 
-__all__ = ["SyntheticSource", "ground_truth"]
+__all__ = ["DEFAULT_NUM_FRAMES", "SyntheticSource", "ground_truth"]

@@ -14,7 +14,7 @@ from vo_frontend.sources.synthetic.path import FRAME_PERIOD_NS, drive
 from vo_frontend.sources.synthetic.renderer import Street, load_street
 from vo_frontend.types import Frame, Image, Sensor, Trajectory
 
-DEFAULT_NUM_FRAMES = 300
+DEFAULT_NUM_FRAMES, MAX_NUM_FRAMES = 300, 100_000
 FIELD_OF_VIEW_DEG = 80.0  # along the longer side of the image
 BASELINE_M = 0.5
 MAX_DEPTH_M = 20.0
@@ -146,8 +146,8 @@ def _noise_key(seed: int, index: int, stream: int) -> int:
 
 
 def _selected(num_frames: int, seed: int, frames: slice | None) -> list[int]:
-    if num_frames < 1:
-        raise SourceError(f"synthetic: num_frames: got {num_frames}, expected at least 1")
+    if not 1 <= num_frames <= MAX_NUM_FRAMES:
+        raise SourceError(f"synthetic: num_frames: got {num_frames}, expected 1 to {MAX_NUM_FRAMES}")
     if seed < 0:
         raise SourceError(f"synthetic: seed: got {seed}, expected a non-negative integer")
     if frames is not None and frames.step is not None and frames.step < 1:
