@@ -151,7 +151,7 @@ class MappingConfig:
     min_found_share: float = 0.25  # of the frames that should see a landmark; below it it is forgotten
     pixel_sigma_px: float = 0.5  # of a keypoint: sets the weight of pixels against measured depths
     huber_px: float = 1.0  # residuals beyond it count linearly
-    max_iterations: int = 5  # of bundle adjustment per keyframe
+    max_iterations: int = 3  # of bundle adjustment per keyframe: each starts where the last one ended
 
     def __post_init__(self) -> None:
         _require(

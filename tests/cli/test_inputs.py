@@ -42,6 +42,26 @@ def test_one_camera_gives_no_depth(option, sensor):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
+def test_a_camera_height_is_of_no_use_beside_measured_depths(sensor):
+    with pytest.raises(ConfigError, match=f"--camera-height 1.65: .*--sensor {sensor} measures") as error:
+        opened("--camera-height", "1.65", "--sensor", sensor)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("height", ["0", "-1.65", "165", "nan"])
+def test_a_camera_height_is_one_of_a_vehicle_in_metres(height):
+    with pytest.raises(ConfigError, match=f"--camera-height {height}: .*more than 0 and at most 100"):
+        opened(f"--camera-height={height}")
+
+
+def test_the_street_is_as_long_as_the_frames_ask_for():
+    assert opened("--frames", "0:400:100").num_frames == 4
+    assert opened("--frames", "298:").num_frames == 2
+    with pytest.raises(SourceError, match="got 1000000, expected 1 to 100000"):
+        opened("--frames", "0:1000000")
+
+
 def test_an_unknown_sensor_is_refused_by_name(capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--sensor", "lidar"])

@@ -28,7 +28,7 @@ from vo_frontend.types import Reason, Sensor, Status
 
 RATE_HZ = 10
 BLACKOUTS = When.at(80, 160, 240, num_frames=RATE_HZ // 2)
-SENSORS = [Sensor.MONO]
+SENSORS = [Sensor.MONO, Sensor.STEREO]
 
 
 class UsableFrames:
@@ -52,7 +52,9 @@ def run(folder, extractor, sensor, faults, frames=None, seed=0):
     source = FaultySource(SyntheticSource(sensor=sensor, frames=frames), faults, seed)
     folder.mkdir()
     usable, statistics = UsableFrames(), StatisticsSink()
-    frontend = build_frontend(Config(), source.camera, extractor)
+    frontend = build_frontend(
+        Config(), source.camera, extractor, sensor=sensor, baseline_m=source.baseline_m
+    )
     pipeline.run(source, frontend, [TrajectorySink(folder), usable, statistics])
     return usable, statistics.summary(), read_poses(folder / TUM_NAME)
 
@@ -66,7 +68,7 @@ def ate_rmse_m(poses, sensor, num_frames):
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", SENSORS, ids=lambda sensor: sensor.value)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_street_with_many_faults_is_tracked_nearly_as_well_as_without(sensor, seed, weights_dir, tmp_path):
     extractor = load_extractor("aliked-t16", max_keypoints=1000, weights_dir=weights_dir)

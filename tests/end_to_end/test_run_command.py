@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from vo_frontend.cli.run import main
-from vo_frontend.sources.synthetic import SyntheticSource
+from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
 from vo_frontend.trajectory_io import read_poses
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,50 @@ def test_the_built_in_street_is_tracked_and_judged(capsys):
     assert metrics["errors"]["ate_m"]["rmse"] < 0.01 * metrics["errors"]["path_length_m"]
     assert metrics["features"] == "orb"
     assert "ATE rmse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
+def test_measured_depths_make_the_street_metric(sensor, capsys):
+    assert run_in_process("--sensor", sensor, "--frames", "0:20", "--out", "run") == 0
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    errors = metrics["errors"]
+    assert (metrics["sensor"], metrics["poses"], metrics["initializing"]) == (sensor, 20, 0)
+    assert errors["alignment"] == "SE(3)"
+    assert abs(errors["scale_error_percent"]) < 1.0
+    assert errors["ate_m"]["rmse"] < 0.05
+    found = read_poses(Path("run/trajectory_tum.txt")).T_world_cam
+    reach_m = np.linalg.norm(ground_truth(20).positions_world[-1])
+    assert np.linalg.norm(found[-1, :3, 3]) == pytest.approx(reach_m, rel=0.01)
+    partner = "right image" if sensor == "stereo" else "depth image"
+    table = capsys.readouterr().out
+    assert re.search(rf"without {partner} +0  frames", table)
+    assert re.search(r"ATE rmse +[0-9.]+  m\n", table)
+
+
+def test_the_camera_height_makes_a_monocular_run_metric(capsys):
+    assert run_in_process("--frames", "0:60", "--camera-height", "1.65", "--out", "run") == 0
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    scale, errors = metrics["scale_from_camera_height"]["0"], metrics["errors"]
+    assert errors["alignment"] == "SE(3)"
+    assert abs(errors["scale_error_percent"]) < 3.0
+    assert scale["num_keyframes"] >= 3
+    assert 0 < scale["spread"] < 0.1
+    table = capsys.readouterr().out
+    assert re.search(r"scale from camera height +[0-9.]+  m per map unit \+- [0-9.]+%, \d+ keyframes", table)
+    length_m = np.linalg.norm(ground_truth(60).positions_world[-1])
+    for name in ("trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_euroc.csv"):
+        end = read_poses(Path("run", name)).T_world_cam[-1, :3, 3]
+        assert np.linalg.norm(end) == pytest.approx(length_m, rel=0.03)
+
+
+def test_where_no_road_was_seen_the_run_keeps_its_map_units_and_says_so(caplog, capsys, monkeypatch):
+    monkeypatch.setattr("vo_frontend.outputs.metric_scale.find_road_plane", lambda points_cam: None)
+    assert run_in_process("--frames", "0:20", "--camera-height", "1.65", "--out", "run") == 0
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["scale_from_camera_height"] == {}
+    assert metrics["errors"]["alignment"] == "Sim(3)"
+    assert caplog.text.count("segment 0: too little road seen") == 1
+    assert re.search(r"scale from camera height +n/a  no road seen", capsys.readouterr().out)
 
 
 def test_without_weights_and_network_the_street_falls_back_to_orb_and_says_so(monkeypatch, caplog):
@@ -174,10 +219,10 @@ def test_runs_are_kept_side_by_side_with_a_link_to_the_latest():
 
 
 def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report():
-    process = start_process(*FAST, "--out", "run")
+    process = start_process(*FAST, "--camera-height", "1.65", "--out", "run")
     trajectory = Path("run/trajectory_tum.txt")
     deadline = time.monotonic() + 120
-    while not (trajectory.is_file() and len(trajectory.read_text().splitlines()) > 10):
+    while not (trajectory.is_file() and len(trajectory.read_text().splitlines()) > 30):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -188,7 +233,8 @@ def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report():
     assert "Traceback" not in errors
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["complete"] is False
-    assert 10 <= metrics["poses"] == len(read_poses(trajectory).T_world_cam)
+    assert 30 <= metrics["poses"] == len(read_poses(trajectory).T_world_cam)
+    assert metrics["errors"]["alignment"] == "SE(3)", "the camera height holds for what was seen"
 
 
 def test_kill_loses_at_most_the_last_frame():
@@ -213,7 +259,9 @@ def test_kill_loses_at_most_the_last_frame():
         (["--images", "nowhere", "--camera", "cam.yaml"], "cam.yaml: cannot read the camera file"),
         (["--images", "nowhere"], "--images needs the camera's calibration"),
         (["--frames", "5"], "--frames 5"),
-        (["--frames", "400:500"], "--frames 400:500"),
+        (["--frames", "400:"], "--frames 400:"),
+        (["--camera-height", "-1"], "--camera-height -1: expected the height above the road in metres"),
+        (["--camera-height", "2", "--sensor", "stereo"], "--sensor stereo measures the scale itself"),
         (["--set", "features.max_keypoint=5"], "did you mean 'max_keypoints'"),
         (["--features", "alikd-t16"], "did you mean 'alike"),
         (["--device", "cuda:9", "--features", "alike-t"], "cuda:9"),

@@ -6,7 +6,8 @@ import pytest
 from vo_frontend.errors import OutputError
 from vo_frontend.geometry import se3
 from vo_frontend.outputs.metric_scale import MetricScaleSink
-from vo_frontend.outputs.rescale import rescale_trajectories
+from vo_frontend.outputs.point_cloud import END_OF_HEADER, MAP_NAME, VERTEX, PointCloudSink
+from vo_frontend.outputs.rescale import rescale_map, rescale_trajectories
 from vo_frontend.outputs.trajectory_files import EUROC_NAME, KITTI_NAME, TUM_NAME, TrajectorySink
 from vo_frontend.trajectory_io import read_poses
 from vo_frontend.types import Frame, FrameResult, MapSnapshot, Reason, Status
@@ -115,6 +116,22 @@ def test_a_segment_without_a_scale_keeps_its_bytes(folder):
     assert before[3:] != after[3:]
 
 
+def vertices_of(folder):
+    return np.frombuffer((folder / MAP_NAME).read_bytes().split(END_OF_HEADER)[1], VERTEX)["xyz"]
+
+
+def test_the_map_becomes_metric_segment_by_segment(tmp_path):
+    sink = PointCloudSink(tmp_path)
+    consume(sink, [result(i, segment_id=i // 3) for i in range(6)])
+    sink.close()
+    before = vertices_of(tmp_path)
+    rescale_map(tmp_path, sink.num_by_segment, {1: 10.0})
+    after = vertices_of(tmp_path)
+    assert dict(sink.num_by_segment) == {0: 200, 1: 200}
+    np.testing.assert_array_equal(after[:200], before[:200])
+    np.testing.assert_allclose(after[200:], 10 * before[200:], rtol=1e-6)
+
+
 def test_what_cannot_be_written_is_one_line_and_the_old_file_stays(folder, monkeypatch):
     before = (folder / TUM_NAME).read_bytes()
 
@@ -122,7 +139,7 @@ def test_what_cannot_be_written_is_one_line_and_the_old_file_stays(folder, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full_disk)
-    with pytest.raises(OutputError, match=r"cannot write the metric trajectory \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"cannot write it in metres \(No space left on device\)"):
         rescale_trajectories(folder, {0: 2.0})
     assert (folder / TUM_NAME).read_bytes() == before
     assert not list(folder.glob("*.new"))

@@ -57,6 +57,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="a whole run without pictures (default: kitti/06 where present, else the built-in street)",
     )
     parts.add_argument("--frames", metavar="A:B[:STEP]", help="which frames of --seq, as in Python")
+    parts.add_argument(
+        "--sensors",
+        metavar="NAME",
+        nargs="+",
+        choices=("mono", "stereo", "rgbd"),
+        default=["mono"],
+        help="one run of --seq each (default mono)",
+    )
     parts.add_argument("--first-call", action="store_true", help="seconds from process start to features")
     parts.add_argument(
         "--memory",

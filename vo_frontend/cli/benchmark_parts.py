@@ -1,6 +1,7 @@
 """From the options of the benchmark to measured sections, in the order in which they are shown."""
 
 import argparse
+import itertools
 import importlib.metadata
 import importlib.util
 import logging
@@ -65,6 +66,7 @@ class RunRow:
     """A whole run through the pipeline."""
 
     sequence: str
+    sensor: str
     features: str
     keypoints: int
     frames: int
@@ -78,6 +80,7 @@ class RunStageRow:
     """Time of one stage over the frames of a run."""
 
     sequence: str
+    sensor: str
     features: str
     stage: str
     p50_ms: float
@@ -263,10 +266,11 @@ def _whole_runs(args: argparse.Namespace) -> Iterator[Section]:
     options = [text for option, value in given.items() if value for text in (option, str(value))]
     runs: list[RunRow] = []
     stages: list[RunStageRow] = []
-    for name in args.features:
-        found = run_task("run", _task_arguments(args, name, input_arguments=options))
-        stages += [RunStageRow(sequence, name, *stage) for stage in found.pop("stages")]
-        runs.append(RunRow(features=name, keypoints=DEFAULT_BUDGET, **found))
+    for sensor, name in itertools.product(args.sensors, args.features):
+        input_arguments = [*options, "--sensor", sensor]
+        found = run_task("run", _task_arguments(args, name, input_arguments=input_arguments))
+        stages += [RunStageRow(sequence, sensor, name, *stage) for stage in found.pop("stages")]
+        runs.append(RunRow(sensor=sensor, features=name, keypoints=DEFAULT_BUDGET, **found))
     yield Section("runs", "Whole runs on the CPU, without pictures", runs)
     yield Section("run_stages", "Stages of these runs, per frame", stages)
 

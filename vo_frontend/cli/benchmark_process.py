@@ -123,6 +123,7 @@ def run(
     from vo_frontend import pipeline
     from vo_frontend.build import build_frontend
     from vo_frontend.cli.arguments import build_parser
+    from vo_frontend.cli.cores import extraction_may_run_ahead
     from vo_frontend.cli.inputs import open_input
     from vo_frontend.config import Config
     from vo_frontend.features import load_extractor
@@ -141,12 +142,19 @@ def run(
         device="cpu",
         weights_dir=Path(weights_dir) if weights_dir else None,
     )
-    frontend = build_frontend(Config(features=features), source.camera, extractor)
+    frontend = build_frontend(
+        Config(features=features),
+        source.camera,
+        extractor,
+        sensor=source.sensor,
+        baseline_m=source.baseline_m,
+    )
     statistics = StatisticsSink()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         sinks: list[Sink] = [TrajectorySink(out), FrameLogSink(out), PointCloudSink(out), statistics]
-        pipeline.run(source, frontend, sinks)
+        ahead = extraction_may_run_ahead(extractor.device_name)
+        pipeline.run(source, frontend, sinks, extract_ahead=ahead)
     found = statistics.summary()
     stages = {**found.stage_ms, **({"frame": found.frame_ms} if found.frame_ms else {})}
     return {

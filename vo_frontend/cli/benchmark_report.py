@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 BEGIN = "<!-- begin of generated tables -->"
 END = "<!-- end of generated tables -->"
-UNITS = {"ms": "ms", "mb": "MB", "s": "s", "percent": "%"}
+UNITS = {"ms": "ms", "mb": "MB", "s": "s", "m": "m", "deg": "deg", "percent": "%"}
+DECIMALS = {"cosine": 6, "m": 4, "deg": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,13 @@ def _header(name: str) -> str:
 
 
 def _text(value: object, name: str) -> str:
-    if name.endswith("cosine"):
-        return f"{value:.6f}"
     if value is None:
         return "n/a"
     if not isinstance(value, float):
         return str(value)
+    decimals = DECIMALS.get(name.split("_")[-1])
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
 
 

@@ -1,7 +1,8 @@
 """After the run: errors against ground truth, pictures, ``metrics.json`` and the closing table."""
 
+import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,16 @@ from numpy.typing import NDArray
 from vo_frontend.cli.inputs import Input
 from vo_frontend.errors import VoError
 from vo_frontend.evaluation import Evaluation, evaluate
+from vo_frontend.outputs.metric_scale import MetricScale
 from vo_frontend.outputs.plots import PlottedSegment, plot_trajectory
-from vo_frontend.outputs.report import RunInfo, format_table, metrics_mapping, statistics_rows, write_json
+from vo_frontend.outputs.report import (
+    Row,
+    RunInfo,
+    format_table,
+    metrics_mapping,
+    statistics_rows,
+    write_json,
+)
 from vo_frontend.outputs.run_folder import METRICS_NAME, PLOT_NAME
 from vo_frontend.outputs.statistics import RunStatistics
 from vo_frontend.outputs.trajectory_files import TUM_NAME
@@ -29,16 +38,26 @@ class SegmentErrors:
 
     segment_id: int
     trajectory: Trajectory
+    is_metric: bool
     evaluation: Evaluation | None
 
 
-def conclude(folder: Path, given: Input, info: RunInfo, statistics: RunStatistics, *, complete: bool) -> str:
+def conclude(
+    folder: Path,
+    given: Input,
+    info: RunInfo,
+    statistics: RunStatistics,
+    *,
+    complete: bool,
+    scales: Mapping[int, MetricScale] | None = None,
+) -> str:
     """Write the report of a run into its folder and return the closing table.
 
     Works on the files that the run has written, so it gives the same answer after Ctrl-C or an error.
+    ``scales`` are those of the segments that the camera height has made metric; None: nobody gave it.
     """
     ground_truth = _ground_truth(given)
-    segments = _segments(folder, info.sensor, ground_truth, statistics.num_frames)
+    segments = _segments(folder, info.sensor, scales or {}, ground_truth, statistics.num_frames)
     longest = max(segments, key=lambda segment: len(segment.trajectory), default=None)
     errors: dict[str, Any] | None = None
     rows = statistics_rows(statistics)
@@ -48,6 +67,8 @@ def conclude(folder: Path, given: Input, info: RunInfo, statistics: RunStatistic
         rows.append((f"without {partner}", statistics.num_single_images, "frames"))
     if given.source.is_live:
         rows.append(("dropped because we were late", dropped, "frames"))
+    if scales is not None:
+        rows += _scale_rows(scales)
     if longest is not None and longest.evaluation is not None:
         per_segment = [s.evaluation.to_mapping() for s in segments if s.evaluation is not None]
         errors = {
@@ -59,10 +80,26 @@ def conclude(folder: Path, given: Input, info: RunInfo, statistics: RunStatistic
     elif given.load_ground_truth is None:
         rows.append(("errors", None, "no ground truth for this source"))
     metrics = metrics_mapping(info, statistics, errors)
-    write_json(folder / METRICS_NAME, {**metrics, "dropped": dropped, "complete": complete})
+    found = None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
+    more = {"scale_from_camera_height": found, "dropped": dropped, "complete": complete}
+    write_json(folder / METRICS_NAME, {**metrics, **more})
     if segments:
         _plot(folder / PLOT_NAME, info, segments, ground_truth)
     return format_table(rows)
+
+
+def _scale_rows(scales: Mapping[int, MetricScale]) -> list[Row]:
+    metric = "scale from camera height"
+    if not scales:
+        return [(metric, None, "no road seen")]
+    return [
+        (
+            metric if len(scales) == 1 else f"{metric}, segment {segment_id}",
+            scale.scale_m,
+            f"m per map unit +- {scale.spread:.1%}, {scale.num_keyframes} keyframes",
+        )
+        for segment_id, scale in scales.items()
+    ]
 
 
 def _ground_truth(given: Input) -> Trajectory | None:
@@ -74,24 +111,29 @@ def _ground_truth(given: Input) -> Trajectory | None:
 
 
 def _segments(
-    folder: Path, sensor: Sensor, ground_truth: Trajectory | None, num_frames: int
+    folder: Path,
+    sensor: Sensor,
+    scales: Mapping[int, MetricScale],
+    ground_truth: Trajectory | None,
+    num_frames: int,
 ) -> list[SegmentErrors]:
     poses = read_poses(folder / TUM_NAME)
     ids = dict.fromkeys(poses.segment_ids.tolist())
     segments = []
     for segment_id, trajectory in zip(ids, poses.segments(), strict=True):
         evaluation = None
+        is_metric = sensor is not Sensor.MONO or segment_id in scales
         if ground_truth is not None:
             try:
                 evaluation = evaluate(
                     trajectory,
                     ground_truth,
-                    sensor_has_scale=sensor is not Sensor.MONO,
+                    sensor_has_scale=is_metric,
                     num_frames=num_frames,
                 )
             except VoError as error:
                 log.warning("segment %d: %s", segment_id, error)
-        segments.append(SegmentErrors(segment_id, trajectory, evaluation))
+        segments.append(SegmentErrors(segment_id, trajectory, is_metric, evaluation))
     return segments
 
 
@@ -102,13 +144,13 @@ def _plot(
     plotted = [segment for segment in aligned if segment is not None]
     if ground_truth is None or not plotted:
         shown = [_as_estimated(segment) for segment in segments]
-        unit = "" if info.sensor is Sensor.MONO else "m"
+        unit = "m" if all(segment.is_metric for segment in segments) else ""
         plot_trajectory(path, f"{info.sequence}, {info.features}", shown, unit=unit)
         return
     first_ns = min(segment.trajectory.timestamps_ns[0] for segment in segments)
     last_ns = max(segment.trajectory.timestamps_ns[-1] for segment in segments)
     during = (ground_truth.timestamps_ns >= first_ns) & (ground_truth.timestamps_ns <= last_ns)
-    alignment = "Sim(3)" if info.sensor is Sensor.MONO else "SE(3)"
+    alignment = " and ".join(sorted({s.evaluation.alignment for s in segments if s.evaluation}))
     plot_trajectory(
         path,
         f"{info.sequence}, {info.features}, {alignment} aligned",

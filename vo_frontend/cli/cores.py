@@ -15,3 +15,17 @@ def share_the_cores() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def extraction_may_run_ahead(device: str) -> bool:
+    """Whether extracting the next frame while this one is tracked is worth it.
+
+    On two cores both want both: kitti/06 gains 8 % in frames/s and loses 30 % in latency (13.9 against
+    12.8 frames/s, 147 against 113 ms at the 95th percentile). A GPU leaves the cores free.
+
+    Args:
+        device: of the extractor, as its ``device_name`` says.
+    """
+    from vo_frontend.outputs.report import num_cores
+
+    return not device.startswith("cpu") or num_cores() > 2

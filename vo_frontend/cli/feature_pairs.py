@@ -17,7 +17,7 @@ from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sources.hpatches import HpatchesScene
 from vo_frontend.sources.image_files import read_image
-from vo_frontend.types import Image
+from vo_frontend.types import Image, Trajectory
 
 if TYPE_CHECKING:
     from vo_frontend.training.pairs import ImagePair
@@ -118,26 +118,22 @@ def open_posed_sequence(
     Raises:
         VoError: the sequence is unknown, missing, malformed or without ground truth, or nothing is left.
     """
-    opened = _open(name, data_root)
-    source, num_frames = opened.source, opened.source.num_frames
-    if opened.load_ground_truth is None or num_frames is None:
+    whole = _open(name, data_root)
+    num_frames = whole.source.num_frames
+    if whole.load_ground_truth is None or num_frames is None:
         raise ConfigError(f"{name}: has no ground truth here, expected a sequence with poses")
     chosen = choose_pairs(num_frames, gaps, num_starts)
-    wanted = {position for pair in chosen for position in pair}
-    images: dict[int, Image] = {}
-    stamps_ns: dict[int, int] = {}
-    for position, frame in enumerate(source):
-        if position in wanted and frame.image is not None:
-            images[position], stamps_ns[position] = frame.image, frame.timestamp_ns
-    source.close()
-    if not images:
+    if not chosen:
         raise ConfigError(f"{name}: {num_frames} frames are too few for a gap of {min(gaps)}")
-    ground_truth = opened.load_ground_truth()
-    positions = sorted(images)
-    index, index_gt = associate(
-        np.array([stamps_ns[position] for position in positions]), ground_truth.timestamps_ns
-    )
-    T_world_cam = {positions[i]: ground_truth.T_world_cam[j] for i, j in zip(index, index_gt, strict=True)}
+    images: dict[int, Image] = {}
+    stamps_ns: list[int] = []
+    for position in sorted({position for pair in chosen for position in pair}):
+        # One by one: to decode or render the frames in between takes most of the time.
+        for frame in _open(name, data_root, slice(position, position + 1)).source:
+            if frame.image is not None:
+                images[position] = frame.image
+                stamps_ns.append(frame.timestamp_ns)
+    T_world_cam = _poses_at(list(images), stamps_ns, whole.load_ground_truth())
     pairs = tuple(
         PosePair(first, second, se3.inverse(T_world_cam[first]) @ T_world_cam[second])
         for first, second in chosen
@@ -145,7 +141,7 @@ def open_posed_sequence(
     )
     if not pairs:
         raise ConfigError(f"{name}: no pair of frames has ground truth at both")
-    return PosedSequence(name, source.camera, images, pairs)
+    return PosedSequence(name, whole.source.camera, images, pairs)
 
 
 def choose_pairs(num_frames: int, gaps: Sequence[int], num_starts: int) -> list[tuple[int, int]]:
@@ -154,5 +150,13 @@ def choose_pairs(num_frames: int, gaps: Sequence[int], num_starts: int) -> list[
     return [(start, start + gap) for gap in gaps for start in starts if start + gap < num_frames]
 
 
-def _open(name: str, data_root: Path | None) -> Input:
-    return open_built_in() if name == BUILT_IN else open_named(name, data_root)
+def _open(name: str, data_root: Path | None, frames: slice | None = None) -> Input:
+    return open_built_in(frames=frames) if name == BUILT_IN else open_named(name, data_root, frames=frames)
+
+
+def _poses_at(
+    positions: Sequence[int], stamps_ns: Sequence[int], ground_truth: Trajectory
+) -> dict[int, Transform]:
+    """Poses of those frames that have one near their time."""
+    index, index_gt = associate(np.array(stamps_ns, dtype=np.int64), ground_truth.timestamps_ns)
+    return {positions[i]: ground_truth.T_world_cam[j] for i, j in zip(index, index_gt, strict=True)}

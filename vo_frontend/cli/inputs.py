@@ -10,6 +10,7 @@ from vo_frontend.geometry.camera import Calibration, load_calibration
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Sensor, Trajectory
 
+MAX_CAMERA_HEIGHT_M = 100.0
 ONE_CAMERA = "these frames come from one camera, without depth; use --seq or the built-in street"
 
 
@@ -32,6 +33,8 @@ def open_input(args: argparse.Namespace) -> Input:
 
     frames = parse_frames(args.frames) if args.frames else None
     sensor = Sensor(args.sensor)
+    if args.camera_height is not None:
+        _check_camera_height(args.camera_height, sensor)
     if args.seq:
         _refuse(args, "--camera", args.camera, "a named sequence brings its own calibration")
         return open_named(args.seq, args.data_root, sensor, frames)
@@ -82,6 +85,19 @@ def open_built_in(sensor: Sensor = Sensor.MONO, frames: slice | None = None) -> 
     num_frames = max(DEFAULT_NUM_FRAMES, stop or 0)
     source = SyntheticSource(num_frames, sensor=sensor, frames=frames)
     return Input(source, lambda: ground_truth(num_frames), is_built_in=True)
+
+
+def _check_camera_height(height_m: float, sensor: Sensor) -> None:
+    if sensor is not Sensor.MONO:
+        raise ConfigError(
+            f"--camera-height {height_m:g}: does not apply here, --sensor {sensor.value} measures the scale "
+            "itself; leave one of the two out"
+        )
+    if not 0 < height_m <= MAX_CAMERA_HEIGHT_M:
+        raise ConfigError(
+            f"--camera-height {height_m:g}: expected the height above the road in metres, "
+            f"more than 0 and at most {MAX_CAMERA_HEIGHT_M:g}"
+        )
 
 
 def _calibration(args: argparse.Namespace, option: str) -> Calibration:

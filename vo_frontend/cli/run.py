@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.cli.arguments import build_parser
-from vo_frontend.cli.cores import share_the_cores
+from vo_frontend.cli.cores import extraction_may_run_ahead, share_the_cores
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.errors import VoError, WeightsError
 
@@ -60,8 +60,10 @@ def _estimate(
     from vo_frontend.build import build_frontend
     from vo_frontend.cli.closing import conclude
     from vo_frontend.cli.keyboard import stop_switch
+    from vo_frontend.cli.metric import make_metric
     from vo_frontend.cli.progress import ProgressSink
     from vo_frontend.outputs.frame_log import FrameLogSink
+    from vo_frontend.outputs.metric_scale import MetricScaleSink
     from vo_frontend.outputs.point_cloud import PointCloudSink
     from vo_frontend.outputs.statistics import StatisticsSink
     from vo_frontend.outputs.trajectory_files import TrajectorySink
@@ -73,14 +75,18 @@ def _estimate(
     info = _run_info(config, given, extractor)
     viewer = _viewer(args, given, folder)
     statistics = StatisticsSink()
+    point_cloud = PointCloudSink(folder)
     sinks: list[Sink] = [
         TrajectorySink(folder),
         FrameLogSink(folder),
-        PointCloudSink(folder),
+        point_cloud,
         statistics,
         ProgressSink(source.num_frames),
         viewer,
     ]
+    metric_scale = None if args.camera_height is None else MetricScaleSink(args.camera_height)
+    if metric_scale is not None:
+        sinks.append(metric_scale)
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, info.device)
     failure, stopped = None, False
     with stop_switch() as switch:
@@ -90,13 +96,18 @@ def _estimate(
                 frontend,
                 sinks,
                 lambda: switch.is_on or viewer.stop_requested,
-                extract_ahead=not args.deterministic,
+                extract_ahead=not args.deterministic and extraction_may_run_ahead(info.device),
             )
         except VoError as error:
             failure = error
         stopped = switch.is_on or viewer.stop_requested
     complete = failure is None and not stopped
-    table = conclude(folder, given, info, statistics.summary(), complete=complete)
+    summary, scales = statistics.summary(), None
+    if metric_scale is not None:
+        segment_ids = [segment.segment_id for segment in summary.segments]
+        scales = metric_scale.scales()
+        make_metric(folder, segment_ids, point_cloud.num_by_segment, scales)
+    table = conclude(folder, given, info, summary, complete=complete, scales=scales)
     print(table)
     print(f"written to {folder}/" + (" (stopped before the end)" if stopped else ""))
     if failure is not None:

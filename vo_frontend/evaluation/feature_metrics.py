@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 THRESHOLDS_PX: Array = np.arange(1.0, 11.0)
 AUC_THRESHOLDS_DEG = (5.0, 10.0, 20.0)
-CHUNK = 512  # rows of a distance table at a time
+CHUNK = 64  # rows of a distance table at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ def nearest_distances(points: Array, candidates: Array) -> Array:
     distances = np.full(len(points), np.inf)
     if len(candidates):
         for start in range(0, len(points), CHUNK):
-            differences = points[start : start + CHUNK, None] - candidates
-            distances[start : start + CHUNK] = np.sqrt((differences**2).sum(axis=2).min(axis=1))
+            x, y = (points[start : start + CHUNK, axis, None] - candidates[:, axis] for axis in (0, 1))
+            distances[start : start + CHUNK] = np.sqrt((x * x + y * y).min(axis=1))
     return distances
 
 

@@ -4,7 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from vo_frontend.errors import OutputError
+from vo_frontend.outputs.point_cloud import END_OF_HEADER, MAP_NAME, VERTEX
 from vo_frontend.outputs.trajectory_files import EUROC_NAME, KITTI_NAME, TUM_NAME
 from vo_frontend.trajectory_io import read_poses
 
@@ -29,7 +32,29 @@ def rescale_trajectories(folder: Path, scale_of_segment: Mapping[int, float]) ->
             line if line.startswith("#") else _scaled(line, columns, separator, next(remaining))
             for line in lines
         ]
-        _replace(path, "".join(f"{row}\n" for row in rows))
+        _replace(path, "".join(f"{row}\n" for row in rows).encode())
+
+
+def rescale_map(
+    folder: Path, num_by_segment: Mapping[int, int], scale_of_segment: Mapping[int, float]
+) -> None:
+    """Multiply the vertices of ``map.ply``.
+
+    Args:
+        folder: of the run.
+        num_by_segment: how many vertices each segment has, in the order of the file.
+        scale_of_segment: factors; segments without one stay as they are.
+
+    Raises:
+        OutputError: the file cannot be written; it stays as it was.
+    """
+    path = folder / MAP_NAME
+    content = path.read_bytes()
+    size = content.index(END_OF_HEADER) + len(END_OF_HEADER)
+    vertices = np.frombuffer(content, VERTEX, offset=size).copy()
+    factors = [scale_of_segment.get(segment_id, 1.0) for segment_id in num_by_segment]
+    vertices["xyz"] *= np.repeat(np.float32(factors), list(num_by_segment.values()))[:, None]
+    _replace(path, content[:size] + vertices.tobytes())
 
 
 def _scaled(row: str, columns: tuple[int, ...], separator: str, factor: float) -> str:
@@ -39,14 +64,14 @@ def _scaled(row: str, columns: tuple[int, ...], separator: str, factor: float) -
     return separator.join(fields)
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     new = path.with_name(f"{path.name}.new")
     try:
-        new.write_text(text, encoding="utf-8")
+        new.write_bytes(content)
         os.replace(new, path)
     except OSError as error:
         new.unlink(missing_ok=True)
         raise OutputError(
-            f"{path}: cannot write the metric trajectory ({error.strerror}); it is kept in map units; "
+            f"{path}: cannot write it in metres ({error.strerror}); it is kept in map units; "
             "free some space, then run again"
         ) from None

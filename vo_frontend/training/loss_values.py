@@ -12,6 +12,8 @@ from vo_frontend.training.objective import Objective, ObjectiveConfig
 from vo_frontend.training.pairs import ImagePair, stack
 from vo_frontend.training.randomness import torch_generator
 
+DENSE_STRIDE_PX = 4  # every pixel costs 16 times as much
+
 
 @dataclass(frozen=True, slots=True)
 class LossValues:
@@ -20,7 +22,7 @@ class LossValues:
     reprojection_px: float
     peak: float
     sparse_nre: float
-    dense_nre: float
+    dense_nre: float  # against the descriptors of every fourth pixel along x and y
     triplet: float
     reliability: float
 
@@ -33,7 +35,7 @@ def measure_losses(network: FeatureNetwork, pairs: Sequence[ImagePair], seed: in
     for number, pair in enumerate(pairs):
         batch = stack([pair])
         terms = [
-            Objective(ObjectiveConfig(descriptor=descriptor))(
+            Objective(ObjectiveConfig(descriptor=descriptor, dense_stride_px=DENSE_STRIDE_PX))(
                 network, batch, torch_generator(torch.device("cpu"), seed, number)
             )
             for descriptor in ("sparse_nre", "dense_nre", "triplet")

@@ -1,0 +1,124 @@
+"""The whole front-end with measured depths, on a world with known answers: metric, and from the start."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from world import CAMERA, WorldExtractor, frames, make_world, sideways
+
+from vo_frontend.build import build_frontend
+from vo_frontend.config import Config, override
+from vo_frontend.errors import ConfigError
+from vo_frontend.geometry import se3
+from vo_frontend.types import KeypointDepths, Reason, Sensor, Status
+
+NUM_FRAMES = 24
+POSES = sideways(NUM_FRAMES)
+WORLD = make_world(num_points=900)
+
+
+class WorldMeter:
+    """Stands in for a depth camera: exact, but ``blind`` frames know no depth and ``absent`` ones lack it."""
+
+    def __init__(self, world, T_world_cam, blind=(), absent=()):
+        self._world, self._poses, self._blind, self._absent = world, T_world_cam, blind, absent
+
+    def measure(self, frame, features):
+        number = int(frame.image[0, 0])
+        if number in self._absent:
+            return None
+        if number in self._blind:
+            return KeypointDepths(*np.full((2, len(features)), np.nan))
+        return self._world.depths(self._poses[number], features)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def run_frames(T_world_cam=POSES, world=WORLD, settings=(), noise_px=0.2, bad=frozenset(), **gaps):
+        meter = WorldMeter(world, T_world_cam, **gaps)
+        monkeypatch.setattr("vo_frontend.build.DepthImageMeter", lambda options: meter)
+        extractor = WorldExtractor(world, T_world_cam, noise_px)
+        config = override(Config(), list(settings))
+        frontend = build_frontend(config, CAMERA, extractor, sensor=Sensor.RGBD)
+        results = []
+        for frame in frames(len(T_world_cam), bad):
+            results.append(frontend.process(frame))
+            if frontend.sparse_map is not None:
+                frontend.sparse_map.check()
+        return results
+
+    return run_frames
+
+
+def assert_follows(results, T_world_cam=POSES, tolerance_m=0.01):
+    """As they are, without any alignment; the world is the first camera that has a pose."""
+    tracked = [result for result in results if result.T_world_cam is not None]
+    np.testing.assert_array_equal(tracked[0].T_world_cam, np.eye(4))
+    T_world_first = se3.inverse(T_world_cam[tracked[0].frame_index])
+    for result in tracked:
+        error = se3.inverse(T_world_first @ T_world_cam[result.frame_index]) @ result.T_world_cam
+        assert np.linalg.norm(error[:3, 3]) < tolerance_m
+        assert np.rad2deg(se3.rotation_angle_rad(error[:3, :3])) < 0.1
+
+
+def test_every_frame_has_a_metric_pose_from_the_first_on(run):
+    results = run()
+    assert {result.status for result in results} == {Status.TRACKING}
+    assert results[0].is_keyframe
+    assert results[0].map.T_world_keyframes.shape == (1, 4, 4)
+    assert all(result.backfilled == () for result in results)
+    assert_follows(results)
+
+
+def test_a_still_camera_is_tracked_and_stays_where_it_is(run):
+    results = run(np.tile(np.eye(4), (15, 1, 1)))
+    assert {result.status for result in results} == {Status.TRACKING}
+    assert_follows(results, np.tile(np.eye(4), (15, 1, 1)))
+
+
+def test_views_with_too_few_depths_wait_and_say_why(run):
+    results = run(blind=range(3), absent=range(3, 5))
+    assert [(result.status, result.reason) for result in results[:5]] == [
+        (Status.INITIALIZING, Reason.TOO_FEW_DEPTHS)
+    ] * 5
+    assert [result.num_matches for result in results[:5]] == [0] * 5
+    assert {result.status for result in results[5:]} == {Status.TRACKING}
+    assert_follows(results)
+
+
+@pytest.mark.parametrize("gap", ["blind", "absent"])
+def test_frames_without_depth_are_tracked_as_from_one_camera_in_the_same_metric_map(run, gap):
+    every_frame_a_keyframe = ["keyframes.max_tracked_share=1.0", "keyframes.min_motion_px=1.0"]
+    results = run(settings=every_frame_a_keyframe, **{gap: range(8, 16)})
+    assert {result.status for result in results} == {Status.TRACKING}
+    assert any(result.is_keyframe for result in results[8:16])
+    assert_follows(results)
+
+
+def test_after_a_jump_to_another_place_a_metric_segment_starts_with_the_next_frame(run):
+    first, second = sideways(15), sideways(30)[15:]
+    second[:, 0, 3] += 500.0  # nothing of the first world is in sight
+    far = make_world(seed=5, num_points=900)
+    points = np.concatenate([WORLD.points_world, far.points_world + [502.5, 0, 0]])
+    descriptors = np.concatenate([WORLD.descriptors, far.descriptors])
+    T_world_cam = np.concatenate([first, second])
+    both = replace(WORLD, points_world=points, descriptors=descriptors)
+    results = run(T_world_cam, both, settings=["tracking.max_lost_s=0.25"])
+    num_lost = sum(result.status is Status.LOST for result in results)
+    assert 2 <= num_lost <= 4
+    after = results[15 + num_lost :]
+    assert {(result.status, result.segment_id) for result in after} == {(Status.TRACKING, 1)}
+    assert_follows(results[:15], T_world_cam)
+    assert_follows(after, T_world_cam)
+
+
+def test_a_bad_image_costs_one_pose_and_no_scale(run):
+    results = run(bad=frozenset({10}))
+    assert results[10].reason is Reason.BAD_IMAGE
+    assert sum(result.T_world_cam is None for result in results) == 1
+    assert_follows(results)
+
+
+def test_a_stereo_camera_without_baseline_is_refused():
+    with pytest.raises(ConfigError, match="needs its baseline in m"):
+        build_frontend(Config(), CAMERA, WorldExtractor(WORLD, POSES), sensor=Sensor.STEREO)

@@ -1,0 +1,154 @@
+"""``tools/ablation.py``: how accurate the odometry is, and what each of its parts is worth."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vo_frontend.cli.arguments import folder_from
+from vo_frontend.cli.cores import share_the_cores
+from vo_frontend.cli.exit_code import exit_code_of
+from vo_frontend.errors import OutputError
+
+EXAMPLES = """examples:
+  python tools/ablation.py --data-root ~/datasets --markdown docs/accuracy.md       everything
+  python tools/ablation.py --only features,budget --sequences kitti/06,kitti/00     two tables, two sequences
+  python tools/ablation.py --only accuracy --sequences kitti/07,kitti/07:stereo     any other sequence
+  python tools/ablation.py --sequences street --features orb --frames 100           needs no data, no weights
+
+Tables: accuracy, features, budget, adjustment, estimator. The built-in street goes by the names street
+(1000 frames), street-short (300) and street-faults (300). What is measured is said in docs/accuracy.md.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="python tools/ablation.py",
+        description="Accuracy on sequences with ground truth, and what each part of the odometry is worth.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group("what is run")
+    what.add_argument("--only", metavar="A,B,C", type=_names, help="these tables (default all)")
+    what.add_argument(
+        "--sequences",
+        metavar="A,B:SENSOR",
+        type=_names,
+        help="in all tables (default: those with a bound for accuracy, four of them for the others)",
+    )
+    what.add_argument(
+        "--features", metavar="A,B,C", type=_names, help="to compare; the other tables use the first"
+    )
+    what.add_argument("--budgets", metavar="N,N,N", type=_numbers, help="keypoints per image")
+    what.add_argument("--frames", metavar="N", type=_positive, help="only the first N of each sequence")
+    what.add_argument(
+        "--seeds",
+        metavar="A:B",
+        type=_seeds,
+        default=range(5),
+        help="of every random draw (default 0:5); three of them for all tables but accuracy",
+    )
+    where = parser.add_argument_group("where things are")
+    for option, text in (("--data-root", "the sequences"), ("--weights-dir", "official weights")):
+        variable = "VO_" + option.strip("-").replace("-", "_").upper()
+        where.add_argument(
+            option,
+            metavar="DIR",
+            type=Path,
+            default=folder_from(variable),
+            help=f"{text} (default: ${variable})",
+        )
+    output = parser.add_argument_group("output, beside the terminal")
+    output.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("runs/ablation"),
+        help="ablation.json with every run, and the picture (default runs/ablation)",
+    )
+    output.add_argument(
+        "--markdown", metavar="FILE", type=Path, help="write the tables, e.g. docs/accuracy.md, and a picture"
+    )
+    output.add_argument("--debug", action="store_true", help="show the traceback of errors")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns the exit code: 0, or 2 for an error that the user can fix."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser().parse_args(arguments)
+    share_the_cores()
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.ERROR)
+    return exit_code_of(lambda: _run(args, arguments), debug=args.debug)
+
+
+def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+    from vo_frontend.cli.ablation_plan import (
+        BUDGETS,
+        FEATURES,
+        TABLES,
+        choose_courses,
+        choose_tables,
+        seeds_of,
+    )
+    from vo_frontend.cli.ablation_report import as_mapping, describe, sections
+    from vo_frontend.cli.ablation_runs import measure
+    from vo_frontend.cli.benchmark_report import format_section, split_at_marks, write_markdown
+    from vo_frontend.outputs.report import write_json
+
+    setting = describe(arguments, is_part=args.frames is not None)  # first, so that the load is not our own
+    courses = None if args.sequences is None else choose_courses(args.sequences)
+    tables = choose_tables(args.only or TABLES, courses, args.features or FEATURES, args.budgets or BUDGETS)
+    if args.markdown:
+        split_at_marks(args.markdown)
+    _make_folder(args.out)
+    runs = measure(
+        seeds_of(tables, args.seeds),
+        args.data_root,
+        args.weights_dir,
+        args.frames,
+        lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    picture = args.markdown.with_suffix(".png") if args.markdown else args.out / "ablation.png"
+    found = sections(tables, runs, picture)
+    for section in found:
+        print(f"\n{format_section(section)}", flush=True)
+    write_json(args.out / "ablation.json", as_mapping(setting, found, runs))
+    if args.markdown:
+        write_markdown(args.markdown, setting, found)
+    print(f"\nwritten to {args.out}/")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write there ({error.strerror}); choose another --out") from None
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    return [_positive(part) for part in _names(text)]
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number above 0")
+    return int(text)
+
+
+def _seeds(text: str) -> range:
+    first, colon, end = text.partition(":")
+    is_range = colon and first.isdecimal() and end.isdecimal() and int(first) < int(end)
+    if not (is_range or (text.isdecimal() and not colon)):
+        raise argparse.ArgumentTypeError(f"got '{text}', expected A:B with A below B, or one seed")
+    return range(int(first), int(end) if is_range else int(first) + 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
