@@ -29,6 +29,7 @@ setup(
     license="BSD-3-Clause",
     python_requires=">=3.10",
     packages=find_packages(include=["vo_frontend", "vo_frontend.*"]),
+    package_data={"vo_frontend.features": ["own_weights/*"]},
     cmdclass={"build_py": BuildWithSequences},
     install_requires=[
         "torch>=2.2",

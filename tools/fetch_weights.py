@@ -22,11 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WEIGHTS))
+    official = [name for name, file in WEIGHTS.items() if file.url]
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=official, help=", ".join(official))
     parser.add_argument("--all", action="store_true", help="all of them, 15 MB")
     parser.add_argument("--into", type=Path, metavar="DIR", help="folder to fill (default: the user cache)")
     options = parser.parse_args(arguments)
-    names = list(WEIGHTS) if options.all else options.names or ["aliked-t16"]
+    names = official if options.all else options.names or ["aliked-t16"]
     try:
         for name in names:
             fetch(name, options.into or cache_dir())

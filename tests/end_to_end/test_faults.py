@@ -52,9 +52,7 @@ def run(folder, extractor, sensor, faults, frames=None, seed=0):
     source = FaultySource(SyntheticSource(sensor=sensor, frames=frames), faults, seed)
     folder.mkdir()
     usable, statistics = UsableFrames(), StatisticsSink()
-    frontend = build_frontend(
-        Config(), source.camera, extractor, sensor=sensor, baseline_m=source.baseline_m
-    )
+    frontend = build_frontend(Config(), source.camera, extractor, sensor=sensor, baseline_m=source.baseline_m)
     pipeline.run(source, frontend, [TrajectorySink(folder), usable, statistics])
     return usable, statistics.summary(), read_poses(folder / TUM_NAME)
 

@@ -118,12 +118,12 @@ def test_where_no_road_was_seen_the_run_keeps_its_map_units_and_says_so(caplog, 
     assert re.search(r"scale from camera height +n/a  no road seen", capsys.readouterr().out)
 
 
-def test_without_weights_and_network_the_street_falls_back_to_orb_and_says_so(monkeypatch, caplog):
+def test_without_weights_and_network_the_street_falls_back_to_our_own_and_says_so(monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd()))
     monkeypatch.setattr("urllib.request.urlopen", _offline)
     assert main(["--no-view", "--frames", "0:5", "--out", "run"]) == 0
-    assert "using OpenCV's ORB for the built-in street" in caplog.text
-    assert json.loads(Path("run/metrics.json").read_text())["features"] == "orb"
+    assert "using our own vof-t16 for the built-in street" in caplog.text
+    assert json.loads(Path("run/metrics.json").read_text())["features"] == "vof-t16"
 
 
 def test_nothing_else_falls_back(monkeypatch, capsys, street):

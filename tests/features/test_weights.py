@@ -162,9 +162,11 @@ def test_unknown_names_and_folders_are_one_line(tmp_path):
 
 def test_registered_files_are_distinct_and_public():
     files = list(weights.WEIGHTS.values())
-    assert len({file.sha256 for file in files}) == len(files) == 8
-    assert all(file.url.startswith("https://github.com/Shiaoming/ALIKE") for file in files)
-    assert all(file.url.endswith(file.filename) for file in files)
+    assert len({file.sha256 for file in files}) == len(files) == 9
+    official = [file for file in files if file.url]
+    assert len(official) == 8
+    assert all(file.url.startswith("https://github.com/Shiaoming/ALIKE") for file in official)
+    assert all(file.url.endswith(file.filename) for file in official)
     assert replace(files[0], name="x").filename == "x.pth"
 
 
@@ -173,3 +175,18 @@ def test_registered_files_are_distinct_and_public():
 def test_official_files_load_strictly(name, weights_dir):
     extractor = load_extractor(name, max_keypoints=100, device="cpu", weights_dir=weights_dir)
     assert extractor.weights_sha256 == weights.WEIGHTS[name].sha256
+
+
+def test_our_own_weights_come_with_the_package(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("VO_WEIGHTS_DIR", raising=False)
+    path = find_or_download("vof-t16")
+    assert len(read_verified(path, weights.WEIGHTS["vof-t16"])) < 1_000_000
+    assert path.with_suffix(".md").is_file(), "a model card lies beside it"
+    assert load_extractor("vof-t16", max_keypoints=100, device="cpu").name == "vof-t16"
+
+
+def test_a_package_without_its_weights_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "OWN_WEIGHTS", tmp_path)
+    with pytest.raises(WeightsError, match=r"vof-t16\.pth: missing from the package; install it again$"):
+        find_or_download("vof-t16")

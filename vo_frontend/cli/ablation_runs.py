@@ -149,7 +149,7 @@ def _frontend(given: Input, extractor: FeatureExtractor, variant: Variant, seed:
 
 def _film(given: Input, extractor: FeatureExtractor, variant: Variant) -> _Footage:
     frontend = _frontend(given, extractor, variant, 0)
-    frames = []
+    frames: list[ExtractedFrame] = []
     for frame in given.source:
         if not frames:
             frontend.extract(frame)  # untimed: it compiles and allocates for this size of image

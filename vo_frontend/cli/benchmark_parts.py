@@ -1,9 +1,9 @@
 """From the options of the benchmark to measured sections, in the order in which they are shown."""
 
 import argparse
-import itertools
 import importlib.metadata
 import importlib.util
+import itertools
 import logging
 import tempfile
 import time

@@ -1,10 +1,10 @@
 """From scores of features to tables, a JSON file and pictures."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from vo_frontend.cli.feature_scores import HomographyResult, PoseResult
 from vo_frontend.evaluation.feature_metrics import AUC_THRESHOLDS_DEG, THRESHOLDS_PX
 from vo_frontend.outputs.feature_plots import AccuracyCurve, AccuracyPanel, AucBars, plot_accuracy, plot_auc
 from vo_frontend.outputs.report import cpu_model, num_cores, versions
+
+Result = TypeVar("Result")
 
 ACCURACY_PICTURE, AUC_PICTURE = "matching_accuracy.png", "pose_auc.png"
 
@@ -119,13 +121,15 @@ def sections(report: FeatureReport, folder: Path) -> list[Section]:
     if report.homographies:
         picture = folder / ACCURACY_PICTURE
         _draw_accuracy(picture, report.homographies)
-        rows = [_homography_row(result) for result in _by(report.homographies, "group")]
+        rows = [
+            _homography_row(result) for result in _together(report.homographies, lambda result: result.group)
+        ]
         tables.append(Section("homography", "Pairs related by a homography", rows, picture))
     if report.poses:
         picture = folder / AUC_PICTURE
         bars = [AucBars(result.features, result.sequence, result.auc) for result in report.poses]
         plot_auc(picture, bars, AUC_THRESHOLDS_DEG)
-        poses = [_pose_row(result) for result in _by(report.poses, "sequence")]
+        poses = [_pose_row(result) for result in _together(report.poses, lambda result: result.sequence)]
         tables.append(Section("pose", "Relative pose", poses, picture))
     if report.losses:
         tables.append(Section("losses", "Training losses on held-out pairs", report.losses))
@@ -210,7 +214,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _by(results: Sequence[Any], name: str) -> list[Any]:
-    """Results of one data set together, in the order in which the data sets first occur."""
-    order = list(dict.fromkeys(getattr(result, name) for result in results))
-    return sorted(results, key=lambda result: order.index(getattr(result, name)))
+def _together(results: Sequence[Result], data_of: Callable[[Result], str]) -> list[Result]:
+    """Results on the same data side by side, the data in the order in which they first occur."""
+    order = list(dict.fromkeys(map(data_of, results)))
+    return sorted(results, key=lambda result: order.index(data_of(result)))

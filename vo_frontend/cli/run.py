@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RUNS_FOLDER = Path("runs")
-FALLBACK_FEATURES = "orb"  # for the built-in street only, on a machine without weights and network
+FALLBACK_FEATURES = (
+    "vof-t16"  # in the package; for the built-in street only, on a machine without weights and network
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,7 +133,7 @@ def _config(args: argparse.Namespace) -> "Config":
 def _load_extractor(
     args: argparse.Namespace, config: "Config", given: "Input"
 ) -> "tuple[FeatureExtractor, Config]":
-    """Load the features; only the built-in street, and only by default, may fall back to ORB."""
+    """Load the features; only the built-in street, and only by default, may fall back to our own."""
     from vo_frontend.config import Config
     from vo_frontend.features import load_extractor
 
@@ -153,7 +155,9 @@ def _load_extractor(
     except WeightsError as error:
         if not (given.is_built_in and is_default):
             raise
-        log.warning("no %s weights, using OpenCV's ORB for the built-in street (%s)", name, error)
+        log.warning(
+            "no %s weights, using our own %s for the built-in street (%s)", name, FALLBACK_FEATURES, error
+        )
         features = dataclasses.replace(config.features, name=FALLBACK_FEATURES)
         return load(FALLBACK_FEATURES), dataclasses.replace(config, features=features)
 

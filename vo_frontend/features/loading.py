@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EXTRACTORS = (
     "aliked-t16",
+    "vof-t16",
     "aliked-n16",
     "aliked-n16rot",
     "aliked-n32",
@@ -36,7 +37,7 @@ def load_extractor(
     score_threshold: float = 0.0,
     report: Progress | None = None,
 ) -> FeatureExtractor:
-    """Build an extractor, with the official weights where it is a network.
+    """Build an extractor, where it is a network with the official weights, or for "vof-t16" with ours.
 
     Args:
         name: one of ``EXTRACTORS``.

@@ -1,4 +1,4 @@
-"""Official network weights: what they are, where they may lie, and how to fetch them safely."""
+"""Network weights: what they are, where they may lie, and how to fetch the official ones safely."""
 
 import difflib
 import hashlib
@@ -17,16 +17,17 @@ log = logging.getLogger(__name__)
 
 NETWORK_TIMEOUT_S = 5.0  # to connect, and for each piece; an offline machine must not hang
 CHUNK_BYTES = 1 << 16
+OWN_WEIGHTS = Path(__file__).with_name("own_weights")  # a model card lies beside each file
 
 Progress = Callable[[str, int, int], None]  # file name, bytes received so far, bytes expected
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One official state dict. Copyright 2022 Zhao Xiaoming, BSD-3-Clause."""
+    """One state dict: official (copyright 2022 Zhao Xiaoming, BSD-3-Clause), or ours, in the package."""
 
     name: str
-    url: str
+    url: str  # empty: comes with the package
     num_bytes: int
     sha256: str
 
@@ -46,6 +47,9 @@ WEIGHTS = {
     file.name: file
     for file in (
         _official("aliked-t16", 794859, "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085"),
+        WeightsFile(
+            "vof-t16", "", 793023, "4d3e22ef134ecc92cd1b943fe496537f9c946c0be6518aedf5cee259101de1a0"
+        ),
         _official("aliked-n16", 2738091, "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2"),
         _official(
             "aliked-n16rot", 2738325, "ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332"
@@ -81,10 +85,15 @@ def cache_dir() -> Path:
 def find_local(name: str, weights_dir: Path | None = None) -> Path | None:
     """Find a file without downloading it: in ``weights_dir``, ``$VO_WEIGHTS_DIR``, the user cache.
 
+    Our own lie in the package, and nowhere else.
+
     Raises:
         WeightsError: unknown name, or ``weights_dir`` is given and no folder.
     """
     file = weights_file(name)
+    if not file.url:
+        path = OWN_WEIGHTS / file.filename
+        return path if path.is_file() else None
     candidates = (folder / file.filename for folder in _folders(weights_dir))
     return next((path for path in candidates if path.is_file()), None)
 
@@ -107,6 +116,8 @@ def find_or_download(name: str, weights_dir: Path | None = None, report: Progres
     if path is not None:
         return path
     file = weights_file(name)
+    if not file.url:
+        raise WeightsError(f"{OWN_WEIGHTS / file.filename}: missing from the package; install it again")
     try:
         return download(file, cache_dir(), report)
     except WeightsError as error:

@@ -53,7 +53,8 @@ def rescale_map(
     size = content.index(END_OF_HEADER) + len(END_OF_HEADER)
     vertices = np.frombuffer(content, VERTEX, offset=size).copy()
     factors = [scale_of_segment.get(segment_id, 1.0) for segment_id in num_by_segment]
-    vertices["xyz"] *= np.repeat(np.float32(factors), list(num_by_segment.values()))[:, None]
+    per_vertex = np.repeat(np.array(factors), list(num_by_segment.values()))
+    vertices["xyz"] = vertices["xyz"] * per_vertex[:, None]
     _replace(path, content[:size] + vertices.tobytes())
 
 

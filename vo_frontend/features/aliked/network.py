@@ -30,6 +30,7 @@ NORMAL = TrunkConfig(channels=(16, 32, 64, 128), dim=128)
 
 ALIKED_VARIANTS = {
     "aliked-t16": AlikedConfig(TINY, num_positions=16),
+    "vof-t16": AlikedConfig(TINY, num_positions=16),  # the same, with weights of our own
     "aliked-n16": AlikedConfig(NORMAL, num_positions=16),
     "aliked-n16rot": AlikedConfig(NORMAL, num_positions=16),
     "aliked-n32": AlikedConfig(NORMAL, num_positions=32),
