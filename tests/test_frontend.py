@@ -127,7 +127,7 @@ def test_same_input_gives_identical_poses():
 
 
 def test_memory_is_bounded_by_the_window():
-    settings = ["mapping.max_keyframes=9", *MANY_KEYFRAMES]
+    settings = ["mapping.max_keyframes=9", "mapping.adjusted_keyframes=5", *MANY_KEYFRAMES]
     results = run(sideways(NUM_FRAMES), frames(NUM_FRAMES), settings=settings)
     snapshots = [result.map for result in results if result.map is not None]
     assert len(snapshots) > 9

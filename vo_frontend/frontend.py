@@ -85,7 +85,7 @@ class VisualFrontend:
         frame, view = extracted.frame, extracted.view
         stale = self._order.check(frame.timestamp_ns, view.features if view else None)
         if stale is not Reason.NONE:
-            return self._without_pose(frame, stale, {"extract": extracted.seconds})
+            return self._stale(frame, stale, {"extract": extracted.seconds})
         if view is None:
             return self._without_pose(frame, Reason.BAD_IMAGE, {})
         features, stages = view.features, {"extract": extracted.seconds}
@@ -164,6 +164,21 @@ class VisualFrontend:
             backfilled=outcome.backfilled,
             stage_seconds=stages,
             map=self.sparse_map.snapshot(),
+        )
+
+    def _stale(self, frame: Frame, reason: Reason, stages: dict[str, float]) -> FrameResult:
+        """A frame that brings nothing new: a first repetition has the pose of its original, others none."""
+        original_ns, motion = self._order.original_ns, self._motion
+        if original_ns is None or motion is None or motion.timestamp_s != original_ns * 1e-9:
+            return self._without_pose(frame, reason, stages)
+        return FrameResult(
+            frame.index,
+            frame.timestamp_ns,
+            Status.TRACKING,
+            reason,
+            self._segment_id,
+            motion.T_world_cam,
+            stage_seconds=stages,
         )
 
     def _without_pose(

@@ -117,7 +117,7 @@ class Status(Enum):
 
 
 class Reason(Enum):
-    """Why a frame has no pose."""
+    """Why a frame has no pose; with REPEATED_FRAME it may have that of the frame it repeats."""
 
     NONE = ""
     FIRST_VIEW = "waiting for a second view"

@@ -1,5 +1,6 @@
 """The command ``python -m vo_frontend.cli.evaluate_features`` as a user meets it."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,7 +12,14 @@ import torch
 
 from vo_frontend.cli.evaluate_features import main
 from vo_frontend.cli.feature_contestants import ALL, choose_contestants
-from vo_frontend.cli.feature_pairs import choose_pairs, homography_of_warp, hpatches_scenes
+from vo_frontend.cli.feature_losses import compare_losses
+from vo_frontend.cli.feature_pairs import (
+    choose_pairs,
+    held_out_photo_pairs,
+    homography_of_warp,
+    hpatches_scenes,
+)
+from vo_frontend.cli.feature_report import LossRow
 from vo_frontend.cli.feature_scores import score_homographies
 from vo_frontend.features.cost import network_cost
 from vo_frontend.features.loading import make_network
@@ -208,6 +216,15 @@ def test_official_t16_matches_more_accurately_than_orb(data_root, weights_dir, s
     assert t16.matching_accuracy[2] >= least_mma_3px
     assert t16.matching_accuracy[2] >= orb.matching_accuracy[2] + least_lead
     assert t16.matching_score[2] >= 2 * orb.matching_score[2]
+
+
+@pytest.mark.real
+def test_every_loss_of_the_official_weights_is_clearly_below_that_of_random_ones(data_root, weights_dir):
+    pairs = held_out_photo_pairs([data_root / "hpatches"], 2)
+    contestants = choose_contestants(["aliked-t16"], [])
+    official, untrained = compare_losses(["aliked-t16"], contestants, pairs, weights_dir)
+    for field in dataclasses.fields(LossRow)[1:]:
+        assert getattr(official, field.name) < 0.8 * getattr(untrained, field.name), field.name
 
 
 def test_all_variants_and_both_hand_made_features_take_part():

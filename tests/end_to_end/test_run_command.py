@@ -227,7 +227,7 @@ def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report():
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert "stopped before the end" in output
     assert "Traceback" not in errors

@@ -36,6 +36,7 @@ def test_a_hanging_camera_is_noticed_however_long_it_hangs():
     order = FrameOrder()
     reasons = [order.check(stamp, features(1)) for stamp in range(5)]
     assert reasons == [Reason.NONE] + [Reason.REPEATED_FRAME] * 4
+    assert order.original_ns is None
     assert order.check(9, features(2)) is Reason.NONE
 
 
@@ -57,3 +58,11 @@ def test_two_images_without_features_are_not_compared():
     order = FrameOrder()
     nothing = features(0).select(np.zeros(0, np.int64))
     assert [order.check(stamp, nothing) for stamp in (0, 1)] == [Reason.NONE, Reason.NONE]
+
+
+def test_a_first_repetition_names_its_original_and_no_other_frame_does():
+    order, originals = FrameOrder(), []
+    for stamp, seed in ((3, 1), (4, 1), (5, 1), (6, 2), (7, 2), (7, 2), (6, 2)):
+        order.check(stamp, features(seed))
+        originals.append(order.original_ns)
+    assert originals == [None, 3, None, None, 6, None, None]

@@ -129,7 +129,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"got '{text}', expected names with commas between them")
+    return names
 
 
 def _numbers(text: str) -> list[int]:

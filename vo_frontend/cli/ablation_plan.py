@@ -156,6 +156,7 @@ def choose_tables(
         ConfigError: an unknown name, or one name twice.
     """
     check_names("--only", only, TABLES)
+    check_names("--features", features, features)
     default = Variant(features=features[0])
     variants = {
         "accuracy": ("Accuracy with default settings", {f"{default.features}, {default.keypoints}": default}),
@@ -190,13 +191,11 @@ def seeds_of(tables: Iterable[Table], seeds: Sequence[int]) -> dict[Case, tuple[
 
 
 def check_names(option: str, names: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse what is unknown, twice there, or nothing at all.
+    """Refuse what is unknown or there twice.
 
     Raises:
         ConfigError: with the nearest known name.
     """
-    if not names:
-        raise ConfigError(f"{option}: got nothing, expected some of {', '.join(known)}")
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

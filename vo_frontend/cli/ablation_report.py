@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from vo_frontend.cli.ablation_plan import REQUIRED, Bound, Case, Course, Table
 from vo_frontend.cli.ablation_runs import Run
 from vo_frontend.cli.benchmark_report import Section, Setting
 from vo_frontend.cli.benchmark_timing import BUSY_LOAD, load_average
-from vo_frontend.outputs.ablation_plots import AblationPoint, plot_ablations
+from vo_frontend.outputs.ablation_plots import Ablation, AblationPoint, plot_ablations
 from vo_frontend.outputs.report import cpu_model, num_cores, versions
 
 METRICS = {
@@ -31,6 +31,7 @@ METRICS = {
     "r_rel_deg_per_100m": "r_rel [deg/100 m]",
     "ate_over_clean": "ATE rmse / without faults",
 }
+DRAWN = {"features": ("features", False), "budget": ("keypoints", True)}  # quantity, is it a number
 
 Runs = Mapping[Case, Sequence[Run]]
 
@@ -94,12 +95,15 @@ def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section
             found.append(Section("bounds", "Accuracy that is asked for", bounds))
         rows = [_ablation_row(label, case.course, runs[case]) for label, case in table.cases]
         found.append(Section(table.key, table.title, rows))
-    points = {table.key: _points(table, runs) for table in tables}
-    budget, features = points.get("budget", []), points.get("features", [])
-    if budget or features:
-        plot_ablations(picture, budget, features)
-        last = max(n for n, section in enumerate(found) if section.key in ("budget", "features"))
-        found[last] = Section(found[last].key, found[last].title, found[last].rows, picture)
+    drawn = [(number, section) for number, section in enumerate(found) if section.key in DRAWN]
+    if drawn:
+        by_key = {table.key: table for table in tables}
+        ablations = [
+            Ablation(*DRAWN[section.key], _points(by_key[section.key], runs)) for _, section in drawn
+        ]
+        plot_ablations(picture, ablations)
+        number, last = drawn[-1]
+        found[number] = replace(last, picture=picture)
     return found
 
 

@@ -82,6 +82,7 @@ class _Footage:
     """The first half of all runs on one course with the same features."""
 
     given: Input
+    extractor: FeatureExtractor
     frames: list[ExtractedFrame]  # without images
     extract_ms: float
 
@@ -104,22 +105,20 @@ def measure(
     for case in seeds_of:
         key = _filmed(case.course), case.variant.features, case.variant.keypoints
         groups.setdefault(key, []).append(case)
-    prepared = [
-        (
-            _open(course, _longest(cases), data_root, max_frames),
-            load_extractor(name, max_keypoints=keypoints, device="cpu", weights_dir=weights_dir),
-            cases,
-        )
-        for (course, name, keypoints), cases in groups.items()
-    ]
+    prepared = []
+    for (course, name, keypoints), cases in groups.items():
+        given = _open(course, _longest(cases), data_root, max_frames)
+        extractor = load_extractor(name, max_keypoints=keypoints, device="cpu", weights_dir=weights_dir)
+        prepared.append((given, _frontend(given, extractor, cases[0].variant, 0), cases))
     _warm_up()
     runs: dict[Case, list[Run]] = {}
-    for given, extractor, cases in prepared:
+    for given, frontend, cases in prepared:
+        extractor = frontend.extractor
         report(f"{cases[0].course.label}, {extractor.name}, {extractor.max_keypoints} keypoints: extracting")
-        footage = _film(given, extractor, cases[0].variant)
+        footage = _film(given, frontend)
         for case in cases:
-            report(f"  {case.course.label}, {_describe(case.variant)}: {len(seeds_of[case])} runs")
-            runs[case] = [_run(case, seed, footage, extractor) for seed in seeds_of[case]]
+            report(f"  {case.course.label}, {_describe(case.variant)}, seeds {list(seeds_of[case])}")
+            runs[case] = [_run(case, seed, footage) for seed in seeds_of[case]]
     return {case: _compared_with_clean(case, runs) for case in seeds_of}
 
 
@@ -147,14 +146,14 @@ def _frontend(given: Input, extractor: FeatureExtractor, variant: Variant, seed:
     )
 
 
-def _film(given: Input, extractor: FeatureExtractor, variant: Variant) -> _Footage:
-    frontend = _frontend(given, extractor, variant, 0)
+def _film(given: Input, frontend: VisualFrontend) -> _Footage:
     frames: list[ExtractedFrame] = []
     for frame in given.source:
         if not frames:
             frontend.extract(frame)  # untimed: it compiles and allocates for this size of image
         frames.append(_without_images(frontend.extract(frame)))
-    return _Footage(given, frames, 1e3 * sum(extracted.seconds for extracted in frames) / len(frames))
+    extract_ms = 1e3 * sum(extracted.seconds for extracted in frames) / len(frames)
+    return _Footage(given, frontend.extractor, frames, extract_ms)
 
 
 def _without_images(extracted: ExtractedFrame) -> ExtractedFrame:
@@ -162,9 +161,9 @@ def _without_images(extracted: ExtractedFrame) -> ExtractedFrame:
     return replace(extracted, frame=frame)
 
 
-def _run(case: Case, seed: int, footage: _Footage, extractor: FeatureExtractor) -> Run:
+def _run(case: Case, seed: int, footage: _Footage) -> Run:
     course, given = case.course, footage.given
-    frontend = _frontend(given, extractor, case.variant, seed)
+    frontend = _frontend(given, footage.extractor, case.variant, seed)
     frames = footage.frames[: STREET_FRAMES.get(course.sequence)]
     usable_ns = [extracted.frame.timestamp_ns for extracted in frames if extracted.view is not None]
     if course.sequence == FAULTY_STREET:
@@ -294,4 +293,4 @@ def _warm_up() -> None:
     for sensor in Sensor:
         case = Case(Course(STREET, sensor), Variant(features="orb", keypoints=500))
         given = open_built_in(sensor, slice(WARM_UP_FRAMES))
-        _run(case, 0, _film(given, extractor, case.variant), extractor)
+        _run(case, 0, _film(given, _frontend(given, extractor, case.variant, 0)))

@@ -1,5 +1,6 @@
-"""Pictures of ablations: error against the keypoint budget, error and speed against features."""
+"""A picture of ablations: error and speed against the keypoint budget, and against features."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 from vo_frontend.errors import OutputError
 
 DPI = 120
-BAR_GROUP_WIDTH = 0.8  # of the distance between two groups
+ROW_HEIGHT_IN = 3.5
+SPREAD = 0.4  # of the distance between two names: sequences side by side, not on top of each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +18,22 @@ class AblationPoint:
     """One variant on one sequence, medians over seeds; NaN where there is none."""
 
     sequence: str
-    variant: str  # features, or the number of keypoints
+    variant: str
     ate_percent: float  # rmse, of the path length
     frames_per_second: float
 
 
-def plot_ablations(path: Path, budget: Sequence[AblationPoint], features: Sequence[AblationPoint]) -> None:
-    """Draw what there is, side by side; a colour means the same sequence in all panels.
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """What two panels show: error and speed."""
+
+    quantity: str  # below the x axis
+    is_number: bool  # variants are numbers, to be joined by lines; else names
+    points: Sequence[AblationPoint]
+
+
+def plot_ablations(path: Path, ablations: Sequence[Ablation]) -> None:
+    """Draw one row of panels each; a colour means the same sequence in all of them.
 
     Raises:
         OutputError: the picture cannot be written.
@@ -30,58 +41,50 @@ def plot_ablations(path: Path, budget: Sequence[AblationPoint], features: Sequen
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 
-    num_panels = bool(budget) + 2 * bool(features)
-    figure = Figure(figsize=(0.5 + 4.2 * num_panels, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 0.5 + ROW_HEIGHT_IN * len(ablations)), layout="constrained")
     FigureCanvasAgg(figure)
-    all_axes = list(figure.subplots(1, num_panels, squeeze=False)[0])
-    sequences = list(dict.fromkeys(point.sequence for point in (*budget, *features)))
-    if budget:
-        _draw_budget(all_axes.pop(0), budget, sequences)
-    if features:
-        _draw_bars(all_axes[0], features, sequences, [point.ate_percent for point in features])
-        all_axes[0].set(title="error against features", ylabel="ATE rmse [% of the path]", yscale="log")
-        _draw_bars(all_axes[1], features, sequences, [point.frames_per_second for point in features])
-        all_axes[1].set(title="speed against features", ylabel="frames/s")
-    figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=9
-    )
+    sequences = list(dict.fromkeys(point.sequence for ablation in ablations for point in ablation.points))
+    all_axes = figure.subplots(len(ablations), 2, squeeze=False)
+    for (error_axes, speed_axes), ablation in zip(all_axes, ablations, strict=True):
+        _draw(error_axes, ablation, sequences, [point.ate_percent for point in ablation.points])
+        _draw(speed_axes, ablation, sequences, [point.frames_per_second for point in ablation.points])
+        error_axes.set_ylabel("ATE rmse [% of the path]")
+        if any(math.isfinite(point.ate_percent) for point in ablation.points):
+            _use_log_scale(error_axes)
+        speed_axes.set(ylabel="frames/s", ylim=(0, None))
+    handles, labels = all_axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
     try:
         figure.savefig(path, dpi=DPI, format="png")
     except OSError as error:
         raise OutputError(f"{path}: cannot write the picture ({error.strerror})") from None
 
 
-def _draw_budget(axes: Any, points: Sequence[AblationPoint], sequences: Sequence[str]) -> None:
+def _draw(axes: Any, ablation: Ablation, sequences: Sequence[str], heights: Sequence[float]) -> None:
+    names = list(dict.fromkeys(point.variant for point in ablation.points))
     for number, sequence in enumerate(sequences):
-        own = [point for point in points if point.sequence == sequence]
-        keypoints, errors = [int(point.variant) for point in own], [point.ate_percent for point in own]
-        axes.plot(keypoints, errors, "o-", color=f"C{number}", label=sequence)
-    axes.set(
-        title="error against budget", xlabel="keypoints", ylabel="ATE rmse [% of the path]", yscale="log"
-    )
-    axes.set_xlim(left=0)
+        shift = SPREAD * ((number + 0.5) / len(sequences) - 0.5)
+        drawn = [
+            (float(point.variant) if ablation.is_number else names.index(point.variant) + shift, height)
+            for point, height in zip(ablation.points, heights, strict=True)
+            if point.sequence == sequence
+        ]
+        x, y = zip(*drawn, strict=True) if drawn else ((), ())
+        axes.plot(x, y, "o-" if ablation.is_number else "o", color=f"C{number}", label=sequence)
+    axes.set_xlabel(ablation.quantity)
+    if ablation.is_number:
+        axes.set_xlim(left=0)
+    else:
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-0.5, len(names) - 0.5)
     axes.grid(alpha=0.3, which="both")
 
 
-def _draw_bars(
-    axes: Any, points: Sequence[AblationPoint], sequences: Sequence[str], heights: Sequence[float]
-) -> None:
-    variants = list(dict.fromkeys(point.variant for point in points))
-    width = BAR_GROUP_WIDTH / len(sequences)
-    for number, sequence in enumerate(sequences):
-        shift = (number - 0.5 * (len(sequences) - 1)) * width
-        own = [
-            (point, height)
-            for point, height in zip(points, heights, strict=True)
-            if point.sequence == sequence
-        ]
-        axes.bar(
-            [variants.index(point.variant) + shift for point, _ in own],
-            [height for _, height in own],
-            width,
-            color=f"C{number}",
-            label=sequence,
-        )
-    axes.set_xticks(range(len(variants)), variants, rotation=20)
-    axes.grid(alpha=0.3, axis="y", which="both")
-    axes.set_axisbelow(True)
+def _use_log_scale(axes: Any) -> None:
+    """With plain numbers, several in each decade."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -9,22 +9,37 @@ class FrameOrder:
     """Remembers the newest stamp and features. Time never steps back and never stands still.
 
     A camera that hangs repeats its last image under new stamps. The image says nothing about those
-    times: tracked, it would stop the motion model and claim that the camera stood still.
+    times: tracked, it would stop the motion model and claim that the camera stood still. A single
+    repetition is how recorders fill in for a slower camera (7-Scenes does, every fifth frame): there the
+    image's own pose is the answer.
+
+    Attributes:
+        original_ns: stamp of the frame that the last one checked repeats for the first time; None where it
+            is new, out of order, or a further repetition.
     """
 
     def __init__(self) -> None:
+        self.original_ns: int | None = None
         self._newest_ns: int | None = None
         self._features: Features | None = None
+        self._features_ns = 0
+        self._num_repeats = 0
 
     def check(self, timestamp_ns: int, features: Features | None) -> Reason:
         """NONE if the frame is new, else why it is not. ``features`` are None without a usable image."""
+        self.original_ns = None
         if self._newest_ns is not None and timestamp_ns <= self._newest_ns:
             return Reason.OUT_OF_ORDER if timestamp_ns < self._newest_ns else Reason.REPEATED_FRAME
         self._newest_ns = timestamp_ns
         if features is None:
             return Reason.NONE
-        before, self._features = self._features, features
-        return Reason.REPEATED_FRAME if before is not None and _same(before, features) else Reason.NONE
+        if self._features is None or not _same(self._features, features):
+            self._features, self._features_ns, self._num_repeats = features, timestamp_ns, 0
+            return Reason.NONE
+        self._num_repeats += 1
+        if self._num_repeats == 1:
+            self.original_ns = self._features_ns
+        return Reason.REPEATED_FRAME
 
 
 def _same(one: Features, other: Features) -> bool:
