@@ -141,7 +141,7 @@ class KeyframesConfig:
 class MappingConfig:
     """The local map and its adjustment."""
 
-    max_keyframes: int = 20  # kept in the local map; bounds memory on endless input
+    max_keyframes: int = 40  # kept in the local map; bounds memory on endless input
     adjusted_keyframes: int = 10  # newest ones that bundle adjustment moves
     num_neighbors: int = 5  # keyframes that a new one is matched with for new landmarks
     min_parallax_deg: float = 0.5  # of a new landmark

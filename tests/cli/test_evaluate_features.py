@@ -1,6 +1,5 @@
 """The command ``python -m vo_frontend.cli.evaluate_features`` as a user meets it."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from vo_frontend.cli.feature_pairs import (
     homography_of_warp,
     hpatches_scenes,
 )
-from vo_frontend.cli.feature_report import LossRow
 from vo_frontend.cli.feature_scores import score_homographies
 from vo_frontend.features.cost import network_cost
 from vo_frontend.features.loading import make_network
@@ -219,12 +217,13 @@ def test_official_t16_matches_more_accurately_than_orb(data_root, weights_dir, s
 
 
 @pytest.mark.real
-def test_every_loss_of_the_official_weights_is_clearly_below_that_of_random_ones(data_root, weights_dir):
+def test_losses_of_the_official_weights_are_clearly_below_those_of_random_ones(data_root, weights_dir):
     pairs = held_out_photo_pairs([data_root / "hpatches"], 2)
     contestants = choose_contestants(["aliked-t16"], [])
     official, untrained = compare_losses(["aliked-t16"], contestants, pairs, weights_dir)
-    for field in dataclasses.fields(LossRow)[1:]:
-        assert getattr(official, field.name) < 0.8 * getattr(untrained, field.name), field.name
+    # Not the reliability: descriptors that are all alike are as similar to their partner as can be.
+    for name in ("total", "reprojection_px", "peak", "sparse_nre", "dense_nre", "triplet"):
+        assert getattr(official, name) < 0.8 * getattr(untrained, name), name
 
 
 def test_all_variants_and_both_hand_made_features_take_part():

@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="A:B",
         type=_seeds,
         default=range(5),
-        help="of every random draw (default 0:5); three of them for all tables but accuracy",
+        help="of every random draw (default 0:5); all tables but accuracy take only the first one or three",
     )
     where = parser.add_argument_group("where things are")
     for option, text in (("--data-root", "the sequences"), ("--weights-dir", "official weights")):

@@ -93,7 +93,9 @@ def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section
     for table in tables:
         if table.key == "accuracy" and (bounds := _bound_rows(table, runs)):
             found.append(Section("bounds", "Accuracy that is asked for", bounds))
-        rows = [_ablation_row(label, case.course, runs[case]) for label, case in table.cases]
+        rows = [
+            _ablation_row(label, case.course, runs[case][: table.max_seeds]) for label, case in table.cases
+        ]
         found.append(Section(table.key, table.title, rows))
     drawn = [(number, section) for number, section in enumerate(found) if section.key in DRAWN]
     if drawn:

@@ -33,9 +33,10 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class LossRow:
-    """Losses without weights, means over pairs; lower is better."""
+    """As :class:`vo_frontend.training.loss_values.LossValues`."""
 
     weights: str
+    total: float
     reprojection_px: float
     peak: float
     sparse_nre: float

@@ -1,7 +1,7 @@
 """What the losses say of weights that are not being trained."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -17,8 +17,9 @@ DENSE_STRIDE_PX = 4  # every pixel costs 16 times as much
 
 @dataclass(frozen=True, slots=True)
 class LossValues:
-    """Means over pairs of every loss, without weights."""
+    """Means over pairs: the objective that training minimises, and every loss without its weight."""
 
+    total: float  # with the sparse NRE
     reprojection_px: float
     peak: float
     sparse_nre: float
@@ -31,7 +32,7 @@ class LossValues:
 def measure_losses(network: FeatureNetwork, pairs: Sequence[ImagePair], seed: int = 0) -> LossValues:
     """Evaluate all losses in evaluation mode on at least one pair; all losses see the same points."""
     network.eval()
-    values = torch.zeros(6)
+    values = torch.zeros(len(fields(LossValues)))
     for number, pair in enumerate(pairs):
         batch = stack([pair])
         terms = [
@@ -40,10 +41,9 @@ def measure_losses(network: FeatureNetwork, pairs: Sequence[ImagePair], seed: in
             )
             for descriptor in ("sparse_nre", "dense_nre", "triplet")
         ]
-        descriptor_losses = [term.descriptor for term in terms]
-        values += torch.stack(
-            [terms[0].reprojection, terms[0].peak, *descriptor_losses, terms[0].reliability]
-        )
+        first = terms[0]
+        descriptor = [term.descriptor for term in terms]
+        values += torch.stack([first.total, first.reprojection, first.peak, *descriptor, first.reliability])
     return LossValues(*(values / len(pairs)).tolist())
 
 
