@@ -73,9 +73,8 @@ def test_from_the_command_to_tables_json_and_picture(tmp_path, capsys, no_warm_u
     assert [row["error"] for row in found["bounds"]] == ["t_rel [%]", "scale drift, end over start"]
     assert [row["variant"] for row in found["budget"]] == ["300", "1000"]
     assert "estimator" not in found
-    assert {(run["keypoints"], run["seed"]) for run in found["runs"]} == {
-        (n, s) for n in (300, 1000) for s in (0, 1)
-    }
+    assert {(run["keypoints"], run["seed"]) for run in found["runs"]} == {(300, 0), (1000, 0), (1000, 1)}
+    assert [row["seeds"] for row in found["accuracy"] + found["budget"]] == [2, 1, 1]
     assert all(run["tracked_percent"] == 100 and run["ate_m"] < 0.2 for run in found["runs"])
     assert found["load_before"] is None or found["load_before"] >= 0
     text = markdown.read_text()

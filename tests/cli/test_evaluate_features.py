@@ -11,10 +11,9 @@ import torch
 
 from vo_frontend.cli.evaluate_features import main
 from vo_frontend.cli.feature_contestants import ALL, choose_contestants
-from vo_frontend.cli.feature_losses import compare_losses
+from vo_frontend.cli.feature_losses import compare_losses, loss_pairs
 from vo_frontend.cli.feature_pairs import (
     choose_pairs,
-    held_out_photo_pairs,
     homography_of_warp,
     hpatches_scenes,
 )
@@ -218,7 +217,7 @@ def test_official_t16_matches_more_accurately_than_orb(data_root, weights_dir, s
 
 @pytest.mark.real
 def test_losses_of_the_official_weights_are_clearly_below_those_of_random_ones(data_root, weights_dir):
-    pairs = held_out_photo_pairs([data_root / "hpatches"], 2)
+    pairs = loss_pairs([data_root / "hpatches"], 2)
     contestants = choose_contestants(["aliked-t16"], [])
     official, untrained = compare_losses(["aliked-t16"], contestants, pairs, weights_dir)
     # Not the reliability: descriptors that are all alike are as similar to their partner as can be.

@@ -170,15 +170,13 @@ def _ablation_row(label: str, course: Course, runs: Sequence[Run]) -> _AblationR
 
 
 def _points(table: Table, runs: Runs) -> list[AblationPoint]:
-    return [
-        AblationPoint(
-            case.course.label,
-            label,
-            float(np.median([_ate_percent(run) for run in runs[case]])),
-            float(np.median([run.frames_per_second for run in runs[case]])),
-        )
-        for label, case in table.cases
-    ]
+    points = []
+    for label, case in table.cases:
+        own = runs[case][: table.max_seeds]
+        ate_percent = float(np.median([_ate_percent(run) for run in own]))
+        frames_per_second = float(np.median([run.frames_per_second for run in own]))
+        points.append(AblationPoint(case.course.label, label, ate_percent, frames_per_second))
+    return points
 
 
 def _ate_percent(run: Run) -> float:

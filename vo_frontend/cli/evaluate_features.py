@@ -186,7 +186,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 def _measure(args: argparse.Namespace, contestants: "Sequence[Contestant]") -> "FeatureReport":
     from vo_frontend.cli.feature_costs import measure_costs
-    from vo_frontend.cli.feature_losses import compare_losses
+    from vo_frontend.cli.feature_losses import compare_losses, loss_pairs
     from vo_frontend.cli.feature_pairs import (
         held_out_photo_pairs,
         hpatches_scenes,
@@ -200,7 +200,8 @@ def _measure(args: argparse.Namespace, contestants: "Sequence[Contestant]") -> "
     hpatches = read_hpatches(args.hpatches) if args.hpatches else []
     pairs = held_out_photo_pairs(args.photos, args.photo_pairs) if args.photos else []
     sequences = [open_posed_sequence(name, args.data_root, args.gaps, args.starts) for name in args.sequences]
-    losses = compare_losses(args.losses, contestants, pairs, args.weights_dir)
+    losses_on = loss_pairs(args.photos, args.photo_pairs) if args.losses else []
+    losses = compare_losses(args.losses, contestants, losses_on, args.weights_dir)
     costs = measure_costs(contestants, args.keypoints, args.weights_dir, args.data_root)
     homographies, poses = [], []
     for contestant in contestants:

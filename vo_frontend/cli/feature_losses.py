@@ -6,14 +6,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.cli.feature_contestants import Contestant
+from vo_frontend.cli.feature_pairs import held_out_photo_pairs
 from vo_frontend.cli.feature_report import LossRow
 from vo_frontend.errors import ConfigError
 
 if TYPE_CHECKING:
     from vo_frontend.training.pairs import ImagePair
 
-MAX_PAIRS = 10  # dense losses describe every pixel
+MAX_PAIRS = 10  # a loss of every term takes a second per pair and network
 RANDOM_SEED = 0
+
+
+def loss_pairs(folders: Sequence[Path], num_pairs: int) -> "list[ImagePair]":
+    """At most ``MAX_PAIRS`` held-out pairs under moderate homographies, and all changes of light of training.
+
+    Moderate, because no official weights are invariant to the large rotations that training also draws:
+    there few keypoints repeat, and the reprojection loss of all weights is that of chance.
+
+    Raises:
+        VoError: a folder is missing or has no photographs.
+    """
+    from vo_frontend.training.homography_pairs import HomographyRanges
+
+    ranges = HomographyRanges(scale=(0.8, 1.25), rotation_deg=15, large_rotation_share=0, perspective=0.08)
+    return held_out_photo_pairs(folders, min(num_pairs, MAX_PAIRS), ranges)
 
 
 def compare_losses(
@@ -40,7 +56,4 @@ def compare_losses(
         architecture = by_name[name].architecture
         if architecture is not None:
             networks[f"random {architecture}"] = random_network(architecture, RANDOM_SEED)
-    return [
-        LossRow(name, **asdict(measure_losses(network, pairs[:MAX_PAIRS])))
-        for name, network in networks.items()
-    ]
+    return [LossRow(name, **asdict(measure_losses(network, pairs))) for name, network in networks.items()]

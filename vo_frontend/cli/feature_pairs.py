@@ -20,6 +20,7 @@ from vo_frontend.sources.image_files import read_image
 from vo_frontend.types import Image, Trajectory
 
 if TYPE_CHECKING:
+    from vo_frontend.training.homography_pairs import HomographyRanges
     from vo_frontend.training.pairs import ImagePair
 
 BUILT_IN, PHOTOGRAPHS = "builtin", "photographs"
@@ -70,21 +71,24 @@ def hpatches_scenes(scenes: Sequence[HpatchesScene]) -> Iterator[PlanarScene]:
         yield PlanarScene(group, read_image(scene.reference), others, scene.homographies)
 
 
-def held_out_photo_pairs(folders: Sequence[Path], num_pairs: int) -> "list[ImagePair]":
+def held_out_photo_pairs(
+    folders: Sequence[Path], num_pairs: int, ranges: "HomographyRanges | None" = None
+) -> "list[ImagePair]":
     """Pairs of the photographs that training holds out, made as training makes them, with changes of light.
 
     ``folders`` must be those of the training, in its order: of all their photographs, every tenth is held
-    out. Each of them gives one pair, then each a second one, and so on.
+    out. Each of them gives one pair, then each a second one, and so on. ``ranges`` of the homographies are
+    those of training by default.
 
     Raises:
         VoError: a folder is missing or has no photographs.
     """
-    from vo_frontend.training.homography_pairs import HomographyPairs
+    from vo_frontend.training.homography_pairs import HomographyPairs, HomographyRanges
     from vo_frontend.training.randomness import sample_rng
     from vo_frontend.training.train_config import DataConfig
     from vo_frontend.training.training_data import hold_out_scattered
 
-    photographs = HomographyPairs(folders, PHOTO_CROP_PX)
+    photographs = HomographyPairs(folders, PHOTO_CROP_PX, ranges or HomographyRanges())
     held_out = hold_out_scattered(photographs, DataConfig().held_out_every).validation
     return [
         held_out.pair(number % len(held_out), sample_rng(PHOTO_SEED, number)) for number in range(num_pairs)

@@ -48,7 +48,7 @@ WEIGHTS = {
     for file in (
         _official("aliked-t16", 794859, "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085"),
         WeightsFile(
-            "vof-t16", "", 793023, "4d3e22ef134ecc92cd1b943fe496537f9c946c0be6518aedf5cee259101de1a0"
+            "vof-t16", "", 793023, "5e608a09658b4b941228a388181bba5f980981c4384cf6bf17b2a751d22ba419"
         ),
         _official("aliked-n16", 2738091, "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2"),
         _official(
