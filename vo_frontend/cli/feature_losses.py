@@ -20,8 +20,8 @@ RANDOM_SEED = 0
 def loss_pairs(folders: Sequence[Path], num_pairs: int) -> "list[ImagePair]":
     """At most ``MAX_PAIRS`` held-out pairs under moderate homographies, and all changes of light of training.
 
-    Moderate, because no official weights are invariant to the large rotations that training also draws:
-    there few keypoints repeat, and the reprojection loss of all weights is that of chance.
+    Moderate, because most official weights do not follow the large rotations that training also draws:
+    there few keypoints repeat, and the reprojection loss of any weights is close to that of chance.
 
     Raises:
         VoError: a folder is missing or has no photographs.
