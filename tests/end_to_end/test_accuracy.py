@@ -84,9 +84,10 @@ STREETS = [("stereo", {t_rel_percent: 0.6, r_rel_deg_per_100m: 0.2}), ("mono", {
 
 
 @pytest.mark.parametrize(("sensor", "bounds"), STREETS, ids=["stereo", "mono"])
-def test_a_thousand_frames_of_the_street_drift_little(sensor, bounds, run):
-    metrics, _ = run("--frames", "0:1000", "--sensor", sensor)
-    assert (metrics["frames"], metrics["num_segments"], metrics["lost"]) == (1000, 1, 0)
+def test_the_street_drifts_little(sensor, bounds, run):
+    # 216 m: enough for the benchmark's pieces of 100 and 200 m. docs/accuracy.md has all 1000 frames.
+    metrics, _ = run("--frames", "0:400", "--sensor", sensor)
+    assert (metrics["frames"], metrics["num_segments"], metrics["lost"]) == (400, 1, 0)
     assert metrics["errors"]["kitti"]["is_standard"]
     assert 0.9 < metrics["errors"]["scale_drift"] < 1.1
     assert exceeded(bounds, metrics) == {}

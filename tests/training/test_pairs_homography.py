@@ -1,5 +1,3 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -202,18 +200,3 @@ def test_the_warp_map_is_the_homography_at_every_pixel():
     H_1_0 = draw_homography(CROP_PX, HomographyRanges(), np.random.default_rng(7))
     grid = np.dstack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX))).astype(np.float64)
     np.testing.assert_allclose(warp_map(H_1_0, CROP_PX), cv2.perspectiveTransform(grid, H_1_0), atol=1e-3)
-
-
-@pytest.mark.slow
-def test_a_pair_of_320_px_takes_at_most_ten_milliseconds_of_one_core(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    write_png(tmp_path / "a.png", cv2.GaussianBlur(noise, (0, 0), 2.0))
-    source = HomographyPairs([tmp_path], 320)
-
-    def seconds(seed):
-        start = time.process_time()
-        source.pair(0, np.random.default_rng(seed))
-        return time.process_time() - start
-
-    # The best of some repetitions: other work on the machine only adds time.
-    assert np.mean([min(seconds(seed) for _ in range(5)) for seed in range(40)]) < 0.010
