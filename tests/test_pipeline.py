@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -69,12 +70,26 @@ def test_every_frame_reaches_every_sink_in_order(is_live, extract_ahead):
     assert source.num_closed == 1
 
 
-def test_recorded_sources_are_decoded_ahead_but_only_a_little():
+@pytest.mark.parametrize("extract_ahead", [False, True])
+def test_recorded_sources_are_decoded_ahead_but_only_a_little(extract_ahead):
     source, sink = FakeSource(100), FakeSink()
-    pipeline.run(source, FakeEstimator(), [sink], lambda: len(sink.results) == 5)
+    pipeline.run(source, FakeEstimator(), [sink], lambda: len(sink.results) == 5, extract_ahead=extract_ahead)
     assert len(sink.results) == 5
     assert source.thread is not threading.current_thread()
     assert source.num_read <= 5 + pipeline.ITEMS_AHEAD + 2
+
+
+def test_without_extraction_ahead_nothing_is_decoded_during_extraction():
+    source = FakeSource(5)
+
+    class Watching(FakeEstimator):
+        def extract(self, frame):
+            time.sleep(0.02)
+            assert source.num_read == frame.index + 1
+            return frame
+
+    pipeline.run(source, Watching(), [], extract_ahead=False)
+    assert source.num_read == 5
 
 
 def test_live_sources_are_read_where_they_are_used():
@@ -83,11 +98,11 @@ def test_live_sources_are_read_where_they_are_used():
     assert source.thread is threading.current_thread()
 
 
-@pytest.mark.parametrize("is_live", [False, True])
-def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live):
+@pytest.mark.parametrize(("is_live", "extract_ahead"), [(True, True), (False, True), (False, False)])
+def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live, extract_ahead):
     source, sink = FakeSource(4, error=SourceError("camera unplugged"), is_live=is_live), FakeSink()
     with pytest.raises(SourceError, match="camera unplugged"):
-        pipeline.run(source, FakeEstimator(), [sink])
+        pipeline.run(source, FakeEstimator(), [sink], extract_ahead=extract_ahead)
     assert len(sink.results) == 4
     assert sink.num_closed == source.num_closed == 1
 

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -15,6 +16,7 @@ ITEMS_AHEAD = 2  # enough to hide the disk, few enough to bound memory
 POLL_S = 0.2  # how often a waiting loop looks whether it should stop
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 Extracted = TypeVar("Extracted")
 
 
@@ -40,9 +42,9 @@ def run(
 ) -> None:
     """Feed every frame through the estimator and every result to every sink, until the source ends.
 
-    Recorded frames are decoded ahead in a thread, and with ``extract_ahead`` their features are
-    extracted there too, while the frame before is tracked: the results are the same. A live source is
-    never read ahead, so that the newest frame is the one worked on.
+    Recorded frames are decoded in a thread, and with ``extract_ahead`` their features are extracted
+    there too, while the frame before is tracked: the results are the same. A live source is never read
+    ahead, so that the newest frame is the one worked on.
 
     Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an
     error, which is raised afterwards. A stop takes effect between two frames, so that no file ends
@@ -56,18 +58,15 @@ def run(
             yield frame, time.perf_counter() - before_s
             before_s = time.perf_counter()
 
-    def extract(
-        items: Iterable[tuple[Frame, float]],
-    ) -> Generator[tuple[Frame, float, Extracted], None, None]:
-        for frame, read_s in items:
-            yield frame, read_s, estimator.extract(frame)
+    def extract(item: tuple[Frame, float]) -> tuple[Frame, float, Extracted]:
+        return *item, estimator.extract(item[0])
 
     if source.is_live:
-        items = extract(read())
+        items = (extract(item) for item in read())
     elif extract_ahead:
-        items = _ahead(extract(read()), stop_requested)
+        items = _ahead((extract(item) for item in read()), stop_requested)
     else:
-        items = extract(_ahead(read(), stop_requested))
+        items = _one_ahead(read(), extract, stop_requested)
     try:
         for frame, read_s, extracted in items:
             result = estimator.track(extracted)
@@ -132,6 +131,27 @@ def _ahead(items: Iterator[Item], stop_requested: Callable[[], bool]) -> Generat
     finally:
         finished.set()
         worker.join()
+
+
+def _one_ahead(
+    items: Iterator[Item], work: Callable[[Item], Result], stop_requested: Callable[[], bool]
+) -> Generator[Result, None, None]:
+    """Work on each item here; the next one is fetched in a thread while the consumer has the result.
+
+    Not earlier: on few cores decoding would take from the work what it needs. An error of ``items`` is
+    raised after the items before it.
+    """
+    with ThreadPoolExecutor(1, "read") as reader:
+        upcoming = reader.submit(next, items, None)
+        while not stop_requested():
+            if not wait([upcoming], POLL_S).done:
+                continue
+            item = upcoming.result()
+            if item is None:
+                return
+            result = work(item)
+            upcoming = reader.submit(next, items, None)
+            yield result
 
 
 @dataclass(frozen=True, slots=True)
