@@ -87,6 +87,23 @@ def test_from_the_command_to_tables_json_and_picture(tmp_path, capsys, no_warm_u
     assert "| <= 2 |" in capsys.readouterr().out
 
 
+def test_ctrl_c_keeps_the_cases_that_are_finished(tmp_path, capsys, monkeypatch, no_warm_up):
+    def run_or_stop(case, seed, footage):
+        if case.variant.keypoints == 1000:
+            raise KeyboardInterrupt
+        return run(case, seed, footage)
+
+    run = ablation_runs._run
+    monkeypatch.setattr(ablation_runs, "_run", run_or_stop)
+    options = ["--sequences", "street:mono", "--features", "orb", "--frames", "5", "--out", str(tmp_path)]
+    assert main([*options, "--only", "budget,estimator", "--budgets", "300,1000"]) == 0
+    found = json.loads((tmp_path / "ablation.json").read_text())
+    assert [row["variant"] for row in found["budget"]] == ["300"]
+    assert "estimator" not in found
+    assert "stopped early: rows are missing" in found["warnings"]
+    assert "stopped after 1 of 3 cases" in capsys.readouterr().err
+
+
 def test_the_tool_is_the_command(tmp_path):
     command = [sys.executable, str(TOOL), "--only", "speed", "--out", str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vo_frontend.cli.arguments import folder_from
@@ -92,6 +93,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         choose_courses,
         choose_tables,
         seeds_of,
+        with_cases,
     )
     from vo_frontend.cli.ablation_report import as_mapping, describe, sections
     from vo_frontend.cli.ablation_runs import measure
@@ -104,13 +106,17 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     if args.markdown:
         split_at_marks(args.markdown)
     _make_folder(args.out)
+    wanted = seeds_of(tables, args.seeds)
     runs = measure(
-        seeds_of(tables, args.seeds),
+        wanted,
         args.data_root,
         args.weights_dir,
         args.frames,
         lambda line: print(line, file=sys.stderr, flush=True),
     )
+    if len(runs) < len(wanted):
+        setting = replace(setting, warnings=(*setting.warnings, "stopped early: rows are missing"))
+        tables = with_cases(tables, runs)
     picture = args.markdown.with_suffix(".png") if args.markdown else args.out / "ablation.png"
     found = sections(tables, runs, picture)
     for section in found:

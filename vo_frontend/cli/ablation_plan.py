@@ -200,6 +200,12 @@ def seeds_of(tables: Iterable[Table], seeds: Sequence[int]) -> dict[Case, tuple[
     return needed
 
 
+def with_cases(tables: Iterable[Table], cases: Collection[Case]) -> list[Table]:
+    """Leave out all other cases, and tables that have none."""
+    kept = [replace(table, cases=tuple(row for row in table.cases if row[1] in cases)) for table in tables]
+    return [table for table in kept if table.cases]
+
+
 def check_names(option: str, names: Sequence[str], known: Collection[str]) -> None:
     """Refuse what is unknown or there twice.
 

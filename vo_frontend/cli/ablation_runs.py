@@ -96,7 +96,8 @@ def measure(
 ) -> dict[Case, list[Run]]:
     """Run every case with its seeds.
 
-    Names and files are looked at before the first frame. ``report`` gets a line now and then.
+    Names and files are looked at before the first frame. ``report`` gets a line now and then. Ctrl-C ends
+    it early: cases that are not finished are left out.
 
     Raises:
         VoError: a sequence, its ground truth or the weights of some features are not to be had.
@@ -112,14 +113,17 @@ def measure(
         prepared.append((given, _frontend(given, extractor, cases[0].variant, 0), cases))
     _warm_up()
     runs: dict[Case, list[Run]] = {}
-    for given, frontend, cases in prepared:
-        extractor = frontend.extractor
-        report(f"{cases[0].course.label}, {extractor.name}, {extractor.max_keypoints} keypoints: extracting")
-        footage = _film(given, frontend)
-        for case in cases:
-            report(f"  {case.course.label}, {_describe(case.variant)}, seeds {list(seeds_of[case])}")
-            runs[case] = [_run(case, seed, footage) for seed in seeds_of[case]]
-    return {case: _compared_with_clean(case, runs) for case in seeds_of}
+    try:
+        for given, frontend, cases in prepared:
+            extractor, label = frontend.extractor, cases[0].course.label
+            report(f"{label}, {extractor.name}, {extractor.max_keypoints} keypoints: extracting")
+            footage = _film(given, frontend)
+            for case in cases:
+                report(f"  {case.course.label}, {_describe(case.variant)}, seeds {list(seeds_of[case])}")
+                runs[case] = [_run(case, seed, footage) for seed in seeds_of[case]]
+    except KeyboardInterrupt:
+        report(f"stopped after {len(runs)} of {len(seeds_of)} cases")
+    return {case: _compared_with_clean(case, runs) for case in seeds_of if case in runs}
 
 
 def _filmed(course: Course) -> Course:
