@@ -185,6 +185,11 @@ def test_a_precision_that_the_cpu_has_not_is_one_line_with_those_it_has(name, pr
     assert str(error.value) == f"features.precision: got '{precision}', but {name} on cpu {available}"
 
 
+def test_our_own_weights_have_the_precisions_of_their_network(make_image):
+    extractor = load_extractor("vof-t16", max_keypoints=BUDGET, device="cpu", precision="bf16")
+    assert len(extractor.extract(make_image(160, 192))) == BUDGET
+
+
 def test_a_budget_below_one_is_refused():
     with pytest.raises(ValueError, match="max_keypoints: got 0"):
         load_extractor("orb", max_keypoints=0)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vo_frontend.cli.arguments import folder_from
 from vo_frontend.cli.cores import share_the_cores
 from vo_frontend.cli.exit_code import exit_code_of
-from vo_frontend.errors import OutputError
+from vo_frontend.cli.options import folder_from, make_folder, names, positive
 
 EXAMPLES = """examples:
   python tools/ablation.py --data-root ~/datasets --markdown docs/accuracy.md       everything
@@ -32,18 +31,18 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_argument_group("what is run")
-    what.add_argument("--only", metavar="A,B,C", type=_names, help="these tables (default all)")
+    what.add_argument("--only", metavar="A,B,C", type=names, help="these tables (default all)")
     what.add_argument(
         "--sequences",
         metavar="A,B:SENSOR",
-        type=_names,
+        type=names,
         help="in all tables (default: those with a bound for accuracy, four of them for the others)",
     )
     what.add_argument(
-        "--features", metavar="A,B,C", type=_names, help="to compare; the other tables use the first"
+        "--features", metavar="A,B,C", type=names, help="to compare; the other tables use the first"
     )
     what.add_argument("--budgets", metavar="N,N,N", type=_numbers, help="keypoints per image")
-    what.add_argument("--frames", metavar="N", type=_positive, help="only the first N of each sequence")
+    what.add_argument("--frames", metavar="N", type=positive, help="only the first N of each sequence")
     what.add_argument(
         "--seeds",
         metavar="A:B",
@@ -105,7 +104,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     tables = choose_tables(args.only or TABLES, courses, args.features or FEATURES, args.budgets or BUDGETS)
     if args.markdown:
         split_at_marks(args.markdown)
-    _make_folder(args.out)
+    make_folder(args.out)
     wanted = seeds_of(tables, args.seeds)
     runs = measure(
         wanted,
@@ -127,28 +126,8 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     print(f"\nwritten to {args.out}/")
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write there ({error.strerror}); choose another --out") from None
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise argparse.ArgumentTypeError(f"got '{text}', expected names with commas between them")
-    return names
-
-
 def _numbers(text: str) -> list[int]:
-    return [_positive(part) for part in _names(text)]
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number above 0")
-    return int(text)
+    return [positive(part) for part in names(text)]
 
 
 def _seeds(text: str) -> range:

@@ -1,8 +1,9 @@
 """The command line of ``run_vo.py``. Imports nothing heavy, so that ``--help`` is immediate."""
 
 import argparse
-import os
 from pathlib import Path
+
+from vo_frontend.cli.options import folder_from
 
 EXAMPLES = """\
 examples:
@@ -101,9 +102,3 @@ def _add_estimate(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="change one value; may be repeated",
     )
-
-
-def folder_from(variable: str) -> Path | None:
-    """Folder that a variable of the environment names, if it is set."""
-    value = os.environ.get(variable)
-    return Path(value) if value else None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vo_frontend.cli.exit_code import exit_code_of
+from vo_frontend.cli.options import folder_from, positive
 
 FEATURES = ("aliked-t16", "aliked-n16")
 SIZES = ("640x480", "1241x376")
@@ -70,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--memory",
         metavar="FRAMES",
         nargs="?",
-        type=_positive,
+        type=positive,
         const=NUM_MEMORY_FRAMES,
         help=f"peak of one extraction, growth over so many frames (default {NUM_MEMORY_FRAMES})",
     )
@@ -107,17 +108,17 @@ def _add_settings(group: "argparse._ArgumentGroup") -> None:
         metavar="N",
         nargs="+",
         action="extend",
-        type=_positive,
+        type=positive,
         help=f"budgets per image (default {' '.join(map(str, BUDGETS))})",
     )
     group.add_argument(
         "--peer", choices=PEERS, action="append", default=[], help="compare with; may be repeated"
     )
-    group.add_argument("--repeats", metavar="N", type=_positive, default=REPEATS, help=f"default {REPEATS}")
+    group.add_argument("--repeats", metavar="N", type=positive, default=REPEATS, help=f"default {REPEATS}")
     group.add_argument(
         "--threads",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=min(2, os.cpu_count() or 1),
         help="CPU threads of all contestants (default 2)",
     )
@@ -127,7 +128,7 @@ def _add_settings(group: "argparse._ArgumentGroup") -> None:
             option,
             metavar="DIR",
             type=Path,
-            default=os.environ.get(variable) or None,
+            default=folder_from(variable),
             help=f"{what} (default: ${variable})",
         )
 
@@ -182,15 +183,9 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     try:
-        return _positive(width), _positive(height)
+        return positive(width), positive(height)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"got '{text}', expected WIDTHxHEIGHT in px, e.g. 640x480") from None
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

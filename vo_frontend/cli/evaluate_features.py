@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vo_frontend.cli.arguments import folder_from
 from vo_frontend.cli.benchmark import THREAD_VARIABLES
 from vo_frontend.cli.exit_code import exit_code_of
-from vo_frontend.errors import ConfigError, OutputError
+from vo_frontend.cli.options import folder_from, make_folder, names, positive
+from vo_frontend.errors import ConfigError
 
 if TYPE_CHECKING:
     from vo_frontend.cli.feature_contestants import Contestant
@@ -64,7 +64,7 @@ def _add_features(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--features",
         metavar="A,B,C",
-        type=_names,
+        type=names,
         help="of all ALIKED and ALIKE variants, orb and sift (default all)",
     )
     group.add_argument(
@@ -75,12 +75,12 @@ def _add_features(group: "argparse._ArgumentGroup") -> None:
         help="also weights in a file, e.g. mine=aliked-t16:runs/train/t16/weights.pth; may be repeated",
     )
     group.add_argument(
-        "--keypoints", metavar="N", type=_positive, default=KEYPOINTS, help=f"per image (default {KEYPOINTS})"
+        "--keypoints", metavar="N", type=positive, default=KEYPOINTS, help=f"per image (default {KEYPOINTS})"
     )
     group.add_argument(
         "--threads",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=min(2, os.cpu_count() or 1),
         help="CPU threads (default 2)",
     )
@@ -105,14 +105,14 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--photo-pairs",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=NUM_PHOTO_PAIRS,
         help=f"made of the held-out photographs (default {NUM_PHOTO_PAIRS})",
     )
     group.add_argument(
         "--sequences",
         metavar="A,B,C",
-        type=_names,
+        type=names,
         default=[],
         help="with poses; builtin: the built-in street",
     )
@@ -126,7 +126,7 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--starts",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=NUM_STARTS,
         help=f"first frames of pairs, spread over each sequence (default {NUM_STARTS})",
     )
@@ -141,7 +141,7 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
         "--losses",
         metavar="A,B,C",
         nargs="?",
-        type=_names,
+        type=names,
         const=[LOSSES_OF],
         default=[],
         help=f"training losses of these networks beside random weights, on --photos (default {LOSSES_OF})",
@@ -173,7 +173,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     contestants = choose_contestants(args.features, args.extra)
     if args.markdown:
         split_at_marks(args.markdown)
-    _make_folder(args.out)
+    make_folder(args.out)
     report = _measure(args, contestants)
     tables = sections(report, args.out)
     for table in tables:
@@ -213,25 +213,8 @@ def _measure(args: argparse.Namespace, contestants: "Sequence[Contestant]") -> "
     return FeatureReport(costs, homographies, poses, losses)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write there ({error.strerror}); choose another --out") from None
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _gaps(text: str) -> tuple[int, ...]:
-    return tuple(_positive(part) for part in _names(text))
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number above 0")
-    return int(text)
+    return tuple(positive(part) for part in names(text))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vo_frontend.cli.arguments import folder_from
 from vo_frontend.cli.exit_code import exit_code_of
+from vo_frontend.cli.options import folder_from
 from vo_frontend.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:

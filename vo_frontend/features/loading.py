@@ -110,7 +110,7 @@ def load_extractor(
 
 def available_precisions(name: str, device_type: str) -> tuple[str, ...]:
     """Precisions that an extractor has on "cpu" or "cuda"; all have "fp32"."""
-    return PRECISIONS[device_type] if name.startswith("aliked-") else ("fp32",)
+    return PRECISIONS[device_type] if name.startswith(("aliked-", "vof-")) else ("fp32",)
 
 
 def _check_precision(name: str, device_type: str, precision: str) -> None:
