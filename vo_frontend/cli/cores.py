@@ -20,8 +20,8 @@ def share_the_cores() -> None:
 def extraction_may_run_ahead(device: str) -> bool:
     """Whether extracting the next frame while this one is tracked is worth it.
 
-    On two cores both want both: kitti/06 gains 8 % in frames/s and loses 30 % in latency (13.9 against
-    12.8 frames/s, 147 against 113 ms at the 95th percentile). A GPU leaves the cores free.
+    On two cores both want both: kitti/06 gains 12 % in frames/s and loses 25 % in latency (9.5 against
+    8.4 frames/s, 222 against 177 ms at the 95th percentile, in one slow hour). A GPU leaves the cores free.
 
     Args:
         device: of the extractor, as its ``device_name`` says.
