@@ -104,6 +104,18 @@ def test_ctrl_c_keeps_the_cases_that_are_finished(tmp_path, capsys, monkeypatch,
     assert "stopped after 1 of 3 cases" in capsys.readouterr().err
 
 
+def test_ctrl_c_before_the_first_case_leaves_the_tables_alone(tmp_path, monkeypatch, no_warm_up):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablation_runs, "_film", stop)
+    markdown = tmp_path / "accuracy.md"
+    markdown.write_text(f"{BEGIN}\nprecious\n{END}\n")
+    options = ["--sequences", "street:mono", "--features", "orb", "--out", str(tmp_path)]
+    assert main([*options, "--only", "accuracy", "--markdown", str(markdown)]) == 130
+    assert "precious" in markdown.read_text()
+
+
 def test_the_tool_is_the_command(tmp_path):
     command = [sys.executable, str(TOOL), "--only", "speed", "--out", str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -97,7 +97,7 @@ def measure(
     """Run every case with its seeds.
 
     Names and files are looked at before the first frame. ``report`` gets a line now and then. Ctrl-C ends
-    it early: cases that are not finished are left out.
+    it early: cases that are not finished are left out. If none is, it is raised.
 
     Raises:
         VoError: a sequence, its ground truth or the weights of some features are not to be had.
@@ -122,6 +122,8 @@ def measure(
                 report(f"  {case.course.label}, {_describe(case.variant)}, seeds {list(seeds_of[case])}")
                 runs[case] = [_run(case, seed, footage) for seed in seeds_of[case]]
     except KeyboardInterrupt:
+        if not runs:
+            raise
         report(f"stopped after {len(runs)} of {len(seeds_of)} cases")
     return {case: _compared_with_clean(case, runs) for case in seeds_of if case in runs}
 

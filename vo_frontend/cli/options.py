@@ -1,4 +1,4 @@
-"""Types of options that several commands share. Imports nothing heavy."""
+"""What options of several commands have in common: how they are read. Imports nothing heavy."""
 
 import argparse
 import os

@@ -24,7 +24,10 @@ EXTRACTORS = (
     "alike-l",
     "orb",
 )
-PRECISIONS = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "fp16", "bf16")}  # of ALIKED; all others have fp32
+PRECISIONS = {
+    "cpu": ("fp32", "bf16"),
+    "cuda": ("fp32", "fp16", "bf16"),
+}  # of ALIKED and ours; else fp32
 
 
 def load_extractor(
