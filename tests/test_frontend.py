@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from world import CAMERA, WorldExtractor, frames, make_world, sideways
 
-from vo_frontend.build import build_frontend
 from vo_frontend.config import Config, override
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import align
+from vo_frontend.session.build import build_frontend
 from vo_frontend.types import Reason, Status
 
 NUM_FRAMES = 30

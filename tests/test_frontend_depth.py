@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from world import CAMERA, WorldExtractor, frames, make_world, sideways
 
-from vo_frontend.build import build_frontend
 from vo_frontend.config import Config, override
 from vo_frontend.errors import ConfigError
 from vo_frontend.geometry import se3
+from vo_frontend.session.build import build_frontend
 from vo_frontend.types import KeypointDepths, Reason, Sensor, Status
 
 NUM_FRAMES = 24
@@ -36,7 +36,7 @@ class WorldMeter:
 def run(monkeypatch):
     def run_frames(T_world_cam=POSES, world=WORLD, settings=(), noise_px=0.2, bad=frozenset(), **gaps):
         meter = WorldMeter(world, T_world_cam, **gaps)
-        monkeypatch.setattr("vo_frontend.build.DepthImageMeter", lambda options: meter)
+        monkeypatch.setattr("vo_frontend.session.build.DepthImageMeter", lambda options: meter)
         extractor = WorldExtractor(world, T_world_cam, noise_px)
         config = override(Config(), list(settings))
         frontend = build_frontend(config, CAMERA, extractor, sensor=Sensor.RGBD)

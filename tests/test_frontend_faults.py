@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from world import CAMERA, WorldExtractor, make_world, sideways
 
-from vo_frontend.build import build_frontend
 from vo_frontend.config import Config, override
 from vo_frontend.geometry.alignment import align
-from vo_frontend.sources.faults import (
+from vo_frontend.session.build import build_frontend
+from vo_frontend.simulation.faults import (
     OCCLUDER_GREY,
     BlackOut,
     Drop,
@@ -19,7 +19,7 @@ from vo_frontend.sources.faults import (
     Truncate,
     When,
 )
-from vo_frontend.sources.faulty import FaultySource
+from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.types import Features, Frame, Reason, Sensor, Status
 
 NUM_FRAMES = 32

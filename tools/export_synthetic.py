@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from vo_frontend.errors import OutputError, VoError
-from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
-from vo_frontend.trajectory_io import kitti_row, tum_row
+from vo_frontend.formats.trajectories import kitti_row, tum_row
+from vo_frontend.simulation.street import SyntheticSource, ground_truth
 from vo_frontend.types import Sensor
 
 TUM_DEPTH_UNITS_PER_M = 5000.0

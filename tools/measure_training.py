@@ -20,14 +20,14 @@ import torch
 
 from vo_frontend.errors import VoError
 from vo_frontend.features.loading import make_network
-from vo_frontend.features.network_extractor import select_device
-from vo_frontend.training.distributed import Group
-from vo_frontend.training.homography_pairs import HomographyPairs
-from vo_frontend.training.initialisation import initialise
-from vo_frontend.training.objective import DESCRIPTOR_LOSSES, Objective, ObjectiveConfig
-from vo_frontend.training.pairs import stack
-from vo_frontend.training.train_config import OptimizationConfig
-from vo_frontend.training.trainer import Trainer
+from vo_frontend.features.networks.extractor import select_device
+from vo_frontend.training.data.homography_pairs import HomographyPairs
+from vo_frontend.training.data.pairs import stack
+from vo_frontend.training.engine.distributed import Group
+from vo_frontend.training.engine.trainer import Trainer
+from vo_frontend.training.local_features.initialisation import initialise
+from vo_frontend.training.local_features.objective import DESCRIPTOR_LOSSES, Objective, ObjectiveConfig
+from vo_frontend.training.local_features.train_config import OptimizationConfig
 
 PROC = Path("/proc/self")
 RESET_PEAK = "5"  # man 5 proc_pid_clear_refs

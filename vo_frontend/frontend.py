@@ -15,7 +15,7 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
-from vo_frontend.tracking.depth_meter import DepthMeter
+from vo_frontend.sensors.depth_meter import DepthMeter
 from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from vo_frontend.cli import benchmark, benchmark_gpu, benchmark_parts
-from vo_frontend.cli.benchmark_images import ImageSet, Size
-from vo_frontend.cli.benchmark_report import Section, format_section
-from vo_frontend.cli.benchmark_timing import Timing
-from vo_frontend.features import peers
-from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
+from vo_frontend.cli import benchmark
+from vo_frontend.experiments.baselines import kornia as peers
+from vo_frontend.experiments.speed import gpu as benchmark_gpu
+from vo_frontend.experiments.speed import sections as benchmark_parts
+from vo_frontend.experiments.speed.images import ImageSet, Size
+from vo_frontend.experiments.speed.timing import Timing
+from vo_frontend.experiments.tables import Section, format_section
+from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
 from vo_frontend.features.loading import make_network
 
 TINY = ("--features", "orb", "--sizes", "320x240", "--keypoints", "200", "--repeats", "1")
@@ -58,7 +60,7 @@ def test_every_figure_is_printed_and_stored(tmp_path, capsys):
     printed, written = capsys.readouterr().out, (tmp_path / "b.md").read_text()
     for text in (printed, written):
         assert "cv2.BFMatcher" in text
-        assert "features/orb.py:extract" in text
+        assert "features/classical/orb.py:extract" in text
         assert "orb      | 320x240 |       200 | cpu    | vo_frontend" in text
 
 

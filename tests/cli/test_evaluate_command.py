@@ -9,8 +9,8 @@ import pytest
 
 from vo_frontend.cli.evaluate import main
 from vo_frontend.errors import TrajectoryError
+from vo_frontend.formats.trajectories import TUM_HEADER, euroc_row, kitti_row, tum_row
 from vo_frontend.geometry import se3
-from vo_frontend.trajectory_io import TUM_HEADER, euroc_row, kitti_row, tum_row
 
 STEP_NS = 100_000_000
 FRAMES = range(20, 60)

@@ -1,9 +1,9 @@
 import numpy as np
 
-from vo_frontend.cli.inputs import Input
 from vo_frontend.cli.run import _ground_truth_to_show
 from vo_frontend.errors import TrajectoryError
-from vo_frontend.sources.synthetic import SyntheticSource
+from vo_frontend.session.opened_input import Input
+from vo_frontend.simulation.street import SyntheticSource
 from vo_frontend.types import Trajectory
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vo_frontend.cli.run import main
-from vo_frontend.trajectory_io import read_poses
+from vo_frontend.formats.trajectories import read_poses
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from vo_frontend import pipeline
-from vo_frontend.build import build_frontend
 from vo_frontend.config import Config
 from vo_frontend.evaluation import evaluate
 from vo_frontend.features import load_extractor
-from vo_frontend.outputs.statistics import StatisticsSink
-from vo_frontend.outputs.trajectory_files import TUM_NAME, TrajectorySink
-from vo_frontend.sources.faults import (
+from vo_frontend.formats.trajectories import read_poses
+from vo_frontend.reports.statistics import StatisticsSink
+from vo_frontend.reports.trajectory_files import TUM_NAME, TrajectorySink
+from vo_frontend.session import pipeline
+from vo_frontend.session.build import build_frontend
+from vo_frontend.simulation.faults import (
     BlackOut,
     Blur,
     Brighten,
@@ -21,9 +22,8 @@ from vo_frontend.sources.faults import (
     Truncate,
     When,
 )
-from vo_frontend.sources.faulty import FaultySource
-from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
-from vo_frontend.trajectory_io import read_poses
+from vo_frontend.simulation.faulty import FaultySource
+from vo_frontend.simulation.street import SyntheticSource, ground_truth
 from vo_frontend.types import Reason, Sensor, Status
 
 RATE_HZ = 10

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from vo_frontend.cli.run import main
-from vo_frontend.sources.synthetic import SyntheticSource, ground_truth
-from vo_frontend.trajectory_io import read_poses
+from vo_frontend.formats.trajectories import read_poses
+from vo_frontend.simulation.street import SyntheticSource, ground_truth
 
 ROOT = Path(__file__).parents[2]
 RUN_FILES = {
@@ -109,7 +109,7 @@ def test_the_camera_height_makes_a_monocular_run_metric(capsys):
 
 
 def test_where_no_road_was_seen_the_run_keeps_its_map_units_and_says_so(caplog, capsys, monkeypatch):
-    monkeypatch.setattr("vo_frontend.outputs.metric_scale.find_road_plane", lambda points_cam: None)
+    monkeypatch.setattr("vo_frontend.reports.metric_scale.find_road_plane", lambda points_cam: None)
     assert run_in_process("--frames", "0:20", "--camera-height", "1.65", "--out", "run") == 0
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["scale_from_camera_height"] == {}

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 
 from vo_frontend.evaluation import evaluate
 from vo_frontend.evaluation.rpe import distance_pairs, frame_pairs, relative_errors
+from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.geometry import se3
-from vo_frontend.trajectory_io import read_poses
 from vo_frontend.types import Trajectory
 
 metrics = pytest.importorskip("evo.core.metrics", reason="evo is not installed (pip install -e .[dev])")

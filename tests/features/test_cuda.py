@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vo_frontend.features import load_extractor
-from vo_frontend.features.aliked import cuda_extractor
-from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
-from vo_frontend.features.network_extractor import NetworkExtractor
+from vo_frontend.features.cuda import extractor as cuda_extractor
+from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
+from vo_frontend.features.networks.extractor import NetworkExtractor
 
 pytestmark = [
     pytest.mark.gpu,

@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vo_frontend.features.detection import TEMPERATURE, Border, detect, local_maxima, refine
+from vo_frontend.features.networks.detection import TEMPERATURE, Border, detect, local_maxima, refine
 
 BORDER = Border(first_px=2, last_px=2)
 

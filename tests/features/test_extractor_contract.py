@@ -9,11 +9,11 @@ import torch
 
 from vo_frontend.errors import VoError
 from vo_frontend.features import EXTRACTORS, load_extractor
-from vo_frontend.features.alike.network import ALIKE_VARIANTS
-from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
-from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
-from vo_frontend.features.aliked.network import ALIKED_VARIANTS
-from vo_frontend.features.network_extractor import NetworkExtractor
+from vo_frontend.features.cpu.extractor import FastAlikedExtractor
+from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
+from vo_frontend.features.networks.alike.network import ALIKE_VARIANTS
+from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS
+from vo_frontend.features.networks.extractor import NetworkExtractor
 from vo_frontend.features.weights import WEIGHTS
 
 BUDGET = 120

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vo_frontend.features.aliked.deformable_conv import deformable_conv3x3
 from vo_frontend.features.loading import make_network
-from vo_frontend.features.sampling import sample_bilinear
+from vo_frontend.features.networks.aliked.deformable_conv import deformable_conv3x3
+from vo_frontend.features.networks.sampling import sample_bilinear
 
 NUM_PARAMETERS = {
     "aliked-t16": 192100,

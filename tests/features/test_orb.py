@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from vo_frontend.features.orb import OrbExtractor, spread
+from vo_frontend.features.classical.orb import OrbExtractor, spread
 
 
 def test_dot_products_count_equal_bits(make_image):

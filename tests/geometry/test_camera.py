@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from vo_frontend.errors import CameraError
-from vo_frontend.geometry.camera import Calibration, Camera, Undistorter, load_calibration
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.sensors.calibration import Calibration, load_calibration
+from vo_frontend.sensors.undistortion import Undistorter
 
 CAMERA = Camera(500.0, 510.0, 320.0, 240.0, 640, 480)
 

@@ -9,10 +9,10 @@ from world import CAMERA, make_world
 
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import Camera
-from vo_frontend.mapping.bundle import BundleProblem, adjust
 from vo_frontend.mapping.calibration_check import CalibrationCheck, intrinsics_step
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.optimization.bundle import BundleProblem, adjust
 from vo_frontend.types import Features
 
 NUM_KEYFRAMES = 10

@@ -22,8 +22,8 @@ from tiny_datasets import (
     render,
 )
 
-from vo_frontend.geometry.camera import Calibration
-from vo_frontend.sources.faulty import FaultySource
+from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.sources.frame_range import parse_frames
 from vo_frontend.sources.webcam import WebcamSource
 from vo_frontend.types import Sensor
@@ -45,7 +45,7 @@ def _feed(capture):
 
 def synthetic(sensor):
     def build(folder):
-        module = pytest.importorskip("vo_frontend.sources.synthetic.source")
+        module = pytest.importorskip("vo_frontend.simulation.street.source")
         return module.SyntheticSource(sensor=sensor, frames=slice(0, NUM_FRAMES))
 
     return build

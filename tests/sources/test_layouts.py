@@ -24,7 +24,8 @@ from tiny_datasets import (
 )
 
 from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.sensors.calibration import Calibration
 from vo_frontend.sources.euroc import open_euroc
 from vo_frontend.sources.image_files import list_images, read_image
 from vo_frontend.sources.image_folder import open_image_folder

@@ -2,7 +2,8 @@ import pytest
 from tiny_datasets import DISTORTED, NUM_FRAMES, write_video
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.sensors.calibration import Calibration
 from vo_frontend.sources.frame_range import parse_frames
 from vo_frontend.sources.video import VideoSource
 

@@ -11,7 +11,8 @@ from fake_capture import FakeCapture
 from tiny_datasets import CAMERA, DISTORTED, STRAIGHT, colored, pattern, rays_of, render
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.sensors.calibration import Calibration
 from vo_frontend.sources.webcam import WebcamSource
 
 IMAGE = colored(render(DISTORTED, 0))

@@ -12,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vo_frontend.geometry.camera import Calibration, Camera
+from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.se3 import from_rotation_translation, so3_exp
+from vo_frontend.sensors.calibration import Calibration
 from vo_frontend.sources.euroc import open_euroc
 from vo_frontend.sources.image_folder import open_image_folder
 from vo_frontend.sources.kitti import open_kitti

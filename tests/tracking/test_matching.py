@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vo_frontend.features.kernels.team import Team
+from vo_frontend.compute.threads import Team
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.tracking.matching_kernels import ROWS, all_nearest, gated_nearest
 from vo_frontend.types import Features

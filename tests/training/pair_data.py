@@ -6,17 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.formats.trajectories import format_seconds, tum_row
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Calibration, Camera
-from vo_frontend.sources.synthetic import ground_truth
-from vo_frontend.sources.synthetic.renderer import load_street
-from vo_frontend.training.homography_pairs import HomographyPairs
-from vo_frontend.training.megadepth import MegadepthPairs
-from vo_frontend.training.pairs import MixedPairs, PairSource
-from vo_frontend.training.photometric import PhotometricRanges
-from vo_frontend.training.rendered_pairs import RenderedPairs
-from vo_frontend.training.rgbd_pairs import RgbdPairs
-from vo_frontend.trajectory_io import format_seconds, tum_row
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.simulation.street import ground_truth
+from vo_frontend.simulation.street.renderer import load_street
+from vo_frontend.training.data.homography_pairs import HomographyPairs
+from vo_frontend.training.data.megadepth import MegadepthPairs
+from vo_frontend.training.data.pairs import MixedPairs, PairSource
+from vo_frontend.training.data.photometric import PhotometricRanges
+from vo_frontend.training.data.rendered_pairs import RenderedPairs
+from vo_frontend.training.data.rgbd_pairs import RgbdPairs
 
 CAMERA = Camera(150.0, 150.0, 95.5, 71.5, 192, 144)
 CROP_PX = 96

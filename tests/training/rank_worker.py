@@ -8,12 +8,12 @@ import torch
 from tiny_training import tiny_config
 
 from vo_frontend.features.loading import make_network
-from vo_frontend.training.distributed import Group, process_group
-from vo_frontend.training.initialisation import initialise
-from vo_frontend.training.loader import micro_batches
-from vo_frontend.training.objective import Objective
-from vo_frontend.training.trainer import Trainer
-from vo_frontend.training.training_data import open_training_data
+from vo_frontend.training.data.training_data import open_training_data
+from vo_frontend.training.engine.distributed import Group, process_group
+from vo_frontend.training.engine.loader import micro_batches
+from vo_frontend.training.engine.trainer import Trainer
+from vo_frontend.training.local_features.initialisation import initialise
+from vo_frontend.training.local_features.objective import Objective
 
 
 def train_some_steps(images: Path, group: Group, accumulation: int) -> dict:

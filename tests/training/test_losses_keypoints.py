@@ -5,9 +5,13 @@ import math
 import pytest
 import torch
 
-from vo_frontend.features.detection import Border, detect
-from vo_frontend.training.losses.correspondence import nearest_partners, random_partners, warp_points
-from vo_frontend.training.losses.keypoints import detect_keypoints
+from vo_frontend.features.networks.detection import Border, detect
+from vo_frontend.training.local_features.losses.correspondence import (
+    nearest_partners,
+    random_partners,
+    warp_points,
+)
+from vo_frontend.training.local_features.losses.keypoints import detect_keypoints
 
 BORDER = Border(first_px=2, last_px=2)
 

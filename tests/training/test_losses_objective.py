@@ -8,9 +8,9 @@ import torch.nn.functional as F
 
 from vo_frontend.errors import ConfigError
 from vo_frontend.features.loading import load_weights, make_network
-from vo_frontend.training.initialisation import initialise
-from vo_frontend.training.objective import DESCRIPTOR_LOSSES, Objective, ObjectiveConfig
-from vo_frontend.training.pairs import PairBatch
+from vo_frontend.training.data.pairs import PairBatch
+from vo_frontend.training.local_features.initialisation import initialise
+from vo_frontend.training.local_features.objective import DESCRIPTOR_LOSSES, Objective, ObjectiveConfig
 
 SMALL = ObjectiveConfig(num_keypoints=60, num_random=60, dense_stride_px=4)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vo_frontend.features.pyramid import FeaturePyramid, Padding
-from vo_frontend.training.training_pyramid import TrainingPyramid
+from vo_frontend.features.networks.pyramid import FeaturePyramid, Padding
+from vo_frontend.training.local_features.training_pyramid import TrainingPyramid
 
 
 @pytest.fixture(params=[(64, 96, Padding(0, 0, 0, 0)), (64, 64, Padding(3, 4, 5, 6))])

@@ -6,13 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vo_frontend.features.sampling import bilinear_corners
-from vo_frontend.training.losses.dense_nre import DescriptorMap, dense_nre_loss
-from vo_frontend.training.losses.peak import peak_loss
-from vo_frontend.training.losses.reliability import reliability_loss
-from vo_frontend.training.losses.reprojection import reprojection_loss
-from vo_frontend.training.losses.sparse_nre import sparse_nre_loss
-from vo_frontend.training.losses.triplet import triplet_loss
+from vo_frontend.features.networks.sampling import bilinear_corners
+from vo_frontend.training.local_features.losses.dense_nre import DescriptorMap, dense_nre_loss
+from vo_frontend.training.local_features.losses.peak import peak_loss
+from vo_frontend.training.local_features.losses.reliability import reliability_loss
+from vo_frontend.training.local_features.losses.reprojection import reprojection_loss
+from vo_frontend.training.local_features.losses.sparse_nre import sparse_nre_loss
+from vo_frontend.training.local_features.losses.triplet import triplet_loss
 
 NONE = torch.zeros(0, dtype=torch.long)
 

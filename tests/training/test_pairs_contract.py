@@ -1,4 +1,4 @@
-"""What every source of pairs promises, see ``training/pairs.py``."""
+"""What every source of pairs promises, see ``training/data/pairs.py``."""
 
 import pickle
 
@@ -9,8 +9,8 @@ import torch
 from pair_data import CROP_PX, SOURCES, open_source
 
 from vo_frontend.errors import ConfigError
-from vo_frontend.training.pairs import MixedPairs, stack
-from vo_frontend.training.photometric import PhotometricRanges
+from vo_frontend.training.data.pairs import MixedPairs, stack
+from vo_frontend.training.data.photometric import PhotometricRanges
 
 
 @pytest.fixture(scope="module", params=SOURCES)

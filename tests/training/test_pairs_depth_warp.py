@@ -3,8 +3,8 @@ import pytest
 
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import Camera
-from vo_frontend.training.depth_crops import resize_view
-from vo_frontend.training.depth_warp import Agreement, DepthView, warp_by_depth, warp_views
+from vo_frontend.training.data.depth_crops import resize_view
+from vo_frontend.training.data.depth_warp import Agreement, DepthView, warp_by_depth, warp_views
 
 CAMERA = Camera(100.0, 100.0, 47.5, 31.5, 96, 64)
 COLUMNS = np.arange(CAMERA.width)

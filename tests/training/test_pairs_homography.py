@@ -4,7 +4,7 @@ import pytest
 from pair_data import CROP_PX, write_png
 
 from vo_frontend.errors import ConfigError, SourceError
-from vo_frontend.training.homography_pairs import (
+from vo_frontend.training.data.homography_pairs import (
     HomographyPairs,
     HomographyRanges,
     draw_homography,
@@ -12,7 +12,7 @@ from vo_frontend.training.homography_pairs import (
     sample_photo,
     warp_map,
 )
-from vo_frontend.training.photometric import PhotometricRanges, change_light
+from vo_frontend.training.data.photometric import PhotometricRanges, change_light
 
 STILL = HomographyRanges(
     zoom=(1.0, 1.0), scale=(1.0, 1.0), rotation_deg=0, large_rotation_share=0, perspective=0, translation=0

@@ -9,10 +9,10 @@ from pair_data import CAMERA, CROP_PX, NUM_FRAMES, write_megadepth, write_tum
 
 from vo_frontend.errors import SourceError, TrajectoryError
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Calibration
+from vo_frontend.sensors.calibration import Calibration
 from vo_frontend.sources.registry import find_sequence
-from vo_frontend.training.megadepth import MegadepthPairs, read_depth
-from vo_frontend.training.rgbd_pairs import RgbdPairs, interpolate_poses
+from vo_frontend.training.data.megadepth import MegadepthPairs, read_depth
+from vo_frontend.training.data.rgbd_pairs import RgbdPairs, interpolate_poses
 from vo_frontend.types import Trajectory
 
 

@@ -6,8 +6,12 @@ import pytest
 
 from vo_frontend.config import override
 from vo_frontend.errors import ConfigError
-from vo_frontend.training.schedule import learning_rate_at
-from vo_frontend.training.train_config import OptimizationConfig, TrainConfig, load_train_config
+from vo_frontend.training.engine.schedule import learning_rate_at
+from vo_frontend.training.local_features.train_config import (
+    OptimizationConfig,
+    TrainConfig,
+    load_train_config,
+)
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("train_*.yaml"))
 

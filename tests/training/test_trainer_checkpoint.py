@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vo_frontend.errors import OutputError, TrainingError
-from vo_frontend.training.checkpoint import Checkpoint, load_file, load_newest, save_checkpoint
+from vo_frontend.training.engine.checkpoint import Checkpoint, load_file, load_newest, save_checkpoint
 
 
 def checkpoint(step):

@@ -7,9 +7,9 @@ from pair_data import CROP_PX, write_megadepth, write_tum
 
 from vo_frontend.errors import ConfigError, SourceError
 from vo_frontend.geometry.camera import Camera
-from vo_frontend.training.pairs import MixedPairs
-from vo_frontend.training.train_config import DataConfig
-from vo_frontend.training.training_data import hold_out_end, hold_out_scattered, open_training_data
+from vo_frontend.training.data.pairs import MixedPairs
+from vo_frontend.training.data.training_data import hold_out_end, hold_out_scattered, open_training_data
+from vo_frontend.training.local_features.train_config import DataConfig
 
 FREIBURG3 = Camera(535.4, 539.2, 320.1, 247.6, 640, 480)
 

@@ -12,7 +12,7 @@ import torch
 from rank_worker import train_some_steps
 from tiny_training import write_images
 
-from vo_frontend.training.distributed import Group, process_group
+from vo_frontend.training.engine.distributed import Group, process_group
 
 TINY = ["data.crop_px=64", "objective.num_keypoints=40", "objective.num_random=40", "validation.num_pairs=1",
         "optimization.warmup_steps=0", "workers=1", "device=cpu"]  # fmt: skip

@@ -12,9 +12,9 @@ from tiny_training import run, tiny_config, write_images
 
 from vo_frontend.config import build_from_mapping
 from vo_frontend.errors import ConfigError, TrainingError
-from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
+from vo_frontend.features.cpu.extractor import FastAlikedExtractor
 from vo_frontend.features.loading import make_network
-from vo_frontend.training.train_config import TrainConfig, load_train_config
+from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +144,9 @@ def test_reduced_precision_on_the_cpu_is_an_error(images, tmp_path):
 
 @pytest.mark.gpu
 def test_a_run_in_mixed_precision_on_a_gpu_ends_with_finite_weights(images, tmp_path):
-    from vo_frontend.training.distributed import Group
-    from vo_frontend.training.training_data import open_training_data
-    from vo_frontend.training.training_run import train
+    from vo_frontend.training.data.training_data import open_training_data
+    from vo_frontend.training.engine.distributed import Group
+    from vo_frontend.training.engine.training_run import train
 
     config = dataclasses.replace(tiny_config(images), precision="bf16")
     train(

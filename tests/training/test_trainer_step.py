@@ -11,14 +11,14 @@ from torch import nn
 
 from vo_frontend.errors import TrainingError
 from vo_frontend.features.loading import make_network
-from vo_frontend.training.distributed import Group
-from vo_frontend.training.initialisation import initialise
-from vo_frontend.training.loader import micro_batches
-from vo_frontend.training.objective import LossTerms, Objective
-from vo_frontend.training.pairs import ImagePair, stack
-from vo_frontend.training.randomness import sample_rng
-from vo_frontend.training.train_config import OptimizationConfig
-from vo_frontend.training.trainer import Trainer
+from vo_frontend.training.data.pairs import ImagePair, stack
+from vo_frontend.training.engine.distributed import Group
+from vo_frontend.training.engine.loader import micro_batches
+from vo_frontend.training.engine.randomness import sample_rng
+from vo_frontend.training.engine.trainer import Trainer
+from vo_frontend.training.local_features.initialisation import initialise
+from vo_frontend.training.local_features.objective import LossTerms, Objective
+from vo_frontend.training.local_features.train_config import OptimizationConfig
 
 FIELDS = [field.name for field in dataclasses.fields(LossTerms)]
 
@@ -215,7 +215,7 @@ def test_two_processes_together_draw_what_one_with_twice_the_accumulation_draws(
 
 @pytest.mark.slow
 def test_pairs_do_not_depend_on_the_number_of_background_processes(tmp_path: Path):
-    from vo_frontend.training.homography_pairs import HomographyPairs
+    from vo_frontend.training.data.homography_pairs import HomographyPairs
 
     source = HomographyPairs([write_images(tmp_path)], CROP_PX)
     config = OptimizationConfig(steps=3, warmup_steps=0, accumulation=2)

@@ -5,18 +5,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vo_frontend.training.distributed import Group
-from vo_frontend.training.homography_pairs import HomographyPairs
-from vo_frontend.training.objective import ObjectiveConfig
-from vo_frontend.training.pairs import ImagePair
-from vo_frontend.training.train_config import (
+from vo_frontend.training.data.homography_pairs import HomographyPairs
+from vo_frontend.training.data.pairs import ImagePair
+from vo_frontend.training.data.training_data import open_training_data
+from vo_frontend.training.engine.distributed import Group
+from vo_frontend.training.engine.training_run import train
+from vo_frontend.training.local_features.objective import ObjectiveConfig
+from vo_frontend.training.local_features.train_config import (
     DataConfig,
     OptimizationConfig,
     TrainConfig,
     ValidationConfig,
 )
-from vo_frontend.training.training_data import open_training_data
-from vo_frontend.training.training_run import train
 
 CROP_PX = 64
 OBJECTIVE = ObjectiveConfig(num_keypoints=40, num_random=40)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vo_frontend.cli.cores import share_the_cores
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import folder_from, make_folder, names, positive
+from vo_frontend.session.cores import share_the_cores
 
 EXAMPLES = """examples:
   python tools/ablation.py --data-root ~/datasets --markdown docs/accuracy.md       everything
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
-    from vo_frontend.cli.ablation_plan import (
+    from vo_frontend.experiments.ablation.plan import (
         BUDGETS,
         FEATURES,
         TABLES,
@@ -94,10 +94,10 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         seeds_of,
         with_cases,
     )
-    from vo_frontend.cli.ablation_report import as_mapping, describe, sections
-    from vo_frontend.cli.ablation_runs import measure
-    from vo_frontend.cli.benchmark_report import format_section, split_at_marks, write_markdown
-    from vo_frontend.outputs.report import write_json
+    from vo_frontend.experiments.ablation.report import as_mapping, describe, sections
+    from vo_frontend.experiments.ablation.runs import measure
+    from vo_frontend.experiments.tables import format_section, split_at_marks, write_markdown
+    from vo_frontend.reports.run_metrics import write_json
 
     setting = describe(arguments, is_part=args.frames is not None)  # first, so that the load is not our own
     courses = None if args.sequences is None else choose_courses(args.sequences)

@@ -152,8 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
-    from vo_frontend.cli.benchmark_parts import check, describe_setting, sections
-    from vo_frontend.cli.benchmark_report import (
+    from vo_frontend.experiments.speed.sections import check, describe_setting, sections
+    from vo_frontend.experiments.tables import (
         as_mapping,
         check_folder,
         format_section,
@@ -161,7 +161,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         split_at_marks,
         write_markdown,
     )
-    from vo_frontend.outputs.report import write_json
+    from vo_frontend.reports.run_metrics import write_json
 
     setting = describe_setting(args.threads, arguments)  # first, so that the load is not our own
     for path in filter(None, (args.json, args.curves)):

@@ -12,7 +12,7 @@ from vo_frontend.errors import TrajectoryError
 
 if TYPE_CHECKING:
     from vo_frontend.evaluation import Evaluation
-    from vo_frontend.trajectory_io import PoseFile
+    from vo_frontend.formats.trajectories import PoseFile
     from vo_frontend.types import Trajectory
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> None:
     from vo_frontend.evaluation import evaluate
-    from vo_frontend.outputs.report import format_table, write_json
+    from vo_frontend.reports.run_metrics import format_table, write_json
 
     estimate_file, ground_truth_file = _read(args.estimate, args.ground_truth, args.times)
     ground_truth = ground_truth_file.trajectory
@@ -94,7 +94,7 @@ def _read(estimate: Path, ground_truth: Path, times: Path | None) -> "tuple[Pose
     import numpy as np
 
     from vo_frontend.evaluation.ground_truth import frame_times_ns
-    from vo_frontend.trajectory_io import frames_path, read_poses, read_times
+    from vo_frontend.formats.trajectories import frames_path, read_poses, read_times
 
     files = read_poses(estimate), read_poses(ground_truth)
     for file in files:
@@ -141,7 +141,7 @@ def _segment(file: "PoseFile", segment_id: int | None) -> "Trajectory":
 def _plot(path: Path, title: str, evaluation: "Evaluation", ground_truth: "Trajectory") -> None:
     import numpy as np
 
-    from vo_frontend.outputs.plots import PlottedSegment, plot_trajectory
+    from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
 
     series = evaluation.series
     if series is None or series.position_errors_m is None:

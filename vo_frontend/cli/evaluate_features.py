@@ -14,8 +14,8 @@ from vo_frontend.cli.options import folder_from, make_folder, names, positive
 from vo_frontend.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vo_frontend.cli.feature_contestants import Contestant
-    from vo_frontend.cli.feature_report import FeatureReport
+    from vo_frontend.experiments.feature_quality.contestants import Contestant
+    from vo_frontend.experiments.feature_quality.report import FeatureReport
 
 KEYPOINTS = 1000
 GAPS = (2, 5, 10, 20)
@@ -158,10 +158,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
-    from vo_frontend.cli.benchmark_report import format_section, split_at_marks, write_markdown
-    from vo_frontend.cli.feature_contestants import ALL, choose_contestants
-    from vo_frontend.cli.feature_report import as_mapping, describe, sections
-    from vo_frontend.outputs.report import write_json
+    from vo_frontend.experiments.feature_quality.contestants import ALL, choose_contestants
+    from vo_frontend.experiments.feature_quality.report import as_mapping, describe, sections
+    from vo_frontend.experiments.tables import format_section, split_at_marks, write_markdown
+    from vo_frontend.reports.run_metrics import write_json
 
     setting = describe(args.threads, arguments)  # first, so that the load is not our own
     if args.features is None:
@@ -185,17 +185,17 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 
 def _measure(args: argparse.Namespace, contestants: "Sequence[Contestant]") -> "FeatureReport":
-    from vo_frontend.cli.feature_costs import measure_costs
-    from vo_frontend.cli.feature_losses import compare_losses, loss_pairs
-    from vo_frontend.cli.feature_pairs import (
+    from vo_frontend.experiments.feature_quality.costs import measure_costs
+    from vo_frontend.experiments.feature_quality.hpatches import read_hpatches
+    from vo_frontend.experiments.feature_quality.losses import compare_losses, loss_pairs
+    from vo_frontend.experiments.feature_quality.pairs import (
         held_out_photo_pairs,
         hpatches_scenes,
         open_posed_sequence,
         photo_scenes,
     )
-    from vo_frontend.cli.feature_report import FeatureReport
-    from vo_frontend.cli.feature_scores import score_homographies, score_poses
-    from vo_frontend.sources.hpatches import read_hpatches
+    from vo_frontend.experiments.feature_quality.report import FeatureReport
+    from vo_frontend.experiments.feature_quality.scores import score_homographies, score_poses
 
     hpatches = read_hpatches(args.hpatches) if args.hpatches else []
     pairs = held_out_photo_pairs(args.photos, args.photo_pairs) if args.photos else []

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.cli.arguments import build_parser
-from vo_frontend.cli.cores import extraction_may_run_ahead, share_the_cores
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.errors import VoError, WeightsError
+from vo_frontend.session.cores import extraction_may_run_ahead, share_the_cores
 
 if TYPE_CHECKING:
-    from vo_frontend.cli.inputs import Input
     from vo_frontend.config import Config
     from vo_frontend.features import FeatureExtractor
-    from vo_frontend.outputs.report import RunInfo
-    from vo_frontend.outputs.sink import Sink
+    from vo_frontend.reports.run_metrics import RunInfo
+    from vo_frontend.reports.sink import Sink
+    from vo_frontend.session.opened_input import Input
     from vo_frontend.types import Trajectory
     from vo_frontend.viewer.sink import ViewerSink
 
@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from vo_frontend.cli.inputs import open_input
-    from vo_frontend.outputs.run_folder import create_run_folder, open_run_folder, write_config
+    from vo_frontend.reports.run_folder import create_run_folder, open_run_folder, write_config
+    from vo_frontend.session.opened_input import open_input
 
     config = _config(args)
     given = open_input(args)
@@ -58,17 +58,17 @@ def _estimate(
     args: argparse.Namespace, config: "Config", given: "Input", extractor: "FeatureExtractor", folder: Path
 ) -> None:
     """Run the front-end over all frames; the report is written however the run ends."""
-    from vo_frontend import pipeline
-    from vo_frontend.build import build_frontend
-    from vo_frontend.cli.closing import conclude
     from vo_frontend.cli.keyboard import stop_switch
-    from vo_frontend.cli.metric import make_metric
     from vo_frontend.cli.progress import ProgressSink
-    from vo_frontend.outputs.frame_log import FrameLogSink
-    from vo_frontend.outputs.metric_scale import MetricScaleSink
-    from vo_frontend.outputs.point_cloud import PointCloudSink
-    from vo_frontend.outputs.statistics import StatisticsSink
-    from vo_frontend.outputs.trajectory_files import TrajectorySink
+    from vo_frontend.reports.frame_log import FrameLogSink
+    from vo_frontend.reports.metric_scale import MetricScaleSink
+    from vo_frontend.reports.point_cloud import PointCloudSink
+    from vo_frontend.reports.statistics import StatisticsSink
+    from vo_frontend.reports.trajectory_files import TrajectorySink
+    from vo_frontend.session import pipeline
+    from vo_frontend.session.build import build_frontend
+    from vo_frontend.session.camera_height import make_metric
+    from vo_frontend.session.run_report import conclude
 
     source = given.source
     frontend = build_frontend(
@@ -170,7 +170,7 @@ def _show_download(name: str, received: int, expected: int) -> None:
 
 
 def _run_info(config: "Config", given: "Input", extractor: "FeatureExtractor") -> "RunInfo":
-    from vo_frontend.outputs.report import RunInfo
+    from vo_frontend.reports.run_metrics import RunInfo
 
     return RunInfo(
         sequence=given.source.name,
@@ -184,7 +184,7 @@ def _run_info(config: "Config", given: "Input", extractor: "FeatureExtractor") -
 
 
 def _viewer(args: argparse.Namespace, given: "Input", folder: Path) -> "ViewerSink":
-    from vo_frontend.outputs.run_folder import MAP_IMAGE_NAME
+    from vo_frontend.reports.run_folder import MAP_IMAGE_NAME
     from vo_frontend.types import Sensor
     from vo_frontend.viewer.scene import Scene
     from vo_frontend.viewer.sink import make_viewer_sink
@@ -232,7 +232,7 @@ def _list(data_root: Path | None) -> None:
 
 @contextmanager
 def _log_file(folder: Path) -> Iterator[None]:
-    from vo_frontend.outputs.run_folder import open_log
+    from vo_frontend.reports.run_folder import open_log
 
     logger, handler = logging.getLogger("vo_frontend"), open_log(folder)
     logger.addHandler(handler)

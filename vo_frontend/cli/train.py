@@ -17,9 +17,9 @@ from vo_frontend.cli.options import folder_from
 from vo_frontend.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from vo_frontend.training.distributed import Group
-    from vo_frontend.training.train_config import TrainConfig
-    from vo_frontend.training.training_data import TrainingData
+    from vo_frontend.training.data.training_data import TrainingData
+    from vo_frontend.training.engine.distributed import Group
+    from vo_frontend.training.local_features.train_config import TrainConfig
 
 FORWARDED_S = 1.0  # torchrun repeats a Ctrl-C that its processes have already had from the terminal
 
@@ -83,9 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from vo_frontend.features.network_extractor import select_device
-    from vo_frontend.training.distributed import process_group
-    from vo_frontend.training.training_data import open_training_data
+    from vo_frontend.features.networks.extractor import select_device
+    from vo_frontend.training.data.training_data import open_training_data
+    from vo_frontend.training.engine.distributed import process_group
 
     config = _config(args)
     with process_group(select_device(config.device)) as group:
@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace) -> None:
 
 def _train(config: "TrainConfig", data: "TrainingData", folder: Path, group: "Group") -> None:
     from vo_frontend.cli.training_progress import TrainingProgress
-    from vo_frontend.training.training_run import train
+    from vo_frontend.training.engine.training_run import train
 
     num_steps = config.optimization.steps
     progress = TrainingProgress(num_steps)
@@ -115,8 +115,8 @@ def _train(config: "TrainConfig", data: "TrainingData", folder: Path, group: "Gr
 
 def _config(args: argparse.Namespace) -> "TrainConfig":
     from vo_frontend.config import override
-    from vo_frontend.training.train_config import TrainConfig, load_train_config
-    from vo_frontend.training.training_run import CONFIG_NAME
+    from vo_frontend.training.engine.training_run import CONFIG_NAME
+    from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
 
     path = args.config
     if path is None and args.resume:

@@ -5,8 +5,8 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from vo_frontend.training.trainer import StepRecord
-    from vo_frontend.training.validation import ValidationRecord
+    from vo_frontend.training.engine.trainer import StepRecord
+    from vo_frontend.training.local_features.validation import ValidationRecord
 
 REFRESH_S = 0.5  # in a terminal
 REPEAT_S = 30.0  # in a file or pipe, where every line stays

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import TrajectoryError
-from vo_frontend.trajectory_io import format_seconds
+from vo_frontend.formats.trajectories import format_seconds
 
 DEFAULT_MAX_DIFFERENCE_S = 0.02
 

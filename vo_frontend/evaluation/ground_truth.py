@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import TrajectoryError
-from vo_frontend.geometry.se3 import Transform
-from vo_frontend.trajectory_io import (
+from vo_frontend.formats.trajectories import (
     PoseFile,
     TrajectoryFormat,
     poses_from_matrices,
     read_poses,
     read_times,
 )
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.types import GroundTruthSpec, Trajectory
 
 _SEVEN_SCENES_POSE = re.compile(r"frame-(\d+)\.pose\.txt$")

@@ -10,7 +10,7 @@ from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.features.weights import Progress, find_or_download, read_verified, weights_file
 
 if TYPE_CHECKING:
-    from vo_frontend.features.network import FeatureNetwork
+    from vo_frontend.features.networks.network import FeatureNetwork
 
 EXTRACTORS = (
     "aliked-t16",
@@ -67,14 +67,14 @@ def load_extractor(
         raise ValueError(f"max_keypoints: got {max_keypoints}, expected at least 1")
     if name == "orb":
         _check_precision(name, "cpu", precision)
-        from vo_frontend.features.orb import OrbExtractor
+        from vo_frontend.features.classical.orb import OrbExtractor
 
         return OrbExtractor(max_keypoints=max_keypoints, score_threshold=score_threshold)
 
-    from vo_frontend.features.aliked.cuda_extractor import CudaAlikedExtractor
-    from vo_frontend.features.aliked.fast_extractor import FastAlikedExtractor
-    from vo_frontend.features.aliked.network import AlikedNetwork
-    from vo_frontend.features.network_extractor import NetworkExtractor, select_device
+    from vo_frontend.features.cpu.extractor import FastAlikedExtractor
+    from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
+    from vo_frontend.features.networks.aliked.network import AlikedNetwork
+    from vo_frontend.features.networks.extractor import NetworkExtractor, select_device
 
     target = select_device(device)
     _check_precision(name, target.type, precision)
@@ -125,8 +125,8 @@ def _check_precision(name: str, device_type: str, precision: str) -> None:
 
 def make_network(name: str) -> "FeatureNetwork":
     """Build the network of an ALIKED or ALIKE variant, with random weights."""
-    from vo_frontend.features.alike.network import ALIKE_VARIANTS, AlikeNetwork
-    from vo_frontend.features.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+    from vo_frontend.features.networks.alike.network import ALIKE_VARIANTS, AlikeNetwork
+    from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
 
     if name in ALIKED_VARIANTS:
         return AlikedNetwork(ALIKED_VARIANTS[name])

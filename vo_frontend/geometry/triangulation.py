@@ -7,7 +7,7 @@ closed form, as accurate as the optimum over both views, and stays sound at low 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.geometry.compilation import kernel
+from vo_frontend.compute.compilation import kernel
 from vo_frontend.geometry.se3 import Transform, inverse
 
 Array = NDArray[np.float64]

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from vo_frontend.geometry import epipolar, se3
 from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.triangulation import triangulate
-from vo_frontend.mapping.bundle import BundleProblem, adjust
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import Observations, SparseMap
+from vo_frontend.optimization.bundle import BundleProblem, adjust
 from vo_frontend.tracking.matching import Matcher
 
 MIN_EXPECTED = 4  # frames, before a landmark is judged

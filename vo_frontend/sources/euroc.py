@@ -12,14 +12,10 @@ import cv2
 import numpy as np
 
 from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.camera import (
-    Calibration,
-    Camera,
-    Undistorter,
-    parse_calibration,
-    read_camera_fields,
-)
+from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.se3 import Transform, from_rotation_translation, inverse
+from vo_frontend.sensors.calibration import Calibration, parse_calibration, read_camera_fields
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.recorded import (
     FrameFiles,

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from vo_frontend.config import read_yaml
 from vo_frontend.errors import ConfigError
-from vo_frontend.geometry.camera import Calibration, parse_calibration
+from vo_frontend.sensors.calibration import Calibration, parse_calibration
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ import logging
 from pathlib import Path
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Calibration, Undistorter
+from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.image_files import list_images
 from vo_frontend.sources.recorded import FrameFiles, RecordedSource

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Calibration, Undistorter
 from vo_frontend.geometry.se3 import from_rotation_translation
+from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.image_files import list_images
 from vo_frontend.sources.recorded import FrameFiles, RecordedSource, StereoRig, probe_camera, require_sensor

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.camera import Camera, Undistorter
+from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, read_depth_units, read_image
 from vo_frontend.types import Frame, Image, Sensor
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vo_frontend.errors import ConfigError, SourceError
-from vo_frontend.geometry.camera import Calibration
+from vo_frontend.sensors.calibration import Calibration
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.euroc import open_euroc
 from vo_frontend.sources.family import Family, GroundTruthTemplate, fill, load_families

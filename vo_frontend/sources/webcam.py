@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Calibration, Undistorter
+from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
 from vo_frontend.types import Frame, Image, Sensor
 

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.features.kernels.team import Team
+from vo_frontend.compute.threads import Team
 from vo_frontend.tracking.matching_kernels import Nearest, all_nearest, gated_nearest
 from vo_frontend.types import Features, Matches
 

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from vo_frontend.features.kernels.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
-from vo_frontend.features.kernels.simd import LANES, choose, fma, larger, load, smaller, splat, store, total
-from vo_frontend.features.kernels.team import Team
+from vo_frontend.compute.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
+from vo_frontend.compute.simd import LANES, choose, fma, larger, load, smaller, splat, store, total
+from vo_frontend.compute.threads import Team
 
 Array = NDArray[np.float32]
 

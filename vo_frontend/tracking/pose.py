@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import Camera
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.optimization.pose_refinement import refine_pose
 from vo_frontend.tracking.matching import Matcher
-from vo_frontend.tracking.pose_refinement import refine_pose
 from vo_frontend.tracking.robust import RobustEstimator
 from vo_frontend.types import Features, Matches, Reason
 

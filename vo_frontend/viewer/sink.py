@@ -17,7 +17,7 @@ RATE_FRAMES = 30  # the frame rate shown is that of the last so many frames
 
 
 class ViewerSink:
-    """Shows the scene while it grows. Fulfils ``vo_frontend.outputs.sink.Sink``.
+    """Shows the scene while it grows. Fulfils ``vo_frontend.reports.sink.Sink``.
 
     Nothing that happens in the graphics stack ends the run: it becomes a warning.
 

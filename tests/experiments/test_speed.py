@@ -1,0 +1,171 @@
+"""What the benchmark measures with: turns, images, contestants, processes, tables."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+from vo_frontend.errors import OutputError, VoError
+from vo_frontend.experiments.speed import timing as benchmark_timing
+from vo_frontend.experiments.speed.images import Size, fit, load_images
+from vo_frontend.experiments.speed.kernels import (
+    make_two_images,
+    make_window,
+    matching_contestants,
+    with_depths,
+)
+from vo_frontend.experiments.speed.parity import measure_parity
+from vo_frontend.experiments.speed.process import run_task
+from vo_frontend.experiments.speed.profile import StageClock
+from vo_frontend.experiments.speed.timing import Timing, time_in_turns
+from vo_frontend.experiments.tables import BEGIN, END, Section, Setting, write_markdown
+from vo_frontend.features import load_extractor
+from vo_frontend.types import Features
+
+SETTING = Setting("python -m x", "a CPU", 4, 2, 0.1, {"numpy": "2.0", "kornia": None})
+
+
+def test_parity_counts_keypoints_and_descriptors():
+    rng = np.random.default_rng(0)
+    pixels = np.stack(np.meshgrid(np.arange(20), np.arange(10)), axis=-1).reshape(-1, 2).astype(np.float32)
+    descriptors = rng.normal(size=(200, 8)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    scores = np.ones(200, np.float32)
+    moved, turned = pixels.copy(), descriptors.copy()
+    moved[:50, 0] += 0.05
+    moved[50:60, 1] += 0.3
+    turned[100:110] *= -1
+    order = rng.permutation(200)
+    parity = measure_parity(
+        [(Features(pixels, descriptors, scores), Features(moved, turned, scores).select(order))]
+    )
+    assert parity.within_001px_percent == pytest.approx(70)
+    assert parity.within_01px_percent == pytest.approx(95)
+    assert parity.median_cosine == pytest.approx(1)
+    assert parity.percentile1_cosine == pytest.approx(-1)
+
+
+def test_alternatives_take_turns_on_the_same_inputs():
+    seen = []
+    calls = {name: lambda value, name=name: seen.append((name, value)) for name in "ab"}
+    timings = time_in_turns(calls, [10, 20, 30], repeats=2)
+    turns = [seen[i : i + 2] for i in range(0, len(seen), 2)]
+    assert len(turns) == 2 + benchmark_timing.WARM_UP_TURNS
+    assert [[name for name, _ in turn] for turn in turns] == [["a", "b"]] * len(turns)
+    assert [turn[0][1] for turn in turns] == [turn[1][1] for turn in turns] == [10, 20, 30, 10, 20]
+    assert list(timings) == ["a", "b"]
+
+
+def test_warming_up_is_not_timed():
+    num_calls = 0
+
+    def slow_at_first(_):
+        nonlocal num_calls
+        num_calls += 1
+        time.sleep(0.1 if num_calls <= benchmark_timing.WARM_UP_TURNS else 0.002)
+
+    timing = time_in_turns({"x": slow_at_first}, [None], repeats=5)["x"]
+    assert 2 <= timing.min_ms <= timing.median_ms < 80
+
+
+def test_plain_matching_finds_what_its_rivals_find():
+    contestants = matching_contestants(with_opencv=True, with_kornia=False)
+    plain, guided, opencv = contestants.values()
+    pair = make_two_images(64, seed=0)
+    ours = plain(pair)
+    pairs = set(zip(ours.index0.tolist(), ours.index1.tolist(), strict=True))
+    theirs = {(match.queryIdx, match.trainIdx) for match in opencv(pair)}
+    assert len(pairs) > 900
+    assert len(pairs ^ theirs) < 10  # of those below our least similarity
+    assert len(guided(pair)) > 900
+
+
+@pytest.mark.parametrize("depth", [False, True])
+def test_the_window_is_one_that_an_iteration_improves(depth):
+    from vo_frontend.optimization.bundle import adjust
+
+    problem = with_depths(make_window()) if depth else make_window()
+    assert (np.bincount(problem.point_index) == 5).all()
+    assert set(problem.pose_index) == set(range(10))
+    solution = adjust(problem, huber=1 / 700, max_iterations=1)
+    assert solution.final_cost < 0.5 * solution.initial_cost
+
+
+@pytest.mark.parametrize("size", [Size(320, 240), Size(1241, 376), Size(100, 300)])
+def test_images_are_cut_to_the_size_without_stretching(size):
+    x, y = np.meshgrid(np.arange(640), np.arange(480))
+    image = (128 + 40 * np.sin(0.05 * x) + 40 * np.sin(0.05 * y)).astype(np.uint8)
+    assert fit(image, size).shape == (size.height, size.width)
+    square = np.zeros((480, 640), np.uint8)
+    square[200:280, 280:360] = 255
+    rows, columns = np.nonzero(fit(square, size) > 127)
+    assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=1)
+
+
+def test_without_data_the_images_are_those_of_the_street():
+    found = load_images(Size(160, 120), None, num_images=2)
+    assert found.origin == "synthetic/street"
+    assert [image.shape for image in found.images] == [(120, 160, 3)] * 2
+
+
+def test_time_counts_for_the_function_of_the_package_that_spent_it():
+    clock = StageClock()
+    extractor = load_extractor("orb", max_keypoints=100)
+    image = load_images(Size(160, 120), None, num_images=1).images[0]
+    start_s = time.perf_counter()
+    clock.observe(extractor.extract, image)
+    elapsed_s = time.perf_counter() - start_s
+    own_s = {code.co_name: seconds for code, seconds in clock.own_s.items()}
+    assert {"extract", "spread", "level0_pixels", "check_image"} <= set(own_s)
+    assert max(own_s, key=own_s.get) == "extract"  # which calls OpenCV
+    assert 0.3 * elapsed_s < sum(own_s.values()) <= elapsed_s
+
+
+def test_a_failing_process_of_its_own_is_one_line():
+    with pytest.raises(
+        VoError, match=r"^first-call, in a process of its own: features: unknown name 'orc'"
+    ) as e:
+        run_task(
+            "first-call", {"name": "orc", "max_keypoints": 100, "image_path": "none", "weights_dir": None}
+        )
+    assert "\n" not in str(e.value)
+
+
+def test_tables_go_between_the_marks_and_leave_the_rest_alone(tmp_path):
+    path = tmp_path / "benchmarks.md"
+    path.write_text(f"# Ours\n\n{BEGIN}\nold\n{END}\n\nthe end\n")
+    section = Section("t", "Title", [Timing(1.234, 1.0, 1234.5)])
+    for _ in range(2):
+        write_markdown(path, SETTING, [section])
+    text = path.read_text()
+    assert text.startswith("# Ours\n")
+    assert text.endswith("\n\nthe end\n")
+    assert "old" not in text
+    assert text.count("### Title") == 1
+    assert re.search(r"\| median \[ms\] \| min \[ms\] \| p95 \[ms\] \|", text)
+    assert re.search(r"\|\s+1.23 \|\s+1.00 \|\s+1234 \|", text)
+    assert "kornia" not in text
+
+
+def test_a_document_without_marks_is_not_overwritten(tmp_path):
+    path = tmp_path / "precious.md"
+    path.write_text("mine")
+    with pytest.raises(OutputError, match="has no lines"):
+        write_markdown(path, SETTING, [])
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.real
+def test_kornia_finds_nearly_the_same_keypoints_with_the_same_weights(weights_dir):
+    pytest.importorskip("kornia")
+    from vo_frontend.experiments.baselines.kornia import KorniaExtractor, match_kornia
+
+    image = load_images(Size(320, 240), None, num_images=1).images[0]
+    options = {"max_keypoints": 300, "device": "cpu", "weights_dir": weights_dir}
+    ours = load_extractor("aliked-t16", **options).extract(image)
+    theirs = KorniaExtractor("aliked-t16", **options).extract(image)
+    assert len(ours) == len(theirs) == 300
+    pairs = match_kornia(ours.descriptors, theirs.descriptors)
+    distance_px = np.linalg.norm(ours.pixels[pairs[:, 0]] - theirs.pixels[pairs[:, 1]], axis=1)
+    assert (distance_px < 0.1).sum() > 250

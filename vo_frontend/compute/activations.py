@@ -1,0 +1,53 @@
+"""Activations on vectors."""
+
+import numpy as np
+from numba import njit
+
+from vo_frontend.compute.simd import (
+    ROUNDING,
+    Vector,
+    add,
+    divide,
+    fma,
+    larger,
+    multiply,
+    rounded_power_of_two,
+    smaller,
+    splat,
+    subtract,
+)
+
+SELU_SCALE = np.float32(1.0507009873554805)
+SELU_NEGATIVE = np.float32(1.0507009873554805 * 1.6732632423543772)
+ZERO, ONE, TWO, MINUS_ONE = np.float32(0), np.float32(1), np.float32(2), np.float32(-1)
+LOG2_E = np.float32(1.4426950408889634)
+LOWEST, HIGHEST = np.float32(-126), np.float32(126)  # powers of two that float32 holds
+# (2**f - 1) / f for |f| <= 1/2 within 1.6e-8, highest power first; minimax.
+C5, C4, C3 = np.float32(1.5469701611e-4), np.float32(1.3390866807e-3), np.float32(9.6180308610e-3)
+C2, C1, C0 = np.float32(5.5503569543e-2), np.float32(2.4022650719e-1), np.float32(6.9314718246e-1)
+
+
+@njit
+def power_of_two_minus_one(x: Vector) -> Vector:
+    """2**x - 1 for -126 <= x <= 126, within 2e-7 of max(1, 2**x)."""
+    shifted = add(x, splat(np.float32(ROUNDING)))
+    f = subtract(x, subtract(shifted, splat(np.float32(ROUNDING))))
+    p = fma(fma(splat(C5), f, splat(C4)), f, splat(C3))
+    p = multiply(fma(fma(fma(p, f, splat(C2)), f, splat(C1)), f, splat(C0)), f)
+    scale = rounded_power_of_two(shifted)
+    return fma(scale, p, add(scale, splat(MINUS_ONE)))
+
+
+@njit
+def selu(x: Vector) -> Vector:
+    """Scaled exponential linear unit (G. Klambauer et al., NeurIPS 2017)."""
+    exponent = smaller(multiply(x, splat(LOG2_E)), splat(ZERO))
+    negative = power_of_two_minus_one(larger(exponent, splat(LOWEST)))
+    return fma(negative, splat(SELU_NEGATIVE), multiply(larger(x, splat(ZERO)), splat(SELU_SCALE)))
+
+
+@njit
+def sigmoid(x: Vector) -> Vector:
+    """1 / (1 + exp(-x))."""
+    exponent = smaller(larger(multiply(x, splat(-LOG2_E)), splat(LOWEST)), splat(HIGHEST))
+    return divide(splat(ONE), add(power_of_two_minus_one(exponent), splat(TWO)))

@@ -1,0 +1,71 @@
+"""Products of tables with small matrices, for layers that work on gathered rows."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from vo_frontend.compute.activations import selu
+from vo_frontend.compute.simd import LANES, fma, load, splat, store
+
+STEP = 6  # rows of a tile; times two vectors of columns, 12 sums stay in registers
+COLUMNS = 2 * LANES
+
+
+def padded(count: int, step: int) -> int:
+    """Round up to whole steps."""
+    return -(-count // step) * step
+
+
+def pack_matrix(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Order (K, D) as ``multiply_rows`` reads it: (groups, K, COLUMNS), with D filled up by zeros."""
+    filled = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % COLUMNS))).astype(np.float32)
+    return np.ascontiguousarray(filled.reshape(len(matrix), -1, COLUMNS).transpose(1, 0, 2))
+
+
+@njit
+def fma_pair(value, pair, total):
+    """Value * pair + total."""
+    vector = splat(value)
+    return fma(vector, pair[0], total[0]), fma(vector, pair[1], total[1])
+
+
+@njit
+def store_pair(pair, target, row, column, activate):
+    """Write two vectors side by side, through SELU if asked to."""
+    if activate:
+        pair = (selu(pair[0]), selu(pair[1]))
+    store(pair[0], target, (row, column))
+    store(pair[1], target, (row, column + LANES))
+
+
+@njit
+def multiply_rows(table, num_rows, matrix, bias, target, activate):
+    """Compute table @ matrix + bias, optionally through SELU.
+
+    Args:
+        table: (R, K) with R a multiple of STEP not below ``num_rows``.
+        num_rows: how many rows count; the tile that holds the last one is computed whole.
+        matrix: (groups, K, COLUMNS), see ``pack_matrix``.
+        bias: (groups * COLUMNS,).
+        target: (R, groups * COLUMNS).
+        activate: apply SELU.
+    """
+    for group in range(matrix.shape[0]):
+        column = group * COLUMNS
+        start = (load(bias, (column,)), load(bias, (column + LANES,)))
+        for row in range(0, num_rows, STEP):
+            a, b, c, d, e, f = start, start, start, start, start, start
+            for k in range(matrix.shape[1]):
+                pair = (load(matrix, (group, k, 0)), load(matrix, (group, k, LANES)))
+                a = fma_pair(table[row, k], pair, a)
+                b = fma_pair(table[row + 1, k], pair, b)
+                c = fma_pair(table[row + 2, k], pair, c)
+                d = fma_pair(table[row + 3, k], pair, d)
+                e = fma_pair(table[row + 4, k], pair, e)
+                f = fma_pair(table[row + 5, k], pair, f)
+            store_pair(a, target, row, column, activate)
+            store_pair(b, target, row + 1, column, activate)
+            store_pair(c, target, row + 2, column, activate)
+            store_pair(d, target, row + 3, column, activate)
+            store_pair(e, target, row + 4, column, activate)
+            store_pair(f, target, row + 5, column, activate)

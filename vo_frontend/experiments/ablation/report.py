@@ -1,0 +1,200 @@
+"""From runs to tables, a JSON file and a picture."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vo_frontend.experiments.ablation.plan import REQUIRED, Bound, Case, Course, Table
+from vo_frontend.experiments.ablation.plots import Ablation, AblationPoint, plot_ablations
+from vo_frontend.experiments.ablation.runs import Run
+from vo_frontend.experiments.speed.timing import BUSY_LOAD, load_average
+from vo_frontend.experiments.tables import Section, Setting
+from vo_frontend.reports.run_metrics import cpu_model, num_cores, versions
+
+METRICS = {
+    "ate_m": "ATE rmse [m]",
+    "rotation_deg": "rotation error per frame, mean [deg]",
+    "final_position_percent": "final position error [% of the path]",
+    "final_heading_deg": "final heading error [deg]",
+    "scale_error_percent": "scale error [%]",
+    "scale_drift": "scale drift, end over start",
+    "segments": "segments",
+    "unreported_segments": "segments that the trajectory lacks",
+    "tracked_percent": "frames tracked [%]",
+    "usable_tracked_percent": "usable frames tracked [%]",
+    "reach_m": "farthest from the first position [m]",
+    "t_rel_percent": "t_rel [%]",
+    "r_rel_deg_per_100m": "r_rel [deg/100 m]",
+    "ate_over_clean": "ATE rmse / without faults",
+}
+DRAWN = {"features": ("features", False), "budget": ("keypoints", True)}  # quantity, is it a number
+
+Runs = Mapping[Case, Sequence[Run]]
+
+
+@dataclass(frozen=True, slots=True)
+class _BoundRow:
+    sequence: str
+    sensor: str
+    error: str
+    median: str
+    worst: str
+    must: str
+    met: str
+
+
+@dataclass(frozen=True, slots=True)
+class _AblationRow:
+    """Medians over seeds; ``ate_worst_m`` is the largest."""
+
+    sequence: str
+    sensor: str
+    variant: str
+    seeds: int
+    ate_m: float | None
+    ate_worst_m: float | None
+    rotation_deg: float | None
+    tracked_percent: float | None
+    segments: float | None
+    frames_per_second: float | None
+
+
+def describe(arguments: Sequence[str], *, is_part: bool) -> Setting:
+    """Note command, machine, versions and load."""
+    load, warnings = load_average(), []
+    if load is not None and load > BUSY_LOAD:
+        warnings.append(
+            f"load {load:.1f} before the start: other programs were running, frames/s are too low"
+        )
+    if is_part:
+        warnings.append("only the first frames of each sequence: the bounds are for whole sequences")
+    return Setting(
+        command=shlex.join(["python", "tools/ablation.py", *arguments]),
+        cpu=cpu_model(),
+        cores=num_cores(),
+        threads=num_cores(),
+        load_before=load,
+        versions=versions(),
+        warnings=tuple(warnings),
+    )
+
+
+def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section]:
+    """Everything that was run as tables; draws the picture where there is something to draw.
+
+    Raises:
+        OutputError: the picture cannot be written.
+    """
+    found = []
+    for table in tables:
+        if table.key == "accuracy" and (bounds := _bound_rows(table, runs)):
+            found.append(Section("bounds", "Accuracy that is asked for", bounds))
+        rows = [
+            _ablation_row(label, case.course, runs[case][: table.max_seeds]) for label, case in table.cases
+        ]
+        found.append(Section(table.key, table.title, rows))
+    drawn = [(number, section) for number, section in enumerate(found) if section.key in DRAWN]
+    if drawn:
+        by_key = {table.key: table for table in tables}
+        ablations = [
+            Ablation(*DRAWN[section.key], _points(by_key[section.key], runs)) for _, section in drawn
+        ]
+        plot_ablations(picture, ablations)
+        number, last = drawn[-1]
+        found[number] = replace(last, picture=picture)
+    return found
+
+
+def as_mapping(setting: Setting, tables: Sequence[Section], runs: Runs) -> dict[str, Any]:
+    """Everything as plain nested values: the tables, and every single run."""
+    singles = [
+        {**asdict(run), "frames_per_second": run.frames_per_second} for own in runs.values() for run in own
+    ]
+    return {
+        **asdict(setting),
+        **{section.key: [asdict(row) for row in section.rows] for section in tables},
+        "runs": singles,
+    }
+
+
+def _bound_rows(table: Table, runs: Runs) -> list[_BoundRow]:
+    return [
+        _bound_row(case.course, bound, runs[case])
+        for _, case in table.cases
+        for bound in REQUIRED.get(case.course, ())
+    ]
+
+
+def _bound_row(course: Course, bound: Bound, runs: Sequence[Run]) -> _BoundRow:
+    """What has no value counts as infinitely bad."""
+    missing = np.inf if bound.at_most else -np.inf
+    values = _values(runs, bound.metric, missing)
+    median, worst = float(np.median(values)), float(max(values) if bound.at_most else min(values))
+    return _BoundRow(
+        course.sequence,
+        course.sensor.value,
+        METRICS[bound.metric],
+        _number(median),
+        _number(worst),
+        "" if bound.limit is None else f"{'<=' if bound.at_most else '>='} {bound.limit:g}",
+        _verdict(bound, median, worst),
+    )
+
+
+def _verdict(bound: Bound, median: float, worst: float) -> str:
+    if bound.limit is None:
+        return ""
+    sign = 1 if bound.at_most else -1
+    if sign * worst <= sign * bound.limit:
+        return "yes"
+    return "median only" if sign * median <= sign * bound.limit else "no"
+
+
+def _ablation_row(label: str, course: Course, runs: Sequence[Run]) -> _AblationRow:
+    return _AblationRow(
+        course.sequence,
+        course.sensor.value,
+        label,
+        len(runs),
+        ate_m=_median(runs, "ate_m"),
+        ate_worst_m=_finite(max(_values(runs, "ate_m", np.inf))),
+        rotation_deg=_median(runs, "rotation_deg"),
+        tracked_percent=_median(runs, "tracked_percent"),
+        segments=_median(runs, "segments"),
+        frames_per_second=_median(runs, "frames_per_second"),
+    )
+
+
+def _points(table: Table, runs: Runs) -> list[AblationPoint]:
+    points = []
+    for label, case in table.cases:
+        own = runs[case][: table.max_seeds]
+        ate_percent = float(np.median([_ate_percent(run) for run in own]))
+        frames_per_second = float(np.median([run.frames_per_second for run in own]))
+        points.append(AblationPoint(case.course.label, label, ate_percent, frames_per_second))
+    return points
+
+
+def _ate_percent(run: Run) -> float:
+    return 100 * run.ate_m / run.path_length_m if run.ate_m and run.path_length_m else np.nan
+
+
+def _values(runs: Sequence[Run], metric: str, missing: float) -> list[float]:
+    values = [getattr(run, metric) for run in runs]
+    return [missing if value is None else float(value) for value in values]
+
+
+def _median(runs: Sequence[Run], metric: str) -> float | None:
+    return _finite(float(np.median(_values(runs, metric, np.inf))))
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "n/a"

@@ -1,0 +1,110 @@
+"""The extractors that are compared: official weights, weights of one's own, hand-made features."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vo_frontend.errors import ConfigError, WeightsError
+from vo_frontend.features import EXTRACTORS, FeatureExtractor, load_extractor
+
+if TYPE_CHECKING:
+    from vo_frontend.features.networks.network import FeatureNetwork
+
+HAND_MADE = ("orb", "sift")
+NETWORKS = tuple(name for name in EXTRACTORS if name not in HAND_MADE)
+ALL = (*NETWORKS, *HAND_MADE)
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One row of every table."""
+
+    name: str
+    architecture: str | None  # of NETWORKS; None for hand-made features
+    weights: Path | None = None  # a state dict; None: the official one
+
+    def load(self, max_keypoints: int, weights_dir: Path | None) -> FeatureExtractor:
+        """Build the extractor, on the CPU.
+
+        Raises:
+            VoError: its weights are missing, altered or of another architecture.
+        """
+        if self.name == "sift":
+            from vo_frontend.features.classical.sift import SiftExtractor
+
+            return SiftExtractor(max_keypoints=max_keypoints)
+        if self.architecture is None or self.weights is None:
+            return load_extractor(
+                self.name, max_keypoints=max_keypoints, device="cpu", weights_dir=weights_dir
+            )
+        from vo_frontend.features.cpu.extractor import FastAlikedExtractor
+        from vo_frontend.features.networks.aliked.network import AlikedNetwork
+        from vo_frontend.features.networks.extractor import NetworkExtractor, select_device
+
+        network = self.load_network(weights_dir)
+        if isinstance(network, AlikedNetwork):
+            return FastAlikedExtractor(self.name, network, max_keypoints=max_keypoints)
+        return NetworkExtractor(self.name, network, max_keypoints=max_keypoints, device=select_device("cpu"))
+
+    def load_network(self, weights_dir: Path | None) -> "FeatureNetwork":
+        """Build the trainable network with its weights.
+
+        Raises:
+            VoError: this is no network; its weights are missing, altered or of another architecture.
+        """
+        from vo_frontend.features.loading import load_weights, make_network
+        from vo_frontend.features.weights import find_or_download
+        from vo_frontend.training.engine.checkpoint import load_file
+
+        if self.architecture is None:
+            raise ConfigError(f"{self.name}: hand-made features have no losses, expected a network")
+        network = make_network(self.architecture)
+        if self.weights is None:
+            load_weights(network, self.architecture, find_or_download(self.architecture, weights_dir))
+            return network
+        try:
+            network.load_state_dict(load_file(self.weights), strict=True)
+        except RuntimeError:
+            raise WeightsError(
+                f"{self.weights}: does not hold weights of {self.architecture}; was it trained as another?"
+            ) from None
+        return network
+
+
+def choose_contestants(names: Sequence[str], extras: Sequence[str]) -> list[Contestant]:
+    """Those that the options name, in their order, each once.
+
+    Args:
+        names: of ``ALL``.
+        extras: texts NAME=ARCHITECTURE:PATH.
+
+    Raises:
+        ConfigError: an unknown name, a malformed text, or one name twice.
+    """
+    contestants = [Contestant(_known(name, ALL), name if name in NETWORKS else None) for name in names]
+    contestants += [_extra(text) for text in extras]
+    chosen = [contestant.name for contestant in contestants]
+    for name in chosen:
+        if chosen.count(name) > 1:
+            raise ConfigError(f"features: got '{name}' twice, expected every name once")
+    return contestants
+
+
+def _extra(text: str) -> Contestant:
+    name, _, rest = text.partition("=")
+    architecture, _, path = rest.partition(":")
+    if not (name and architecture and path):
+        raise ConfigError(
+            f"--extra {text}: expected NAME=ARCHITECTURE:PATH, e.g. mine=aliked-t16:weights.pth"
+        )
+    return Contestant(name, _known(architecture, NETWORKS), Path(path).expanduser())
+
+
+def _known(name: str, known: Sequence[str]) -> str:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(known)}"
+        raise ConfigError(f"features: unknown name '{name}', {hint}")
+    return name

@@ -1,0 +1,216 @@
+"""What can only be measured in a process of its own: the first call, memory, and a whole run.
+
+The child is this module: ``python -m vo_frontend.experiments.speed.process TASK ARGUMENTS``, with keyword
+arguments and result as JSON.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vo_frontend.errors import VoError
+from vo_frontend.session.cores import share_the_cores
+
+# Where compiled code is kept between processes.
+CACHE_VARIABLES = ("NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "TRITON_CACHE_DIR")
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # man 5 proc_pid_clear_refs
+WARM_UP_SHARE = 0.1  # of the frames of changing sizes, before memory has to stay as it is
+
+
+def run_task(task: str, arguments: Mapping[str, Any], *, cold_caches: bool = False) -> dict[str, Any]:
+    """Run one of ``TASKS`` in a fresh interpreter and return its result.
+
+    Raises:
+        VoError: the child failed; the message is its last line.
+    """
+    with _cache_environment(cold_caches) as environment:
+        child = subprocess.run(
+            [sys.executable, "-m", __spec__.name, task, json.dumps(arguments)],
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+    if child.returncode:
+        last_line = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        raise VoError(f"{task}, in a process of its own: {last_line.removeprefix('error: ')}")
+    result: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
+    return result
+
+
+@contextlib.contextmanager
+def _cache_environment(cold: bool) -> Iterator[dict[str, str]]:
+    if not cold:
+        yield dict(os.environ)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield {**os.environ, **{name: f"{folder}/{name.lower()}" for name in CACHE_VARIABLES}}
+
+
+def first_call(name: str, max_keypoints: int, image_path: str, weights_dir: str | None) -> dict[str, float]:
+    """When the first features are there, on the clock that the caller can read too."""
+    import numpy as np
+
+    from vo_frontend.features import load_extractor
+
+    extractor = load_extractor(
+        name,
+        max_keypoints=max_keypoints,
+        device="cpu",
+        weights_dir=Path(weights_dir) if weights_dir else None,
+    )
+    image = np.load(image_path)
+    extractor.extract(image)
+    return {"ready_s": time.time()}
+
+
+def memory(
+    name: str,
+    max_keypoints: int,
+    image_path: str,
+    weights_dir: str | None,
+    num_frames: int,
+) -> dict[str, float]:
+    """Peak of one extraction above the loaded model, and growth over frames of changing sizes."""
+    import numpy as np
+
+    from vo_frontend.features import load_extractor
+    from vo_frontend.features.image import MIN_SIZE_PX
+
+    extractor = load_extractor(
+        name,
+        max_keypoints=max_keypoints,
+        device="cpu",
+        weights_dir=Path(weights_dir) if weights_dir else None,
+    )
+    image = np.load(image_path)
+    loaded_mb = _status_mb("VmRSS")
+    first_peak_mb = _peak_mb(lambda: extractor.extract(image))
+    next_peak_mb = _peak_mb(lambda: extractor.extract(image))
+    rng = np.random.default_rng(0)
+    settled_mb = resident_mb = _status_mb("VmRSS")
+    for index in range(num_frames):
+        height, width = rng.integers(MIN_SIZE_PX, np.add(image.shape[:2], 1))
+        extractor.extract(np.ascontiguousarray(image[:height, :width]))
+        resident_mb = _status_mb("VmRSS")
+        if index <= WARM_UP_SHARE * num_frames:
+            settled_mb = max(settled_mb, resident_mb)
+    return {
+        "loaded_mb": loaded_mb,
+        "first_peak_above_mb": first_peak_mb - loaded_mb,
+        "next_peak_above_mb": next_peak_mb - loaded_mb,
+        "growth_mb": resident_mb - settled_mb,
+    }
+
+
+def run(
+    name: str,
+    max_keypoints: int,
+    weights_dir: str | None,
+    sequence: str,
+    sensor: str,
+    frames: str | None,
+    data_root: str | None,
+) -> dict[str, Any]:
+    """Run the whole pipeline on a sequence as ``run_vo.py`` does, short of pictures and errors."""
+    from dataclasses import replace
+
+    from vo_frontend.config import Config
+    from vo_frontend.features import load_extractor
+    from vo_frontend.reports.frame_log import FrameLogSink
+    from vo_frontend.reports.point_cloud import PointCloudSink
+    from vo_frontend.reports.run_metrics import peak_memory_mb
+    from vo_frontend.reports.sink import Sink
+    from vo_frontend.reports.statistics import StatisticsSink
+    from vo_frontend.reports.trajectory_files import TrajectorySink
+    from vo_frontend.session import pipeline
+    from vo_frontend.session.build import build_frontend
+    from vo_frontend.session.cores import extraction_may_run_ahead
+    from vo_frontend.session.opened_input import BUILT_IN_SEQUENCE, open_built_in, open_named
+    from vo_frontend.sources.frame_range import parse_frames
+    from vo_frontend.types import Sensor
+
+    chosen = parse_frames(frames) if frames else None
+    if sequence == BUILT_IN_SEQUENCE:
+        source = open_built_in(Sensor(sensor), chosen).source
+    else:
+        source = open_named(sequence, Path(data_root) if data_root else None, Sensor(sensor), chosen).source
+    features = replace(Config().features, name=name, max_keypoints=max_keypoints, device="cpu")
+    extractor = load_extractor(
+        name,
+        max_keypoints=max_keypoints,
+        device="cpu",
+        weights_dir=Path(weights_dir) if weights_dir else None,
+    )
+    frontend = build_frontend(
+        Config(features=features),
+        source.camera,
+        extractor,
+        sensor=source.sensor,
+        baseline_m=source.baseline_m,
+    )
+    statistics = StatisticsSink()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        sinks: list[Sink] = [TrajectorySink(out), FrameLogSink(out), PointCloudSink(out), statistics]
+        ahead = extraction_may_run_ahead(extractor.device_name)
+        pipeline.run(source, frontend, sinks, extract_ahead=ahead)
+    found = statistics.summary()
+    stages = {**found.stage_ms, **({"frame": found.frame_ms} if found.frame_ms else {})}
+    return {
+        "sequence": source.name,
+        "frames": found.num_frames,
+        "poses": found.num_poses,
+        "frames_per_second": found.frames_per_second,
+        "peak_memory_mb": peak_memory_mb(),
+        "stages": [[stage, value.p50, value.p95] for stage, value in stages.items()],
+    }
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"first-call": first_call, "memory": memory, "run": run}
+
+
+def main() -> int:
+    """Run one task in this process."""
+    task, arguments = sys.argv[1:]
+    if task == "run":  # as run_vo.py, not with the threads of the matching benchmark
+        os.environ.pop("OPENBLAS_NUM_THREADS", None)
+        share_the_cores()
+    try:
+        print(json.dumps(TASKS[task](**json.loads(arguments))))
+    except VoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _peak_mb(call: Callable[[], object]) -> float:
+    """Largest resident size of this process during a call."""
+    try:
+        CLEAR_REFS.write_text(RESET_PEAK)
+    except OSError as error:
+        raise VoError(
+            f"{CLEAR_REFS}: cannot reset the peak of memory ({error.strerror}), Linux only"
+        ) from None
+    call()
+    return _status_mb("VmHWM")
+
+
+def _status_mb(field: str) -> float:
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError as error:
+        raise VoError(f"{STATUS}: cannot read the size of memory ({error.strerror}), Linux only") from None
+    return next(1024 * int(line.split()[1]) / 1e6 for line in lines if line.startswith(f"{field}:"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

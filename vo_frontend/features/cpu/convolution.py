@@ -1,0 +1,134 @@
+"""Convolutions row by row on planar maps.
+
+A planar map is an array (rows, channels, row length) whose rows begin with a margin of MARGIN zeros and
+end with at least one: the zero padding of a 3x3 convolution. Beyond it lies room for whole tiles.
+Working on rows lets a caller chain layers through a few rows that stay in cache.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import DTypeLike, NDArray
+
+from vo_frontend.compute.activations import selu
+from vo_frontend.compute.simd import LANES, fma, load, splat, store
+
+MARGIN = 16
+CACHE_LINE = 16  # floats
+TILE = 3 * LANES  # columns whose sums for four channels stay in registers: 12 of at least 16
+GROUP = 4  # output channels per tile
+
+Planar = NDArray[Any]  # (rows, channels, row length), float32 or bfloat16 as in ``simd``
+
+
+def row_length(width: int) -> int:
+    """Elements per row and channel of a planar map of that many columns.
+
+    An odd number of cache lines of floats: of an even one, channels side by side would share few sets.
+    """
+    needed = MARGIN + -(-width // TILE) * TILE + LANES
+    return CACHE_LINE * (-(-needed // CACHE_LINE) | 1)
+
+
+def planar(num_rows: int, channels: int, width: int, dtype: DTypeLike = np.float32) -> Planar:
+    """Allocate a planar map of zeros; channels are rounded up to whole groups."""
+    return np.zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), dtype)
+
+
+def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Order (D, C, k, k) as ``convolve_row`` reads it: (groups of 4 outputs, C, k * k, 4)."""
+    outputs, inputs = weight.shape[:2]
+    filled = np.zeros((-(-outputs // GROUP) * GROUP, inputs, weight.shape[2] * weight.shape[3]), np.float32)
+    filled[:outputs] = weight.reshape(outputs, inputs, -1)
+    return np.ascontiguousarray(filled.reshape(-1, GROUP, *filled.shape[1:]).transpose(0, 2, 3, 1))
+
+
+def pack_bias(bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill (D,) up to whole groups."""
+    return np.pad(bias, (0, -len(bias) % GROUP)).astype(np.float32)
+
+
+@njit
+def neighbours(y, height):
+    """Rows y - 1, y, y + 1 of a planar map whose extra last row, of zeros, stands for what lies outside."""
+    return (y - 1 if y > 0 else height, y, y + 1)
+
+
+@njit
+def load_tile(source, row, channel, x):
+    """Three vectors side by side."""
+    return (
+        load(source, (row, channel, x)),
+        load(source, (row, channel, x + LANES)),
+        load(source, (row, channel, x + 2 * LANES)),
+    )
+
+
+@njit
+def store_tile(tile, target, row, channel, x, activate):
+    """Write three vectors side by side, through SELU if asked to."""
+    if activate:
+        tile = (selu(tile[0]), selu(tile[1]), selu(tile[2]))
+    store(tile[0], target, (row, channel, x))
+    store(tile[1], target, (row, channel, x + LANES))
+    store(tile[2], target, (row, channel, x + 2 * LANES))
+
+
+@njit
+def splat_tile(value):
+    """Fill a tile with a float."""
+    vector = splat(value)
+    return vector, vector, vector
+
+
+@njit
+def fma_tile(weight, tile, total):
+    """Weight * tile + total."""
+    vector = splat(weight)
+    return fma(vector, tile[0], total[0]), fma(vector, tile[1], total[1]), fma(vector, tile[2], total[2])
+
+
+@njit
+def convolve_row(source, rows, kernel, bias, target, row, width, accumulate, activate):
+    """Compute one row of a 1x1 or 3x3 convolution.
+
+    Args:
+        source: planar map.
+        rows: tuple of one or three row indices of ``source``, top to bottom; its length is the kernel's.
+        kernel: (groups, channels, taps, 4), see ``pack_kernel``.
+        bias: (4 * groups,); unused with ``accumulate``.
+        target, row: planar map and the row to write.
+        width: columns without margin.
+        accumulate: add to what ``target`` holds.
+        activate: apply SELU.
+    """
+    size = len(rows)
+    for x in range(MARGIN, MARGIN + width, TILE):
+        for group in range(kernel.shape[0]):
+            first = GROUP * group
+            if accumulate:
+                a = load_tile(target, row, first, x)
+                b = load_tile(target, row, first + 1, x)
+                c = load_tile(target, row, first + 2, x)
+                d = load_tile(target, row, first + 3, x)
+            else:
+                a = splat_tile(bias[first])
+                b = splat_tile(bias[first + 1])
+                c = splat_tile(bias[first + 2])
+                d = splat_tile(bias[first + 3])
+            for channel in range(kernel.shape[1]):
+                for i in range(size):
+                    for j in range(size):
+                        tile = load_tile(source, rows[i], channel, x + j - size // 2)
+                        tap = size * i + j
+                        a = fma_tile(kernel[group, channel, tap, 0], tile, a)
+                        b = fma_tile(kernel[group, channel, tap, 1], tile, b)
+                        c = fma_tile(kernel[group, channel, tap, 2], tile, c)
+                        d = fma_tile(kernel[group, channel, tap, 3], tile, d)
+            store_tile(a, target, row, first, x, activate)
+            store_tile(b, target, row, first + 1, x, activate)
+            store_tile(c, target, row, first + 2, x, activate)
+            store_tile(d, target, row, first + 3, x, activate)
+    for channel in range(GROUP * kernel.shape[0]):
+        target[row, channel, MARGIN + width] = 0

@@ -1,0 +1,77 @@
+"""ALIKED on the CPU behind the extractor protocol, by kernels made for it."""
+
+import logging
+import threading
+
+import numpy as np
+import torch
+
+from vo_frontend.features.cpu.network import FastAliked
+from vo_frontend.features.image import MIN_SIZE_PX, check_image
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.types import Features, Image
+
+log = logging.getLogger(__name__)
+
+NOTICE_AFTER_S = 2.0  # loading compiled kernels takes less
+
+
+class FastAlikedExtractor:
+    """Finds keypoints with ALIKED; see :class:`vo_frontend.features.FeatureExtractor`.
+
+    The same features as from :class:`NetworkExtractor`, up to rounding, several times faster. It uses as
+    many threads as torch was allowed when it was made; calls from several threads wait for each other.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: AlikedNetwork,
+        *,
+        max_keypoints: int,
+        precision: str = "fp32",
+        score_threshold: float = 0.0,
+        weights_sha256: str | None = None,
+    ) -> None:
+        """Take the weights over and compile the kernels, or load them where they were compiled before.
+
+        Args:
+            name: as accepted by ``load_extractor``.
+            network: batch normalisation is folded in place, so it cannot be trained afterwards.
+            max_keypoints: budget per image.
+            precision: "fp32", or "bf16" to store the largest maps as bfloat16.
+            score_threshold: keep only scores above it, in [0, 1).
+            weights_sha256: checksum of the file that the weights came from.
+        """
+        self.name = name
+        self.device_name = "cpu" if precision == "fp32" else f"cpu, {precision}"
+        self.descriptor_size = network.descriptor_size
+        self.max_keypoints = max_keypoints
+        self.score_threshold = score_threshold
+        self.weights_sha256 = weights_sha256
+        self._border = network.border
+        self._lock = threading.Lock()
+        network.for_inference()
+        self._network = FastAliked(network, torch.get_num_threads(), precision)
+        self._prepare()
+
+    def extract(self, image: Image) -> Features:
+        """Detect and describe. image: (H, W) grey or (H, W, 3) RGB uint8, at least 64x64."""
+        check_image(image)
+        with self._lock:  # the network keeps its arrays from one call to the next
+            score_map = self._network.score_map(image)
+            keypoints, scores = self._network.detect(score_map, self.max_keypoints, self._border)
+            order = np.argsort(-scores, kind="stable")
+            order = order[scores[order] > self.score_threshold]
+            return Features(keypoints[order], self._network.describe(keypoints[order]), scores[order])
+
+    def _prepare(self) -> None:
+        """Call every kernel once. Only where they are not compiled yet does it take long enough to say."""
+        text = "%s: compiling kernels, up to a minute, once on this machine"
+        notice = threading.Timer(NOTICE_AFTER_S, log.info, (text, self.name))
+        notice.start()
+        try:
+            noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
+            self.extract(noise)
+        finally:
+            notice.cancel()

@@ -1,0 +1,159 @@
+"""The two fine blocks, at strides 1 and 2: ordinary convolutions, chained row by row.
+
+Each thread walks down its strip of rows. The rows between two convolutions live in rings of three
+(row y in slot y % 3), so that only the result of a block goes to memory.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from vo_frontend.compute.simd import widen
+from vo_frontend.features.cpu.convolution import MARGIN, convolve_row, neighbours
+
+HIGHEST_GREY = np.float32(255)
+QUARTER, SIXTEENTH = np.float32(0.25), np.float32(0.0625)
+
+
+class Convolution(NamedTuple):
+    """A packed kernel and its bias."""
+
+    kernel: NDArray[np.float32]  # (groups, channels, taps, 4)
+    bias: NDArray[np.float32]  # (4 * groups,)
+
+
+class SecondBlock(NamedTuple):
+    """Weights of the block at stride 2 and of what its level contributes."""
+
+    first: Convolution
+    second: Convolution  # its bias stands in ``shortcut``
+    shortcut: Convolution  # 1x1 from the input of the block
+    level: Convolution  # 1x1 to the level of the pyramid
+    score: Convolution  # 1x1 from the level to the first layer of the score head
+
+
+class Frame(NamedTuple):
+    """Size of the padded image, and where the image lies in it."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+@njit
+def fill_input_row(image, frame, y, target, slot):
+    """Write row y of the padded image in [0, 1]: edges repeated, zeros above and below it."""
+    if y < 0 or y >= frame.height:
+        target[slot] = 0
+        return
+    last_row, last_column = image.shape[0] - 1, image.shape[1] - 1
+    source_y = min(max(y - frame.top, 0), last_row)
+    for channel in range(3):
+        row = target[slot, channel]
+        plane = min(channel, image.shape[2] - 1)
+        for x in range(image.shape[1]):
+            row[MARGIN + frame.left + x] = np.float32(image[source_y, x, plane]) / HIGHEST_GREY
+        row[MARGIN : MARGIN + frame.left] = row[MARGIN + frame.left]
+        end = MARGIN + frame.left + last_column
+        row[end + 1 : MARGIN + frame.width] = row[end]
+
+
+@njit
+def average_2x2(source, y, target, width):
+    """Pool rows y and y + 1 of a planar map into row y // 2; width: columns of the target."""
+    for channel in range(source.shape[1]):
+        upper, lower = source[y, channel, MARGIN:], source[y + 1, channel, MARGIN:]
+        row = target[y // 2, channel, MARGIN:]
+        for x in range(width):
+            total = widen(upper[2 * x]) + widen(upper[2 * x + 1])
+            row[x] = QUARTER * (total + widen(lower[2 * x]) + widen(lower[2 * x + 1]))
+
+
+@njit(nogil=True, cache=True)
+def first_block(strip, num_strips, image, frame, first, second, output, pooled, input_rings, rings):
+    """Run the block at full size and pool its output by two.
+
+    Args:
+        image: (H, W, 1 or 3) uint8.
+        frame: ``Frame``.
+        first, second: ``Convolution``.
+        output: planar map of the padded size, written.
+        pooled: planar map of half that size and one row of zeros, written.
+        input_rings: (threads, 3, 3, row length); margins zero.
+        rings: (threads, 3, channels, row length); margins zero.
+    """
+    pairs = frame.height // 2
+    start, stop = 2 * (pairs * strip // num_strips), 2 * (pairs * (strip + 1) // num_strips)
+    pixels, ring = input_rings[strip], rings[strip]
+    fill_input_row(image, frame, start - 2, pixels, (start - 2) % 3)
+    fill_input_row(image, frame, start - 1, pixels, (start - 1) % 3)
+    for y in range(start - 1, stop + 1):
+        fill_input_row(image, frame, y + 1, pixels, (y + 1) % 3)
+        slots = ((y - 1) % 3, y % 3, (y + 1) % 3)
+        if 0 <= y < frame.height:
+            convolve_row(pixels, slots, first.kernel, first.bias, ring, y % 3, frame.width, False, True)
+        else:
+            ring[y % 3] = 0
+        if y > start:
+            slots = ((y - 2) % 3, (y - 1) % 3, y % 3)
+            convolve_row(ring, slots, second.kernel, second.bias, output, y - 1, frame.width, False, True)
+            if y % 2 == 0:
+                average_2x2(output, y - 2, pooled, frame.width // 2)
+
+
+@njit
+def average_4x4(source, target, table, row, width):
+    """Pool the four rows of ``source`` into a row of a planar map and of a (rows * width, C) table."""
+    for channel in range(table.shape[1]):
+        for x in range(width):
+            total = np.float32(0)
+            for i in range(4):
+                for j in range(4):
+                    total += source[i, channel, MARGIN + 4 * x + j]
+            target[row, channel, MARGIN + x] = SIXTEENTH * total
+            table[row * width + x, channel] = SIXTEENTH * total
+
+
+@njit(nogil=True, cache=True)
+def second_block(
+    strip, num_strips, source, weights, width, level, score, pooled, pooled_table, rings, outputs, level_rows
+):
+    """Run the block at stride 2, its level of the pyramid, and pool its output by four.
+
+    Args:
+        source: planar map (h + 1, C1, .) of ``width`` columns; its last row is zero.
+        weights: ``SecondBlock``.
+        width: columns of ``source``, a multiple of four.
+        level: (h * width, Q) table, written: the activated level.
+        score: planar map (h, 8, .), written: what the level adds to the score head's first layer.
+        pooled, pooled_table: planar map and table (h / 4 * width / 4, C2), written.
+        rings: (threads, 3, C2, row length); margins zero.
+        outputs: (threads, 4, C2, row length).
+        level_rows: (threads, 1, Q, row length).
+    """
+    first, second, shortcut, to_level, to_score = weights
+    height = source.shape[0] - 1
+    quads = height // 4
+    start, stop = 4 * (quads * strip // num_strips), 4 * (quads * (strip + 1) // num_strips)
+    ring, output, level_row = rings[strip], outputs[strip], level_rows[strip]
+    for y in range(start - 1, stop + 1):
+        if 0 <= y < height:
+            slots = neighbours(y, height)
+            convolve_row(source, slots, first.kernel, first.bias, ring, y % 3, width, False, True)
+        else:
+            ring[y % 3] = 0
+        if y <= start:
+            continue
+        row = y - 1
+        convolve_row(source, (row,), shortcut.kernel, shortcut.bias, output, row % 4, width, False, False)
+        slots = ((row - 1) % 3, row % 3, (row + 1) % 3)
+        convolve_row(ring, slots, second.kernel, second.bias, output, row % 4, width, True, True)
+        convolve_row(output, (row % 4,), to_level.kernel, to_level.bias, level_row, 0, width, False, True)
+        convolve_row(level_row, (0,), to_score.kernel, to_score.bias, score, row, width, False, False)
+        level_columns = level_row[0, : level.shape[1], MARGIN : MARGIN + width]
+        level[row * width : (row + 1) * width] = level_columns.T
+        if row % 4 == 3:
+            average_4x4(output, pooled, pooled_table, row // 4, width // 4)

@@ -1,0 +1,207 @@
+"""ALIKED on the CPU by kernels made for it: what ``AlikedNetwork`` computes, up to rounding.
+
+All layers of a stage run row by row in registers and cache, and nothing that is only read at keypoints is
+computed elsewhere; see ``vo_frontend.features.cpu``.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.compute.threads import Team
+from vo_frontend.features.cpu.coarse_blocks import deep_level, deformable_layer, pool_4x4
+from vo_frontend.features.cpu.convolution import MARGIN
+from vo_frontend.features.cpu.description import describe
+from vo_frontend.features.cpu.detection import find_maxima, refine
+from vo_frontend.features.cpu.fine_blocks import first_block, second_block
+from vo_frontend.features.cpu.packed_weights import DeepBlock, pack_weights
+from vo_frontend.features.cpu.score_head import score_head
+from vo_frontend.features.cpu.workspace import DeepBuffers, Workspace, make_workspace
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.detection import Border
+from vo_frontend.types import Image
+
+BAND_PX = 32  # height of the bands in which keypoints are described from left to right
+
+
+class FastAliked:
+    """Image to score map, then keypoints of that image to descriptors."""
+
+    def __init__(self, network: AlikedNetwork, num_threads: int, precision: str = "fp32") -> None:
+        """Pack the weights of a network that went through ``for_inference``.
+
+        precision: "fp32", or "bf16" to store the largest maps as bfloat16; the arithmetic stays float32.
+        """
+        self.config = network.config
+        self.precision = precision
+        self.team = Team(num_threads)
+        self.weights = pack_weights(network)
+        self._workspace: Workspace | None = None
+
+    def score_map(self, image: Image) -> NDArray[np.float32]:
+        """Run the network. image: (H, W) or (H, W, 3) uint8.
+
+        Returns:
+            (H, W) in [0, 1]: a view that the next call overwrites.
+        """
+        height, width = image.shape[:2]
+        work = self._workspace_for((height, width))
+        self._run_trunk(np.ascontiguousarray(np.atleast_3d(image)), work)
+        score, frame = work.score, work.frame
+        self.team.run(
+            score_head,
+            work.shallow.output1,
+            score.coarse,
+            score.grids,
+            self.weights.score,
+            score.scores,
+            score.level_rows,
+            score.stretched,
+            score.rings8,
+            score.rings4,
+        )
+        left = MARGIN + frame.left
+        return score.scores[frame.top : frame.top + height, 0, left : left + width]
+
+    def detect(
+        self, score_map: NDArray[np.float32], max_keypoints: int, border: Border
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Find keypoints as :func:`vo_frontend.features.networks.detection.detect` does, in any order.
+
+        score_map: (H, W), of the last ``score_map``. Returns keypoints (N, 2) in px and scores (N,).
+        """
+        work = self._workspace
+        assert work is not None
+        self.team.run(
+            find_maxima,
+            score_map,
+            border.first_px,
+            border.last_px,
+            work.planes,
+            work.found,
+            work.counts,
+        )
+        parts = [part[:count] for part, count in zip(work.found, work.counts, strict=True)]
+        found = np.sort(np.concatenate(parts))  # so that ties do not depend on the number of threads
+        if len(found) > max_keypoints:
+            values = score_map[np.divmod(found, score_map.shape[1])]
+            found = found[np.argpartition(-values, max_keypoints)[:max_keypoints]]
+        keypoints, scores = np.empty((len(found), 2), np.float32), np.empty(len(found), np.float32)
+        refine(score_map, found, keypoints, scores)
+        return keypoints, scores
+
+    def describe(self, keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Describe keypoints (N, 2) in px of the image of the last ``score_map``. Returns (N, dim)."""
+        work = self._workspace
+        assert work is not None
+        # Neighbours one after the other find what they read in cache; by score they lie all over the image.
+        order = np.lexsort((keypoints[:, 0], keypoints[:, 1] // BAND_PX))
+        described = np.empty((len(keypoints), self.config.trunk.dim), np.float32)
+        self.team.run(
+            describe,
+            keypoints[order],
+            work.image_size,
+            work.pyramid,
+            work.frame,
+            self.weights.descriptors,
+            work.scratch,
+            described,
+        )
+        descriptors = np.empty_like(described)
+        descriptors[order] = described
+        return descriptors
+
+    def _run_trunk(self, image: Image, work: Workspace) -> None:
+        weights, shallow, frame = self.weights, work.shallow, work.frame
+        self.team.run(
+            first_block,
+            image,
+            frame,
+            weights.first,
+            weights.second,
+            shallow.output1,
+            shallow.pooled1,
+            shallow.input_rings,
+            shallow.rings1,
+        )
+        self.team.run(
+            second_block,
+            shallow.pooled1,
+            weights.block2,
+            frame.width // 2,
+            work.pyramid.level2,
+            work.score.coarse[0],
+            work.block3.source.planar,
+            work.block3.source.table,
+            shallow.rings2,
+            shallow.outputs2,
+            shallow.level_rows,
+        )
+        run_deep_block(
+            self.team,
+            weights.block3,
+            work.block3,
+            frame.width // 8,
+            work.pyramid.level3,
+            work.score.coarse[1],
+        )
+        pool_4x4(work.block3.output.table, frame.width // 8, work.block4.source)
+        run_deep_block(
+            self.team,
+            weights.block4,
+            work.block4,
+            frame.width // 32,
+            work.pyramid.level4,
+            work.score.coarse[2],
+        )
+
+    def _workspace_for(self, image_size: tuple[int, int]) -> Workspace:
+        if self._workspace is None or self._workspace.image_size != image_size:
+            self._workspace = None  # frees the old one before the new one is allocated
+            self._workspace = make_workspace(
+                self.config, self.weights.finest_matrix, image_size, self.team.size, self.precision
+            )
+        return self._workspace
+
+
+def run_deep_block(
+    team: Team,
+    weights: DeepBlock,
+    buffers: DeepBuffers,
+    width: int,
+    level: NDArray[np.float32],
+    score: NDArray[np.float32],
+) -> None:
+    """Run both deformable convolutions and the level of the pyramid that ends in them."""
+    team.run(
+        deformable_layer,
+        buffers.source,
+        buffers.no_shortcut,
+        weights.first,
+        width,
+        buffers.middle,
+        buffers.offset_rows,
+        buffers.samples1,
+        buffers.products,
+    )
+    team.run(
+        deformable_layer,
+        buffers.middle,
+        buffers.source.table,
+        weights.second,
+        width,
+        buffers.output,
+        buffers.offset_rows,
+        buffers.samples2,
+        buffers.products,
+    )
+    team.run(
+        deep_level,
+        buffers.output.table,
+        width,
+        weights.level,
+        weights.score,
+        level,
+        score,
+        buffers.levels,
+        buffers.scores,
+    )

@@ -1,0 +1,74 @@
+"""ALIKED: score head on the shared trunk, deformable convolutions in its two deep blocks.
+
+X. Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable
+Transformation", IEEE Transactions on Instrumentation and Measurement, 2023.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
+from vo_frontend.features.networks.aliked.description import SparseDeformableDescriptorHead
+from vo_frontend.features.networks.detection import Border
+from vo_frontend.features.networks.network import STRIDE, FeatureNetwork, TrunkConfig
+from vo_frontend.features.networks.pyramid import FeaturePyramid, Padding
+
+
+@dataclass(frozen=True)
+class AlikedConfig:
+    """Sizes of one variant."""
+
+    trunk: TrunkConfig
+    num_positions: int  # M, sampled per descriptor
+
+
+TINY = TrunkConfig(channels=(8, 16, 32, 64), dim=64)
+NORMAL = TrunkConfig(channels=(16, 32, 64, 128), dim=128)
+
+ALIKED_VARIANTS = {
+    "aliked-t16": AlikedConfig(TINY, num_positions=16),
+    "vof-t16": AlikedConfig(TINY, num_positions=16),  # the same, with weights of our own
+    "aliked-n16": AlikedConfig(NORMAL, num_positions=16),
+    "aliked-n16rot": AlikedConfig(NORMAL, num_positions=16),
+    "aliked-n32": AlikedConfig(NORMAL, num_positions=32),
+}
+
+
+class AlikedNetwork(FeatureNetwork):
+    """SELU, average pooling, edge padding on both sides."""
+
+    border = Border(first_px=2, last_px=2)
+
+    def __init__(self, config: AlikedConfig) -> None:
+        super().__init__(config.trunk, nn.SELU(inplace=True), F.avg_pool2d, DeformableConv)
+        self.config = config
+        self.score_head = nn.Sequential(
+            nn.Conv2d(config.trunk.dim, 8, 1, bias=False),
+            nn.SELU(inplace=True),
+            nn.Conv2d(8, 4, 3, padding=1, bias=False),
+            nn.SELU(inplace=True),
+            nn.Conv2d(4, 4, 3, padding=1, bias=False),
+            nn.SELU(inplace=True),
+            nn.Conv2d(4, 1, 3, padding=1, bias=False),
+        )
+        self.desc_head = SparseDeformableDescriptorHead(config.trunk.dim, config.num_positions)
+
+    def pad(self, image: Tensor) -> tuple[Tensor, Padding]:
+        """Repeat edges on both sides; an odd pixel goes right and bottom."""
+        height, width = image.shape[-2:]
+        x, y = -width % STRIDE, -height % STRIDE
+        padding = Padding(left=x // 2, right=x - x // 2, top=y // 2, bottom=y - y // 2)
+        sides = (padding.left, padding.right, padding.top, padding.bottom)
+        return F.pad(image, sides, mode="replicate"), padding
+
+    def score_map(self, pyramid: FeaturePyramid) -> Tensor:
+        """Apply the score head, its first layer before the upsampling."""
+        first = pyramid.project(self.score_head.get_parameter("0.weight"))
+        return torch.sigmoid(self.score_head[1:](first))
+
+    def describe(self, pyramid: FeaturePyramid, keypoints: Tensor) -> Tensor:
+        """Describe keypoints (N, 2) in px. Returns (N, dim) of unit length."""
+        return self.desc_head(pyramid, keypoints)

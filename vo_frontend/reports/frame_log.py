@@ -1,0 +1,43 @@
+"""One line per input frame: what happened to it."""
+
+from pathlib import Path
+
+from vo_frontend.formats.append_file import AppendFile
+from vo_frontend.formats.trajectories import format_seconds
+from vo_frontend.types import Frame, FrameResult
+
+FRAMES_NAME = "frames.csv"
+HEADER = "frame,timestamp,status,reason,segment,features,matches,inliers,keyframe,total_ms\n"
+
+
+class FrameLogSink:
+    """Writes ``frames.csv``, which grows during the run. ``timestamp`` is in s, ``keyframe`` 0 or 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = AppendFile(folder / FRAMES_NAME)
+        self._file.append(HEADER.encode(), num_records=0)
+
+    def consume(self, frame: Frame, result: FrameResult) -> None:
+        """Append one line.
+
+        Raises:
+            OutputError: the disk is full or the folder has gone.
+        """
+        total_ms = 1e3 * sum(result.stage_seconds.values())
+        columns = (
+            result.frame_index,
+            format_seconds(result.timestamp_ns),
+            result.status.value,
+            result.reason.value,
+            result.segment_id,
+            result.num_features,
+            result.num_matches,
+            result.num_inliers,
+            int(result.is_keyframe),
+            f"{total_ms:.3f}",
+        )
+        self._file.append((",".join(map(str, columns)) + "\n").encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

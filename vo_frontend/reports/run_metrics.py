@@ -1,0 +1,202 @@
+"""``metrics.json`` and the closing table."""
+
+import contextlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vo_frontend.errors import OutputError
+from vo_frontend.reports.statistics import Percentiles, RunStatistics
+from vo_frontend.types import Reason, Sensor, Status
+
+Row = tuple[str, str | int | float | None, str]  # metric, value, unit
+
+# Distributions per import name: OpenCV goes by several.
+_DISTRIBUTIONS = {
+    "vo_frontend": ("vo_frontend",),
+    "torch": ("torch",),
+    "numpy": ("numpy",),
+    "opencv": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
+    "numba": ("numba",),
+    "poselib": ("poselib",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What was run, for whoever wants to run it again."""
+
+    sequence: str  # the source's name
+    sensor: Sensor
+    features: str  # the extractor's name
+    weights_sha256: str | None  # None for hand-made features
+    device: str  # as the extractor uses it, e.g. "cpu" or "cuda (NVIDIA H200)"
+    seed: int
+    command: Sequence[str]  # sys.argv
+
+
+def metrics_mapping(
+    info: RunInfo, statistics: RunStatistics, evaluation: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Everything known about a run as plain nested values.
+
+    ``evaluation`` is that of the trajectory as a plain mapping, None without ground truth.
+    """
+    by_status = statistics.num_by_status
+    return {
+        "sequence": info.sequence,
+        "sensor": info.sensor.value,
+        "features": info.features,
+        "weights_sha256": info.weights_sha256,
+        "seed": info.seed,
+        "command": list(info.command),
+        "frames": statistics.num_frames,
+        "tracked": by_status.get(Status.TRACKING, 0),
+        "lost": by_status.get(Status.LOST, 0),
+        "initializing": by_status.get(Status.INITIALIZING, 0),
+        "bad_images": statistics.num_by_reason.get(Reason.BAD_IMAGE, 0),
+        "without_right_image": statistics.num_single_images if info.sensor is Sensor.STEREO else None,
+        "without_depth_image": statistics.num_single_images if info.sensor is Sensor.RGBD else None,
+        "reasons": {reason.value: count for reason, count in statistics.num_by_reason.items()},
+        "poses": statistics.num_poses,
+        "keyframes": statistics.num_keyframes,
+        "num_segments": statistics.num_segments,
+        "segments": [
+            {
+                "id": segment.segment_id,
+                "first_frame": segment.first_frame,
+                "last_frame": segment.last_frame,
+                "poses": segment.num_poses,
+            }
+            for segment in statistics.segments
+        ],
+        "inliers_median": statistics.median_inliers,
+        "fps": statistics.frames_per_second,
+        "wall_time_s": statistics.wall_time_s,
+        "frame_ms": _percentiles(statistics.frame_ms),
+        "stages_ms": {stage: _percentiles(value) for stage, value in statistics.stage_ms.items()},
+        "peak_memory_mb": peak_memory_mb(),
+        "errors": dict(evaluation) if evaluation is not None else None,
+        "versions": versions(),
+        "hardware": {"cpu": cpu_model(), "cores": num_cores(), "device": info.device},
+    }
+
+
+def write_json(path: Path, mapping: Mapping[str, Any]) -> None:
+    """Write atomically: readers see the old file or the new one. NaN and infinity become null.
+
+    Raises:
+        OutputError: the folder is not writable or the disk is full; an older file stays as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(_finite(mapping), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot write the file ({error.strerror})") from None
+
+
+def statistics_rows(statistics: RunStatistics) -> list[Row]:
+    """The part of the closing table that needs no ground truth."""
+    by_status, by_reason = statistics.num_by_status, statistics.num_by_reason
+    rows: list[Row] = [
+        ("frames", statistics.num_frames, ""),
+        ("tracked", by_status.get(Status.TRACKING, 0), "frames"),
+        ("lost", by_status.get(Status.LOST, 0), "frames"),
+        ("initializing", by_status.get(Status.INITIALIZING, 0), "frames"),
+        ("bad images", by_reason.get(Reason.BAD_IMAGE, 0), "frames"),
+        ("poses", statistics.num_poses, ""),
+        ("segments", statistics.num_segments, ""),
+        ("inliers, median", statistics.median_inliers, ""),
+        ("speed", statistics.frames_per_second, "frames/s"),
+    ]
+    timed = {**statistics.stage_ms, **({"frame": statistics.frame_ms} if statistics.frame_ms else {})}
+    rows += [(f"{name}, p50 / p95", f"{v.p50:.1f} / {v.p95:.1f}", "ms") for name, v in timed.items()]
+    return [*rows, ("peak memory", peak_memory_mb(), "MB")]
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Align rows of metric, value and unit in columns; a missing value reads ``n/a``."""
+    texts = [(metric, _value_text(value), unit) for metric, value, unit in rows]
+    metric_width = max((len(metric) for metric, _, _ in texts), default=0)
+    value_width = max((len(value) for _, value, _ in texts), default=0)
+    return "\n".join(
+        f"{metric:<{metric_width}}  {value:>{value_width}}  {unit}".rstrip() for metric, value, unit in texts
+    )
+
+
+def peak_memory_mb() -> float | None:
+    """Largest resident size of this process so far, None on systems that do not tell."""
+    with contextlib.suppress(OSError):  # not Linux
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            # Not getrusage: a program that another one started inherits the peak of its parent there.
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    try:
+        import resource  # POSIX only
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, other systems kilobytes
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+def versions() -> dict[str, str | None]:
+    """Of Python and the packages that results depend on; None for those that are not installed."""
+    installed = {name: _version(distributions) for name, distributions in _DISTRIBUTIONS.items()}
+    return {"python": platform.python_version(), **installed}
+
+
+def cpu_model() -> str:
+    """As the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def num_cores() -> int:
+    """Cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(distributions: Sequence[str]) -> str | None:
+    for distribution in distributions:
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _percentiles(value: Percentiles | None) -> dict[str, float] | None:
+    return {"p50": value.p50, "p95": value.p95} if value else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _value_text(value: str | int | float | None) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "n/a"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,157 @@
+"""A camera with its lens distortion, and the calibration file that users write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from vo_frontend.errors import CameraError
+from vo_frontend.geometry.camera import Camera
+
+DISTORTION_MODELS = {"none": (0,), "radial-tangential": (4, 5, 8), "equidistant": (4,)}
+FOLD_GRID = 65  # samples per side of the image where distortion is checked for folds
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A camera as it comes from a calibration: pinhole part plus lens distortion.
+
+    ``distortion`` holds k1 k2 p1 p2 [k3 [k4 k5 k6]] for "radial-tangential" (Brown-Conrady, as in
+    OpenCV) and k1..k4 for "equidistant" (Kannala-Brandt, OpenCV's fisheye).
+    """
+
+    camera: Camera
+    distortion_model: str = "none"
+    distortion: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no lens does.
+
+        Raises:
+            CameraError: an unknown model, a wrong number of coefficients, one that is not finite, or
+                distortion that folds the image.
+        """
+        if self.distortion_model not in DISTORTION_MODELS:
+            raise CameraError(
+                f"distortion_model: got '{self.distortion_model}', "
+                f"expected one of {', '.join(DISTORTION_MODELS)}"
+            )
+        counts = DISTORTION_MODELS[self.distortion_model]
+        if len(self.distortion) not in counts:
+            raise CameraError(
+                f"distortion_coefficients: got {len(self.distortion)} numbers, {self.distortion_model} "
+                f"takes {' or '.join(map(str, counts))}"
+            )
+        if not np.isfinite(self.distortion).all():
+            raise CameraError(f"distortion_coefficients: got {self.distortion}, expected finite numbers")
+        self._require_no_fold()
+
+    def distort(self, rays: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixels (N, 2) of the raw image where the lens puts the rays (N, 2)."""
+        coefficients = np.array(self.distortion, dtype=np.float64)
+        if self.distortion_model == "equidistant":
+            return np.asarray(cv2.fisheye.distortPoints(rays[:, None], self.camera.K, coefficients))[:, 0]
+        points = np.column_stack([rays, np.ones(len(rays))])
+        pixels, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), self.camera.K, coefficients)
+        return np.asarray(pixels)[:, 0]
+
+    def _require_no_fold(self) -> None:
+        """Raise where two rays of the undistorted image fall on one raw pixel.
+
+        A lens keeps neighbours apart and in order, so the Jacobian of its distortion is positive. A
+        polynomial need not: beyond its turning point (radially, r_d'(r) = 0) the image is mirrored.
+        """
+        if self.distortion_model == "none":
+            return
+        camera = self.camera
+        x, y = np.linspace(0, camera.width - 1, FOLD_GRID), np.linspace(0, camera.height - 1, FOLD_GRID)
+        grid = np.stack(np.meshgrid(x, y), axis=-1)
+        raw = self.distort(camera.rays(grid.reshape(-1, 2))).reshape(grid.shape)
+        along_x, along_y = np.diff(raw, axis=1)[:-1], np.diff(raw, axis=0)[:, :-1]
+        area = along_x[..., 0] * along_y[..., 1] - along_x[..., 1] * along_y[..., 0]
+        folded = ~(area > 0)  # NaN counts as folded
+        if folded.any():
+            radius_px = np.linalg.norm(grid[:-1, :-1] - (camera.cx, camera.cy), axis=-1)[folded].min()
+            raise CameraError(
+                f"distortion_coefficients: {list(self.distortion)} fold the image {radius_px:.0f} px from "
+                f"the principal point, expected {self.distortion_model} distortion that is one-to-one over "
+                f"all {camera.width}x{camera.height} px; are the coefficients in the right order?"
+            )
+
+
+def parse_calibration(fields: dict[str, Any], where: str) -> Calibration:
+    """Read a calibration from YAML fields with Kalibr's and EuRoC's names.
+
+    ``intrinsics: [fx, fy, cx, cy]`` (px), ``resolution: [width, height]`` (px) and, where the lens
+    distorts, ``distortion_model`` and ``distortion_coefficients``. Other fields are ignored: EuRoC's
+    ``sensor.yaml`` is a valid camera file as it stands.
+
+    Raises:
+        CameraError: a field is missing, is not numeric, or is impossible; the message names it.
+    """
+    for name, count in (("intrinsics", 4), ("resolution", 2)):
+        values = fields.get(name)
+        if not (isinstance(values, list) and len(values) == count and all(map(_is_number, values))):
+            raise CameraError(
+                f"{where}: {name}: got {values!r}, expected {count} numbers, for example\n"
+                "  intrinsics: [fx, fy, cx, cy]\n  resolution: [width, height]"
+            )
+    model = {"radtan": "radial-tangential", None: "none"}.get(
+        fields.get("distortion_model"), fields.get("distortion_model")
+    )
+    coefficients = fields.get("distortion_coefficients") or []
+    if not (isinstance(coefficients, list) and all(map(_is_number, coefficients))):
+        raise CameraError(
+            f"{where}: distortion_coefficients: got {coefficients!r}, expected a list of numbers"
+        )
+    if coefficients and model == "none":
+        raise CameraError(
+            f"{where}: distortion_coefficients without distortion_model: say radial-tangential or equidistant"
+        )
+    fx, fy, cx, cy = (float(value) for value in fields["intrinsics"])
+    width, height = (int(value) for value in fields["resolution"])
+    if [width, height] != fields["resolution"]:
+        raise CameraError(f"{where}: resolution: got {fields['resolution']!r}, expected whole numbers of px")
+    try:
+        camera = Camera(fx, fy, cx, cy, width, height)
+        return Calibration(camera, str(model), tuple(float(value) for value in coefficients))
+    except CameraError as error:
+        raise CameraError(f"{where}: {error}") from None
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a camera file (YAML, see :func:`parse_calibration`).
+
+    Raises:
+        CameraError: the file is missing, is not YAML, or a field is wrong.
+    """
+    return parse_calibration(read_camera_fields(path), str(path))
+
+
+def read_camera_fields(path: Path) -> dict[str, Any]:
+    """Read a camera file without interpreting its fields.
+
+    Raises:
+        CameraError: the file is missing, is not YAML, or has no fields.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CameraError(f"{path}: cannot read the camera file ({error.strerror})") from None
+    if text.startswith("%YAML:"):  # OpenCV's FileStorage header, which is not valid YAML
+        text = text.split("\n", 1)[1]
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CameraError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(fields, dict):
+        raise CameraError(f"{path}: expected fields such as intrinsics and resolution, found none")
+    return fields
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))

@@ -1,0 +1,182 @@
+"""After the run: errors against ground truth, pictures, ``metrics.json`` and the closing table."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.errors import VoError
+from vo_frontend.evaluation import Evaluation, evaluate
+from vo_frontend.formats.trajectories import read_poses
+from vo_frontend.reports.metric_scale import MetricScale
+from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
+from vo_frontend.reports.run_folder import METRICS_NAME, PLOT_NAME
+from vo_frontend.reports.run_metrics import (
+    Row,
+    RunInfo,
+    format_table,
+    metrics_mapping,
+    statistics_rows,
+    write_json,
+)
+from vo_frontend.reports.statistics import RunStatistics
+from vo_frontend.reports.trajectory_files import TUM_NAME
+from vo_frontend.session.opened_input import Input
+from vo_frontend.types import Sensor, Trajectory
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentErrors:
+    """A segment as written to the trajectory file, compared with ground truth where there is any."""
+
+    segment_id: int
+    trajectory: Trajectory
+    is_metric: bool
+    evaluation: Evaluation | None
+
+
+def conclude(
+    folder: Path,
+    given: Input,
+    info: RunInfo,
+    statistics: RunStatistics,
+    *,
+    complete: bool,
+    scales: Mapping[int, MetricScale] | None = None,
+) -> str:
+    """Write the report of a run into its folder and return the closing table.
+
+    Works on the files that the run has written, so it gives the same answer after Ctrl-C or an error.
+    ``scales`` are those of the segments that the camera height has made metric; None: nobody gave it.
+    """
+    ground_truth = _ground_truth(given)
+    segments = _segments(folder, info.sensor, scales or {}, ground_truth, statistics.num_frames)
+    longest = max(segments, key=lambda segment: len(segment.trajectory), default=None)
+    errors: dict[str, Any] | None = None
+    rows = statistics_rows(statistics)
+    dropped = statistics.num_skipped if given.source.is_live else 0
+    if info.sensor is not Sensor.MONO:
+        partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
+        rows.append((f"without {partner}", statistics.num_single_images, "frames"))
+    if given.source.is_live:
+        rows.append(("dropped because we were late", dropped, "frames"))
+    if scales is not None:
+        rows += _scale_rows(scales)
+    if longest is not None and longest.evaluation is not None:
+        per_segment = [s.evaluation.to_mapping() for s in segments if s.evaluation is not None]
+        errors = {
+            "segment": longest.segment_id,
+            **longest.evaluation.to_mapping(),
+            "segments": per_segment,
+        }
+        rows += longest.evaluation.rows()
+    elif given.load_ground_truth is None:
+        rows.append(("errors", None, "no ground truth for this source"))
+    metrics = metrics_mapping(info, statistics, errors)
+    found = None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
+    more = {"scale_from_camera_height": found, "dropped": dropped, "complete": complete}
+    write_json(folder / METRICS_NAME, {**metrics, **more})
+    if segments:
+        _plot(folder / PLOT_NAME, info, segments, ground_truth)
+    return format_table(rows)
+
+
+def _scale_rows(scales: Mapping[int, MetricScale]) -> list[Row]:
+    metric = "scale from camera height"
+    if not scales:
+        return [(metric, None, "no road seen")]
+    return [
+        (
+            metric if len(scales) == 1 else f"{metric}, segment {segment_id}",
+            scale.scale_m,
+            f"m per map unit +- {scale.spread:.1%}, {scale.num_keyframes} keyframes",
+        )
+        for segment_id, scale in scales.items()
+    ]
+
+
+def _ground_truth(given: Input) -> Trajectory | None:
+    try:
+        return given.load_ground_truth() if given.load_ground_truth else None
+    except VoError as error:  # the run itself is sound; say what is missing and report without errors
+        log.warning("no errors reported: %s", error)
+        return None
+
+
+def _segments(
+    folder: Path,
+    sensor: Sensor,
+    scales: Mapping[int, MetricScale],
+    ground_truth: Trajectory | None,
+    num_frames: int,
+) -> list[SegmentErrors]:
+    poses = read_poses(folder / TUM_NAME)
+    ids = dict.fromkeys(poses.segment_ids.tolist())
+    segments = []
+    for segment_id, trajectory in zip(ids, poses.segments(), strict=True):
+        evaluation = None
+        is_metric = sensor is not Sensor.MONO or segment_id in scales
+        if ground_truth is not None:
+            try:
+                evaluation = evaluate(
+                    trajectory,
+                    ground_truth,
+                    sensor_has_scale=is_metric,
+                    num_frames=num_frames,
+                )
+            except VoError as error:
+                log.warning("segment %d: %s", segment_id, error)
+        segments.append(SegmentErrors(segment_id, trajectory, is_metric, evaluation))
+    return segments
+
+
+def _plot(
+    path: Path, info: RunInfo, segments: Sequence[SegmentErrors], ground_truth: Trajectory | None
+) -> None:
+    aligned = [_aligned(segment) for segment in segments]
+    plotted = [segment for segment in aligned if segment is not None]
+    if ground_truth is None or not plotted:
+        shown = [_as_estimated(segment) for segment in segments]
+        unit = "m" if all(segment.is_metric for segment in segments) else ""
+        plot_trajectory(path, f"{info.sequence}, {info.features}", shown, unit=unit)
+        return
+    first_ns = min(segment.trajectory.timestamps_ns[0] for segment in segments)
+    last_ns = max(segment.trajectory.timestamps_ns[-1] for segment in segments)
+    during = (ground_truth.timestamps_ns >= first_ns) & (ground_truth.timestamps_ns <= last_ns)
+    alignment = " and ".join(sorted({s.evaluation.alignment for s in segments if s.evaluation}))
+    plot_trajectory(
+        path,
+        f"{info.sequence}, {info.features}, {alignment} aligned",
+        plotted,
+        positions_gt=ground_truth.positions_world[during],
+        T_world_view=ground_truth.T_world_cam[np.flatnonzero(during)[0]] if during.any() else None,
+        unit="m",
+    )
+
+
+def _aligned(segment: SegmentErrors) -> PlottedSegment | None:
+    series = segment.evaluation.series if segment.evaluation else None
+    if series is None or series.position_errors_m is None:
+        return None
+    return PlottedSegment(
+        series.T_world_cam[:, :3, 3],
+        _seconds(series.timestamps_ns),
+        series.position_errors_m,
+        series.rotation_errors_deg,
+    )
+
+
+def _as_estimated(segment: SegmentErrors) -> PlottedSegment:
+    trajectory = segment.trajectory
+    return PlottedSegment(trajectory.positions_world, _seconds(trajectory.timestamps_ns))
+
+
+def _seconds(timestamps_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    return timestamps_ns.astype(np.float64) * 1e-9

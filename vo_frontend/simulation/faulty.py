@@ -1,0 +1,113 @@
+"""A source with faults, on purpose and repeatably: for tests, and to see how a configuration copes."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.simulation.faults import Drop, Fault, Overtake, When
+from vo_frontend.sources.base import FrameSource
+from vo_frontend.types import Frame, Sensor
+
+
+class FaultySource:
+    """Another source with faults, the same for the same seed. Without faults it is that source.
+
+    Faults strike in the order given. What strikes does not depend on the other faults.
+    """
+
+    def __init__(self, source: FrameSource, faults: Sequence[Fault], seed: int = 0) -> None:
+        self._source = source
+        self._faults = list(faults)
+        self._seed = seed
+        self._closed = threading.Event()
+
+    @property
+    def name(self) -> str:
+        """Of the source behind."""
+        return self._source.name
+
+    @property
+    def sensor(self) -> Sensor:
+        """Of the source behind."""
+        return self._source.sensor
+
+    @property
+    def camera(self) -> Camera:
+        """Of the source behind."""
+        return self._source.camera
+
+    @property
+    def baseline_m(self) -> float | None:
+        """Of the source behind."""
+        return self._source.baseline_m
+
+    @property
+    def T_body_cam(self) -> Transform:
+        """Of the source behind."""
+        return self._source.T_body_cam
+
+    @property
+    def num_frames(self) -> int | None:
+        """Of the source behind; None where frames may be dropped."""
+        drops = any(isinstance(fault, Drop) for fault in self._faults)
+        return None if drops else self._source.num_frames
+
+    @property
+    def is_live(self) -> bool:
+        """Of the source behind."""
+        return self._source.is_live
+
+    def __iter__(self) -> Iterator[Frame]:
+        strikes = [_Strikes(fault.when, [self._seed, number]) for number, fault in enumerate(self._faults)]
+        previous: Frame | None = None
+        overtaken: Frame | None = None
+        for position, original in enumerate(self._source):
+            active = [n for n, strike in enumerate(strikes) if strike.hits(position)]
+            frame = self._struck(original, active, previous, position)
+            if frame is None:
+                continue
+            if overtaken is None and any(isinstance(self._faults[n], Overtake) for n in active):
+                overtaken = frame
+                continue
+            yield frame
+            previous = frame
+            if overtaken is not None:
+                if self._closed.is_set():
+                    return
+                yield overtaken
+                overtaken = None
+        if overtaken is not None and not self._closed.is_set():
+            yield overtaken
+
+    def close(self) -> None:
+        """Close the source behind."""
+        self._closed.set()
+        self._source.close()
+
+    def _struck(self, frame: Frame, active: list[int], previous: Frame | None, position: int) -> Frame | None:
+        struck: Frame | None = frame
+        for number in active:
+            if struck is None:
+                return None
+            rng = np.random.default_rng([self._seed, number, position])
+            struck = self._faults[number].strike(struck, previous, rng)
+        return struck
+
+
+class _Strikes:
+    """Which positions a fault hits, asked in order."""
+
+    def __init__(self, when: When, seed: list[int]) -> None:
+        self._when = when
+        self._rng = np.random.default_rng(seed)
+        self._last = -1
+
+    def hits(self, position: int) -> bool:
+        # One draw per frame, used or not: what a fault hits does not change with its duration.
+        begins = self._rng.random() < self._when.probability or position in self._when.positions
+        if begins:
+            self._last = position + self._when.num_frames - 1
+        return position <= self._last

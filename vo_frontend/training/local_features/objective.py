@@ -1,0 +1,217 @@
+"""The training objective of ALIKE and ALIKED: the weighted sum of four losses on image pairs."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from vo_frontend.errors import ConfigError
+from vo_frontend.features.networks.network import FeatureNetwork
+from vo_frontend.features.networks.pyramid import FeaturePyramid
+from vo_frontend.training.data.pairs import PairBatch
+from vo_frontend.training.local_features.losses.correspondence import (
+    nearest_partners,
+    random_partners,
+    warp_points,
+)
+from vo_frontend.training.local_features.losses.dense_nre import DescriptorMap, dense_nre_loss
+from vo_frontend.training.local_features.losses.keypoints import Keypoints, detect_keypoints, sample_scores
+from vo_frontend.training.local_features.losses.peak import peak_loss
+from vo_frontend.training.local_features.losses.reliability import reliability_loss
+from vo_frontend.training.local_features.losses.reprojection import reprojection_loss
+from vo_frontend.training.local_features.losses.sparse_nre import sparse_nre_loss
+from vo_frontend.training.local_features.losses.triplet import triplet_loss
+from vo_frontend.training.local_features.training_pyramid import TrainingPyramid
+
+DESCRIPTOR_LOSSES = ("sparse_nre", "dense_nre", "triplet")
+DENSE_CHUNK = 4096  # pixels described at a time
+LEAST = {
+    "reprojection_weight": 0.0,
+    "peak_weight": 0.0,
+    "descriptor_weight": 0.0,
+    "reliability_weight": 0.0,
+    "num_keypoints": 1,
+    "num_random": 0,
+    "detection_temperature": 1e-3,
+    "sparse_temperature": 1e-3,
+    "dense_temperature": 1e-3,
+    "dense_stride_px": 1,
+    "reliability_temperature": 1e-3,
+}
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Weights and constants of the losses; the defaults are those of ALIKED."""
+
+    reprojection_weight: float = 1.0
+    peak_weight: float = 0.5
+    descriptor_weight: float = 5.0
+    reliability_weight: float = 1.0
+    descriptor: str = "sparse_nre"  # or "dense_nre" (ALIKE), "triplet" (baseline)
+    num_keypoints: int = 400  # detected per image
+    num_random: int = 400  # further points per pair, drawn where both images see the scene
+    min_score: float = 0.1  # keypoints below it learn neither position nor peak
+    max_reprojection_px: float = 5.0  # keypoints farther apart are not the same point
+    max_partner_px: float = 3.0  # a keypoint this close to the warp is the descriptor's true match
+    detection_temperature: float = 0.1  # t_det
+    sparse_temperature: float = 0.1  # t_des of the sparse NRE
+    dense_temperature: float = 0.02  # t_des of the dense NRE
+    dense_stride_px: int = 1  # of the descriptor map of the dense NRE
+    reliability_temperature: float = 1.0  # t_rel
+    triplet_margin: float = 0.5  # in units of descriptor distance
+
+    def __post_init__(self) -> None:
+        if self.descriptor not in DESCRIPTOR_LOSSES:
+            expected = ", ".join(DESCRIPTOR_LOSSES)
+            raise ConfigError(f"objective.descriptor: got '{self.descriptor}', expected one of {expected}")
+        for name, least in LEAST.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"objective.{name}: got {getattr(self, name)}, expected at least {least:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerms:
+    """Mean losses of a batch, each (): the terms without their weights, and the weighted total."""
+
+    total: Tensor
+    reprojection: Tensor  # px
+    peak: Tensor
+    descriptor: Tensor
+    reliability: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One image of a pair: N points, the detected keypoints first, then the random ones."""
+
+    pyramid: FeaturePyramid
+    detected: Keypoints
+    positions: Tensor  # (N, 2) px
+    scores: Tensor  # (N,)
+    descriptors: Tensor  # (N, D)
+    warped: Tensor  # (N, 2) px in the other image, NaN where unknown
+
+
+class Objective:
+    """Turns a network and a batch of pairs into a loss to minimise."""
+
+    def __init__(self, config: ObjectiveConfig, *, mixed_precision: bool = False) -> None:
+        """Args: ``mixed_precision``: the trunk in bfloat16; scores, descriptors and losses stay float32."""
+        self.config, self._mixed_precision = config, mixed_precision
+
+    def __call__(self, network: FeatureNetwork, batch: PairBatch, generator: torch.Generator) -> LossTerms:
+        """Run the network on both images of every pair and evaluate all losses.
+
+        Args:
+            network: in training mode for training; all images of the batch share the batch statistics.
+            batch: B pairs on the network's device.
+            generator: draws the random points, on any device.
+        """
+        num_pairs = len(batch.image0)
+        pyramid, score_maps = self._forward(network, torch.cat([batch.image0, batch.image1]))
+        terms = []
+        for pair in range(num_pairs):
+            side0, side1 = self._sides(network, pyramid, score_maps, batch, pair, generator)
+            terms.append(torch.stack(self._terms(network, side0, side1)))
+        reprojection, peak, descriptor, reliability = torch.stack(terms).mean(dim=0)
+        c = self.config
+        total = (
+            c.reprojection_weight * reprojection
+            + c.peak_weight * peak
+            + c.descriptor_weight * descriptor
+            + c.reliability_weight * reliability
+        )
+        return LossTerms(total, reprojection, peak, descriptor, reliability)
+
+    def _forward(self, network: FeatureNetwork, images: Tensor) -> tuple[FeaturePyramid, Tensor]:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._mixed_precision):
+            pyramid = network.feature_pyramid(images)
+        pyramid = FeaturePyramid(tuple(level.to(images.dtype) for level in pyramid.levels), pyramid.padding)
+        return pyramid, network.score_maps(pyramid)
+
+    def _sides(
+        self,
+        network: FeatureNetwork,
+        pyramid: FeaturePyramid,
+        score_maps: Tensor,
+        batch: PairBatch,
+        pair: int,
+        generator: torch.Generator,
+    ) -> tuple[_Side, _Side]:
+        c = self.config
+        warps = (batch.warp01[pair], batch.warp10[pair])
+        covisible = (batch.covisible01[pair], batch.covisible10[pair])
+        drawn = random_partners(warps[0], covisible[0], c.num_random, generator)
+        sides = []
+        for side in range(2):
+            image = pair + side * len(batch.image0)
+            score_map, levels = score_maps[image], _differentiable(pyramid.of_image(image))
+            detected = detect_keypoints(score_map, c.num_keypoints, network.border, c.detection_temperature)
+            positions = torch.cat([detected.positions, drawn[side]])
+            scores = torch.cat([detected.scores, sample_scores(score_map, drawn[side])])
+            warped = torch.cat(
+                [warp_points(detected.positions, warps[side], covisible[side]), drawn[1 - side]]
+            )
+            descriptors = network.describe(levels, positions)
+            sides.append(_Side(levels, detected, positions, scores, descriptors, warped))
+        return sides[0], sides[1]
+
+    def _terms(self, network: FeatureNetwork, side0: _Side, side1: _Side) -> tuple[Tensor, ...]:
+        c = self.config
+        (points0, warped0), (points1, warped1) = (_salient(side, c.min_score) for side in (side0, side1))
+        reprojection = reprojection_loss(points0, points1, warped0, warped1, c.max_reprojection_px)
+        peak = peak_loss(
+            torch.cat([side0.detected.dispersity, side1.detected.dispersity]),
+            torch.cat([side0.detected.scores, side1.detected.scores]),
+            c.min_score,
+        )
+        descriptor, reliability = [], []
+        for here, there in ((side0, side1), (side1, side0)):
+            index, partner = nearest_partners(here.warped, there.positions, c.max_partner_px)
+            similarity = (here.descriptors[index] * there.descriptors[partner]).sum(dim=1)
+            scores = here.scores[index], there.scores[partner]
+            reliability.append(reliability_loss(similarity, *scores, c.reliability_temperature))
+            descriptor.append(self._descriptor_loss(network, here, there, index, partner))
+        return reprojection, peak, torch.stack(descriptor).mean(), torch.stack(reliability).mean()
+
+    def _descriptor_loss(
+        self, network: FeatureNetwork, here: _Side, there: _Side, index: Tensor, partner: Tensor
+    ) -> Tensor:
+        c = self.config
+        if c.descriptor == "dense_nre":
+            dense = describe_densely(network, there.pyramid, c.dense_stride_px)
+            return dense_nre_loss(here.descriptors, here.warped, dense, c.dense_temperature)
+        if c.descriptor == "triplet":
+            is_near = torch.cdist(here.warped[index], there.positions) <= c.max_partner_px
+            return triplet_loss(
+                here.descriptors, there.descriptors, index, partner, is_near, c.triplet_margin
+            )
+        return sparse_nre_loss(here.descriptors, there.descriptors, index, partner, c.sparse_temperature)
+
+
+def _differentiable(pyramid: FeaturePyramid) -> FeaturePyramid:
+    """On CPU, exchange the pyramid of one image for one that is cheap to differentiate."""
+    on_cpu = pyramid.levels[0].device.type == "cpu"
+    return TrainingPyramid(pyramid.levels, pyramid.padding) if on_cpu else pyramid
+
+
+def _salient(side: _Side, min_score: float) -> tuple[Tensor, Tensor]:
+    """Positions and warps (K, 2) of the detected keypoints that score above a threshold."""
+    chosen = (side.detected.scores.detach() > min_score).nonzero()[:, 0]
+    return side.positions[chosen], side.warped[chosen]
+
+
+def describe_densely(network: FeatureNetwork, pyramid: FeaturePyramid, stride_px: int) -> DescriptorMap:
+    """Describe every ``stride_px``-th pixel of the one image of a pyramid, part by part to save memory."""
+    height, width = pyramid.image_size
+    device = pyramid.levels[0].device
+    rows, columns = torch.arange(0, height, stride_px), torch.arange(0, width, stride_px)
+    y, x = torch.meshgrid(rows.to(device), columns.to(device), indexing="ij")
+    positions = torch.stack([x, y], dim=-1).flatten(0, 1).to(pyramid.levels[0].dtype)
+    parts = [
+        checkpoint(network.describe, pyramid, part, use_reentrant=False)
+        for part in torch.split(positions, DENSE_CHUNK)  # type: ignore[no-untyped-call]
+    ]
+    return DescriptorMap(torch.cat(parts), len(rows), len(columns), stride_px)

@@ -1,0 +1,130 @@
+"""Quality of a network on pairs that it is never trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vo_frontend.errors import OutputError
+from vo_frontend.features.networks.detection import detect
+from vo_frontend.features.networks.network import FeatureNetwork
+from vo_frontend.training.data.pairs import PairBatch
+from vo_frontend.training.local_features.losses.correspondence import nearest_partners, warp_points
+
+THRESHOLD_PX = 3.0  # of a correct match and of a repeated keypoint
+PICTURE_SCALE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRecord:
+    """Means over the validation pairs: a row of ``validation.csv``."""
+
+    step: int
+    mma_3px: float  # share of mutual nearest neighbours that the geometry confirms
+    repeatability_3px: float  # share of covisible keypoints that were found in both images
+    num_keypoints: float  # per image
+    num_matches: float  # per pair, where the geometry is known
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """Mutual nearest neighbours of one pair, where it is known which are right."""
+
+    keypoints0: Tensor  # (M, 2) px
+    keypoints1: Tensor  # (M, 2) px
+    is_correct: Tensor  # (M,) bool
+    repeatability: float
+    num_keypoints: float
+
+
+def validate(
+    network: FeatureNetwork, pairs: Sequence[PairBatch], max_keypoints: int, step: int
+) -> ValidationRecord:
+    """Match every pair (batches of one) by mutual nearest neighbours. Leaves the network in evaluation mode.
+
+    A pair without matches counts as a matching accuracy of 0.
+    """
+    found = [_match(network, pair, max_keypoints) for pair in pairs]
+    accuracies = [float(m.is_correct.float().mean()) if len(m.is_correct) else 0.0 for m in found]
+    return ValidationRecord(
+        step,
+        mma_3px=float(np.mean(accuracies)),
+        repeatability_3px=float(np.mean([m.repeatability for m in found])),
+        num_keypoints=float(np.mean([m.num_keypoints for m in found])),
+        num_matches=float(np.mean([len(m.is_correct) for m in found])),
+    )
+
+
+def draw_matches(network: FeatureNetwork, pair: PairBatch, max_keypoints: int, path: Path) -> None:
+    """Write a picture of both images side by side, right matches in green, wrong ones in red.
+
+    Raises:
+        OutputError: the picture cannot be written.
+    """
+    matched = _match(network, pair, max_keypoints)
+    images = [_bgr(image[0]) for image in (pair.image0, pair.image1)]
+    canvas = cv2.resize(np.hstack(images), None, fx=PICTURE_SCALE, fy=PICTURE_SCALE)
+    shift = torch.tensor([images[0].shape[1], 0])
+    ends = zip(matched.keypoints0.cpu(), matched.keypoints1.cpu() + shift, matched.is_correct, strict=True)
+    for start, end, is_correct in sorted(ends, key=lambda line: bool(line[2]), reverse=True):
+        color = (80, 200, 80) if is_correct else (60, 60, 230)
+        pixels = [[round(float(value) * PICTURE_SCALE) for value in point] for point in (start, end)]
+        cv2.line(canvas, pixels[0], pixels[1], color, 1, cv2.LINE_AA)
+    if not cv2.imwrite(str(path), canvas):
+        raise OutputError(f"{path}: cannot write the picture; free some space, then resume")
+
+
+@torch.no_grad()
+def _match(network: FeatureNetwork, pair: PairBatch, max_keypoints: int) -> _Matched:
+    network.eval()
+    keypoints, descriptors = [], []
+    for image in (pair.image0, pair.image1):
+        pyramid, score_map = network(image)
+        positions, _ = detect(score_map, max_keypoints, network.border)
+        keypoints.append(positions)
+        descriptors.append(network.describe(pyramid, positions))
+    warped0 = warp_points(keypoints[0], pair.warp01[0], pair.covisible01[0])
+    warped1 = warp_points(keypoints[1], pair.warp10[0], pair.covisible10[0])
+    index0, index1 = _mutual_nearest(descriptors[0], descriptors[1])
+    is_known = warped0[index0].isfinite().all(dim=1)
+    index0, index1 = index0[is_known], index1[is_known]
+    error_px = (warped0[index0] - keypoints[1][index1]).norm(dim=1)
+    return _Matched(
+        keypoints[0][index0],
+        keypoints[1][index1],
+        error_px <= THRESHOLD_PX,
+        _repeatability(keypoints, (warped0, warped1)),
+        (len(keypoints[0]) + len(keypoints[1])) / 2,
+    )
+
+
+def _mutual_nearest(descriptors0: Tensor, descriptors1: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices (M,) of descriptors (N0, D), (N1, D) that choose each other."""
+    if not len(descriptors0) or not len(descriptors1):
+        nothing = torch.zeros(0, dtype=torch.long, device=descriptors0.device)
+        return nothing, nothing
+    similarity = descriptors0 @ descriptors1.T
+    nearest0, nearest1 = similarity.argmax(dim=1), similarity.argmax(dim=0)
+    index0 = (nearest1[nearest0] == torch.arange(len(nearest0), device=nearest0.device)).nonzero()[:, 0]
+    return index0, nearest0[index0]
+
+
+def _repeatability(keypoints: Sequence[Tensor], warped: Sequence[Tensor]) -> float:
+    """Share of the keypoints with a known warp that have a keypoint of the other image near it."""
+    num_covisible = sum(int(points.isfinite().all(dim=1).sum()) for points in warped)
+    num_repeated = sum(
+        len(nearest_partners(points, others, THRESHOLD_PX)[0])
+        for points, others in zip(warped, reversed(keypoints), strict=True)
+    )
+    return num_repeated / num_covisible if num_covisible else 0.0
+
+
+def _bgr(image: Tensor) -> NDArray[np.uint8]:
+    """(3, H, W) RGB in [0, 1] to (H, W, 3) BGR uint8."""
+    pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).flip(-1)
+    return np.ascontiguousarray(pixels.cpu().numpy())
