@@ -1,4 +1,4 @@
-"""Run visual odometry: ``python run_vo.py --help`` shows how."""
+"""``vo-frontend run`` from a checkout: ``python run_vo.py --help`` shows how."""
 
 import sys
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vo_frontend.config import Config, from_mapping, load_config, override, to_mapping
+from vo_frontend.config import Config
+from vo_frontend.config_files import from_mapping, load_config, override, to_mapping
 from vo_frontend.errors import ConfigError
 
 CONFIGS = [
@@ -14,7 +15,7 @@ CONFIGS = [
 ]
 
 
-def test_a_typo_names_the_key_and_the_nearest_right_one(tmp_path):
+def test_a_typo_names_the_key_and_the_nearest_right_one(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("matching: {search_radus_px: 2.0}")
     message = "c.yaml: matching: unknown key 'search_radus_px', did you mean 'search_radius_px'"
     with pytest.raises(ConfigError, match=message):
@@ -34,16 +35,16 @@ def test_a_typo_names_the_key_and_the_nearest_right_one(tmp_path):
         ({"seed": -1}, "seed: got -1"),
     ],
 )
-def test_a_wrong_value_says_what_was_found_and_expected(values, message):
+def test_a_wrong_value_says_what_was_found_and_expected(values: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         from_mapping(values, "c.yaml")
 
 
-def test_whole_numbers_are_fine_where_a_float_is_meant():
+def test_whole_numbers_are_fine_where_a_float_is_meant() -> None:
     assert from_mapping({"matching": {"max_ratio": 1}}, "c").matching.max_ratio == 1.0
 
 
-def test_set_changes_one_value_and_keeps_the_rest():
+def test_set_changes_one_value_and_keeps_the_rest() -> None:
     config = override(Config(), ["features.max_keypoints=500", "seed=7"])
     assert (config.features.max_keypoints, config.seed) == (500, 7)
     assert dataclasses.replace(config.features, max_keypoints=1000) == Config().features
@@ -53,22 +54,22 @@ def test_set_changes_one_value_and_keeps_the_rest():
         override(Config(), ["sed=1"])
 
 
-def test_what_is_stored_with_a_run_reads_back_as_the_same_config(tmp_path):
+def test_what_is_stored_with_a_run_reads_back_as_the_same_config(tmp_path: Path) -> None:
     config = override(Config(), ["features.name=orb", "two_view.min_parallax_deg=2"])
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(to_mapping(config)))
     assert load_config(tmp_path / "config.yaml") == config
 
 
-def test_an_empty_file_is_the_defaults(tmp_path):
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("# nothing\n")
     assert load_config(tmp_path / "c.yaml") == Config()
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_every_shipped_config_loads(path):
+def test_every_shipped_config_loads(path: Path) -> None:
     load_config(path)
 
 
-def test_default_yaml_shows_exactly_the_defaults():
+def test_default_yaml_shows_exactly_the_defaults() -> None:
     path = next(path for path in CONFIGS if path.name == "default.yaml")
     assert yaml.safe_load(path.read_text()) == to_mapping(Config())

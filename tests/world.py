@@ -1,15 +1,16 @@
 """A world with known answers: points, cameras, and what each camera sees."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.types import Features, Frame, KeypointDepths
 
-CAMERA = Camera(500.0, 500.0, 319.5, 239.5, 640, 480)
+CAMERA = PinholeCamera(500.0, 500.0, 319.5, 239.5, 640, 480)
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class World:
     def features(
         self, T_world_cam: NDArray[np.float64], rng: np.random.Generator, noise_px: float = 0.0
     ) -> Features:
-        """What an ideal extractor finds from a pose, in random order; see :meth:`visible`."""
+        """Return what an ideal extractor finds from a pose (4, 4), in random order; see :meth:`visible`."""
         pixels, index = self.visible(T_world_cam)
         order = rng.permutation(len(index))
         noise = noise_px * rng.normal(size=pixels.shape)
@@ -35,20 +36,20 @@ class World:
     def depths(
         self, T_world_cam: NDArray[np.float64], features: Features, sigma_per_m: float = 1e-3
     ) -> KeypointDepths:
-        """True inverse depths of features of this world, by descriptor."""
+        """Return the true inverse depths (N,) of features of this world, found by descriptor."""
         index = (features.descriptors @ self.descriptors.T).argmax(axis=1)
         points_cam = se3.transform_points(se3.inverse(T_world_cam), self.points_world[index])
         return KeypointDepths(1.0 / points_cam[:, 2], np.full(len(features), sigma_per_m))
 
     def visible(self, T_world_cam: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Pixels (N, 2) and indices (N,) of the points in the image."""
+        """Return pixels (N, 2) and indices (N,) of the points in the image, from a pose (4, 4)."""
         pixels = CAMERA.project(se3.transform_points(se3.inverse(T_world_cam), self.points_world))
         index = np.flatnonzero(CAMERA.contains(pixels))
         return pixels[index], index
 
 
 def make_world(seed: int = 0, num_points: int = 600, *, planar: bool = False) -> World:
-    """Points in a box ahead of the origin (or on a slanted wall), 64-D descriptors."""
+    """Put points into a box ahead of the origin, or on a slanted wall, each with a descriptor (64,)."""
     rng = np.random.default_rng(seed)
     points_world = rng.uniform([-8, -4, 4], [8, 4, 14], size=(num_points, 3))
     if planar:
@@ -58,7 +59,7 @@ def make_world(seed: int = 0, num_points: int = 600, *, planar: bool = False) ->
 
 
 def sideways(num_poses: int, step: float = 0.15) -> NDArray[np.float64]:
-    """Poses (N, 4, 4) of a camera that slides to the right and slowly turns left."""
+    """Return poses (N, 4, 4) of a camera that slides to the right and slowly turns left."""
     twists = np.zeros((num_poses, 6))
     twists[:, 0] = step * np.arange(num_poses)
     twists[:, 4] = -0.01 * np.arange(num_poses)
@@ -74,6 +75,7 @@ class WorldExtractor:
     max_keypoints = 1000
     weights_sha256 = None
     device_name = "cpu"
+    runs_on_gpu = False
 
     def __init__(self, world: World, T_world_cam: NDArray[np.float64], noise_px: float = 0.0) -> None:
         self._world, self._poses, self._noise_px = world, T_world_cam, noise_px
@@ -83,9 +85,12 @@ class WorldExtractor:
         rng = np.random.default_rng(number)
         return self._world.features(self._poses[number], rng, self._noise_px)
 
+    def extract_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Features]:
+        return [self.extract(image) for image in images]
+
 
 def frames(num_frames: int, bad: frozenset[int] = frozenset(), rate_hz: float = 10.0) -> list[Frame]:
-    """Frames for :class:`WorldExtractor`; those in ``bad`` have no image."""
+    """Make frames for :class:`WorldExtractor`; those in ``bad`` have no image."""
     result = []
     for number in range(num_frames):
         image = np.full((CAMERA.height, CAMERA.width), number, np.uint8)

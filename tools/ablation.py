@@ -1,4 +1,4 @@
-"""Measure accuracy and ablations, and write docs/accuracy.md: see --help."""
+"""``vo-frontend ablate`` from a checkout: measures accuracy and ablations, and writes docs/accuracy.md."""
 
 import sys
 

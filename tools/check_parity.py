@@ -40,7 +40,7 @@ REDUCED_MIN_LOW_COSINE = 0.999  # 1st percentile
 
 @dataclass(frozen=True)
 class Case:
-    """One reference file."""
+    """One reference file, and what it is of."""
 
     model: str
     image: str
@@ -74,7 +74,7 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether all three bounds are kept."""
+        """Tell whether all three bounds are kept."""
         return (
             self.keypoint_share >= MIN_SHARE
             and self.descriptor_share >= MIN_SHARE
@@ -83,7 +83,7 @@ class Agreement:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """For the columns of ``HEADER``."""
+        """Format the figures for the columns of ``HEADER``."""
         return (
             f"{100 * self.keypoint_share:.2f}",
             f"{100 * self.descriptor_share:.2f}",
@@ -93,7 +93,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class ReducedAgreement:
-    """The same for features of a reduced precision."""
+    """How well one case agrees with its reference, below fp32."""
 
     keypoint_share: float  # of the reference keypoints: one of ours is within REDUCED_MAX_DISTANCE_PX
     median_cosine: float  # over the descriptors of common keypoints
@@ -108,7 +108,7 @@ class ReducedAgreement:
 
     @property
     def holds(self) -> bool:
-        """Whether all three bounds are kept."""
+        """Tell whether all three bounds are kept."""
         return (
             self.keypoint_share >= REDUCED_MIN_SHARE
             and self.median_cosine >= REDUCED_MIN_COSINE
@@ -117,12 +117,12 @@ class ReducedAgreement:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """For the columns of ``HEADER``."""
+        """Format the figures for the columns of ``HEADER``."""
         return f"{100 * self.keypoint_share:.2f}", f"{self.median_cosine:.5f}", f"{self.low_cosine:.5f}"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run from the command line; returns the exit code."""
+    """Run from the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -212,7 +212,10 @@ def read_reference(path: Path) -> Reference:
 
 
 def read_image(golden_dir: Path, case: Case) -> Image:
-    """Decode the image of a case as RGB, halved if asked for; says so where it is not the described one."""
+    """Decode the image of a case as (H, W, 3) uint8 RGB, halved where the case says so.
+
+    Prints a line where its pixels are not those that the reference was made of.
+    """
     listing = golden_dir / "images.json"
     described = json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else {}
     entry = described.get(case.image, {})
@@ -232,14 +235,14 @@ def read_image(golden_dir: Path, case: Case) -> Image:
 
 
 def halve(image: Image) -> Image:
-    """Mean of 2x2 blocks, rounded half up; an odd last row or column is dropped."""
+    """Average 2x2 blocks of (H, W, C) uint8, rounded half up; an odd last row or column is dropped."""
     height, width = image.shape[0] // 2, image.shape[1] // 2
     blocks = image[: 2 * height, : 2 * width].astype(np.uint16).reshape(height, 2, width, 2, -1)
     return ((blocks.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
 
 
 def compare(reference: Reference, ours: Features) -> Agreement:
-    """Compare what belongs to the common keypoints."""
+    """Compare keypoints, descriptors and scores with the reference, at fp32."""
     if not len(ours):
         return Agreement(0.0, 0.0, float("inf"))
     common, nearest = pair(reference, ours, MAX_DISTANCE_PX)
@@ -253,7 +256,7 @@ def compare(reference: Reference, ours: Features) -> Agreement:
 
 
 def compare_reduced(reference: Reference, ours: Features) -> ReducedAgreement:
-    """Compare descriptors of keypoints that are about the same."""
+    """Compare keypoints and descriptors with the reference, below fp32."""
     if not len(ours):
         return ReducedAgreement(0.0, -1.0, -1.0)
     common, nearest = pair(reference, ours, REDUCED_MAX_DISTANCE_PX)
@@ -265,7 +268,7 @@ def compare_reduced(reference: Reference, ours: Features) -> ReducedAgreement:
 def pair(
     reference: Reference, ours: Features, max_distance_px: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Pair every reference keypoint with our nearest: whether it is near enough, and its index (N,).
+    """Pair each of N reference keypoints with our nearest. Returns whether it is near, and its index, (N,).
 
     By position, not by rank: near-equal scores may swap.
     """
@@ -277,7 +280,7 @@ def pair(
 def cosines(
     reference: Reference, ours: Features, common: NDArray[np.bool_], nearest: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Cosine between the descriptors of each common keypoint that has one in the reference."""
+    """Compute the cosine for each common keypoint, of (N,), with a descriptor in the reference: (n,)."""
     described = np.flatnonzero(common[: len(reference.descriptors)])
     return np.asarray(np.sum(reference.descriptors[described] * ours.descriptors[nearest[described]], axis=1))
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend.errors import OutputError, VoError
-from vo_frontend.formats.trajectories import kitti_row, tum_row
+from vo_frontend.formats.trajectories import TUM_HEADER, kitti_row, tum_row
 from vo_frontend.simulation.street import SyntheticSource, ground_truth
 from vo_frontend.types import Sensor
 
@@ -38,8 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the street (default: 0)")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 480), metavar=("W", "H"), help="px")
     args = parser.parse_args(argv)
+    width, height = args.size
     try:
-        source = SyntheticSource(args.frames, *args.size, seed=args.seed, sensor=Sensor(args.sensor))
+        source = SyntheticSource(args.frames, width, height, seed=args.seed, sensor=Sensor(args.sensor))
         if source.sensor is Sensor.RGBD:
             folder = _export_tum(source, args.out, args.seed)
         else:
@@ -92,7 +94,7 @@ def _export_tum(source: SyntheticSource, out: Path, seed: int) -> Path:
     truth = ground_truth(len(lines["rgb"]), seed=seed)
     stamped = zip(truth.timestamps_ns.tolist(), truth.T_world_cam, strict=True)
     poses = [tum_row(stamp_ns, T_world_cam) for stamp_ns, T_world_cam in stamped]
-    (folder / "groundtruth.txt").write_text("# timestamp tx ty tz qx qy qz qw\n" + "".join(poses))
+    (folder / "groundtruth.txt").write_text(TUM_HEADER + "".join(poses))
     c = source.camera
     (folder / "camera.yaml").write_text(
         f"resolution: [{c.width}, {c.height}]\nintrinsics: [{c.fx!r}, {c.fy!r}, {c.cx!r}, {c.cy!r}]\n"
@@ -100,7 +102,7 @@ def _export_tum(source: SyntheticSource, out: Path, seed: int) -> Path:
     return folder
 
 
-def _write_png(path: Path, image: np.ndarray) -> None:
+def _write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), image):
         raise OutputError(f"{path}: cannot write the image; is there space left?")

@@ -1,4 +1,4 @@
-"""Time and peak memory of a training step with each descriptor loss, and time to make a pair.
+"""Measure time and peak memory of a training step with each descriptor loss, and time to make a pair.
 
     python tools/measure_training.py --images DIR
     python tools/measure_training.py --images DIR --crop 480 --losses sparse_nre dense_nre --device cuda
@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from vo_frontend.errors import VoError
-from vo_frontend.features.loading import make_network
-from vo_frontend.features.networks.extractor import select_device
+from vo_frontend.features.devices import select_device
 from vo_frontend.training.data.homography_pairs import HomographyPairs
 from vo_frontend.training.data.pairs import stack
 from vo_frontend.training.engine.distributed import Group
+from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.trainer import Trainer
-from vo_frontend.training.local_features.initialisation import initialise
-from vo_frontend.training.local_features.objective import DESCRIPTOR_LOSSES, Objective, ObjectiveConfig
-from vo_frontend.training.local_features.train_config import OptimizationConfig
+from vo_frontend.training.local_features.initialisation import random_network
+from vo_frontend.training.local_features.objective import LocalFeatureObjective
+from vo_frontend.training.local_features.train_config import DESCRIPTOR_LOSSES, ObjectiveConfig
 
 PROC = Path("/proc/self")
 RESET_PEAK = "5"  # man 5 proc_pid_clear_refs
@@ -48,7 +48,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One pair per step."""
+    """What it found, with one pair per step."""
 
     step_s: float  # median wall time
     cpu_s: float  # per step, all threads
@@ -60,11 +60,10 @@ def measure(case: Case) -> Measured:
     """Take some training steps."""
     torch.set_num_threads(case.num_threads)
     device = select_device(case.device)
-    network = make_network(case.network)
-    initialise(network, torch.Generator().manual_seed(0))
     config = OptimizationConfig(steps=case.num_steps + 1, warmup_steps=0)
-    objective = Objective(ObjectiveConfig(descriptor=case.descriptor))
-    trainer = Trainer(network.to(device), objective, config, seed=0, group=Group(device=device))
+    objective = LocalFeatureObjective(ObjectiveConfig(descriptor=case.descriptor))
+    network = random_network(case.network, seed=0).to(device)
+    trainer = Trainer(network, objective, config, seed=0, group=Group(device=device))
     source = HomographyPairs([case.images], case.crop_px)
     source.pair(0, np.random.default_rng(0))  # compiles
     start_s = time.process_time()

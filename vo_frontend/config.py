@@ -1,20 +1,13 @@
 """Every default, unit and meaning, once. YAML files and ``--set`` hold differences from here.
 
-Sections mirror folders. Unknown keys and wrong types are errors that name the key and the nearest
-right one; nothing is silently accepted.
+Sections mirror folders; ``run`` says what is run. ``config_files.py`` reads and writes the tree.
 """
 
-import dataclasses
-import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
-
-import yaml
 
 from vo_frontend.errors import ConfigError
 
-T = TypeVar("T")
+FRAME_SOURCES = ("sequence", "images", "video", "webcam")  # of RunConfig, at most one of them
 
 
 def _require(condition: bool, message: str) -> None:
@@ -24,7 +17,7 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class FeaturesConfig:
-    """Keypoints and descriptors."""
+    """Sets which features are extracted, and where."""
 
     name: str = "aliked-t16"  # see vo_frontend.features.EXTRACTORS
     max_keypoints: int = 1000  # budget per image
@@ -49,7 +42,7 @@ class FeaturesConfig:
 
 @dataclass(frozen=True)
 class MatchingConfig:
-    """Mutual nearest neighbours of descriptors."""
+    """Sets which mutual nearest neighbours of descriptors are matches."""
 
     min_similarity: float = 0.6  # cosine; below it a pair is never a match
     max_ratio: float = 1.0  # second-best over best descriptor distance; 1 switches the test off
@@ -75,7 +68,7 @@ class MatchingConfig:
 
 @dataclass(frozen=True)
 class RansacConfig:
-    """Robust estimation, shared by the two-view start and PnP."""
+    """Sets the robust estimation of two-view geometry and of poses (PnP)."""
 
     estimator: str = "poselib"  # poselib or opencv (USAC)
     epipolar_threshold_px: float = 1.0  # Sampson error of an essential-matrix inlier
@@ -95,7 +88,7 @@ class RansacConfig:
 
 @dataclass(frozen=True)
 class TwoViewConfig:
-    """The monocular start."""
+    """Sets when two views are enough for the first map of a single camera."""
 
     min_parallax_deg: float = 1.0  # median angle between the two rays of a landmark
     min_landmarks: int = 60  # triangulated points of the first map
@@ -111,7 +104,7 @@ class TwoViewConfig:
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """Pose of each frame against the local map."""
+    """Sets when a frame counts as lost, and when a segment is given up."""
 
     min_inliers: int = 30  # fewer and the frame is LOST
     max_lost_s: float = 1.0  # after this long without a pose, start a new segment
@@ -123,7 +116,7 @@ class TrackingConfig:
 
 @dataclass(frozen=True)
 class KeyframesConfig:
-    """When a tracked frame joins the map."""
+    """Sets when a tracked frame joins the map."""
 
     max_tracked_share: float = 0.8  # of the last keyframe's landmarks; below it a keyframe is due
     urgent_tracked_share: float = 0.5  # below it a keyframe is due even without motion
@@ -139,7 +132,7 @@ class KeyframesConfig:
 
 @dataclass(frozen=True)
 class MappingConfig:
-    """The local map and its adjustment."""
+    """Sets the size of the local map, which landmarks it holds, and its adjustment."""
 
     max_keyframes: int = 40  # kept in the local map; bounds memory on endless input
     adjusted_keyframes: int = 10  # newest ones that bundle adjustment moves
@@ -163,7 +156,7 @@ class MappingConfig:
 
 @dataclass(frozen=True)
 class StereoConfig:
-    """Depth from a rectified pair of images."""
+    """Sets how depth is measured in a rectified pair of images."""
 
     row_tolerance_px: float = 2.0  # between the rows of two matching keypoints
     min_similarity: float = 0.6  # cosine of their descriptors
@@ -188,7 +181,7 @@ class StereoConfig:
 
 @dataclass(frozen=True)
 class DepthImageConfig:
-    """Depth from a registered depth image: sigma_z = sigma_m + sigma_per_m * z^2."""
+    """Sets which depths of a registered image are believed: sigma_z = sigma_m + sigma_per_m * z^2."""
 
     min_depth_m: float = 0.3  # nearer is not believed
     max_depth_m: float = 10.0  # farther neither
@@ -211,9 +204,59 @@ class DepthImageConfig:
 
 
 @dataclass(frozen=True)
-class Config:
-    """The whole configuration of a run. A run is a function of (images, config) on one machine."""
+class CameraConfig:
+    """Describes a calibration, in the names of EuRoC and Kalibr."""
 
+    intrinsics: tuple[float, ...]  # fx, fy, cx, cy in px
+    resolution: tuple[int, ...]  # width, height in px
+    distortion_model: str = "none"  # radial-tangential or equidistant
+    distortion_coefficients: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(
+            len(self.intrinsics) == 4 and len(self.resolution) == 2,
+            f"run.camera: got intrinsics {list(self.intrinsics)} and resolution {list(self.resolution)}, "
+            "expected [fx, fy, cx, cy] and [width, height] in px",
+        )
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Says what is run: at most one of sequence, images, video and webcam; none is the built-in street.
+
+    The ``config.yaml`` of a run holds all of it, so that ``--config`` alone repeats the run.
+    """
+
+    sequence: str | None = None  # e.g. kitti/06
+    images: str | None = None  # folder
+    video: str | None = None  # file
+    webcam: str | None = None  # index, device path or stream URL
+    sensor: str = "mono"  # mono, stereo or rgbd
+    camera: CameraConfig | None = None  # of own frames; of a named sequence: what it had when it was run
+    baseline_m: float | None = None  # of a named stereo sequence when it was run
+    frames: str | None = None  # start:stop[:step], positions in the sequence
+    fps: float | None = None  # of images without time stamps, default 10
+    camera_height_m: float | None = None  # of one camera on a ground vehicle: makes the result metric
+    deterministic: bool = False  # extract and track in one thread: the same result, slower
+    data_root: str | None = None  # where named sequences lie
+    weights_dir: str | None = None  # where official weights lie, before the cache and the download
+    threads: int | None = None  # that extraction had when it was run: another number changes the last digits
+    versions: dict[str, str] = field(default_factory=dict)  # of what results depend on, when it was run
+
+    def __post_init__(self) -> None:
+        given = [name for name in FRAME_SOURCES if getattr(self, name) is not None]
+        _require(len(given) <= 1, f"run: got {' and '.join(given)}, expected at most one of them")
+        _require(
+            self.sensor in ("mono", "stereo", "rgbd"),
+            f"run.sensor: got '{self.sensor}', expected mono, stereo or rgbd",
+        )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Configures a whole run. A run is a function of (images, config) on one machine."""
+
+    run: RunConfig = field(default_factory=RunConfig)
     seed: int = 0  # of every random draw
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     matching: MatchingConfig = field(default_factory=MatchingConfig)
@@ -227,103 +270,3 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")
-
-
-def from_mapping(values: Any, where: str) -> Config:
-    """Build a config from nested mappings that hold differences from the defaults.
-
-    Raises:
-        ConfigError: unknown key, wrong type or a value out of range.
-    """
-    return build_from_mapping(Config, values, where)
-
-
-def build_from_mapping(cls: type[T], values: Any, where: str) -> T:
-    """Build any tree of frozen config dataclasses from nested mappings of differences from its defaults.
-
-    Raises:
-        ConfigError: unknown key, wrong type or a value out of range.
-    """
-    return _build(cls, values if values is not None else {}, where, "")  # type: ignore[no-any-return]
-
-
-def load_config(path: Path) -> Config:
-    """Read a YAML file of differences from the defaults."""
-    return from_mapping(read_yaml(path), str(path))
-
-
-def read_yaml(path: Path) -> Any:
-    """Parse a YAML file.
-
-    Raises:
-        ConfigError: the file cannot be read or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the file ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-
-
-def override(config: T, assignments: list[str]) -> T:
-    """Apply ``section.field=value`` assignments, as given to ``--set``; values are read as YAML."""
-    merged = to_mapping(config)
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: expected section.field=value")
-        values: Any = yaml.safe_load(text)
-        for key in reversed(path.strip().split(".")):
-            values = {key: values}
-        merged = _merge(merged, values)
-    return build_from_mapping(type(config), merged, "--set")
-
-
-def to_mapping(config: Any) -> dict[str, Any]:
-    """Nested plain values of a config dataclass, ready for YAML."""
-    return dataclasses.asdict(config)
-
-
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
-def _build(cls: type, values: Any, where: str, section: str) -> Any:
-    label = f"{where}: {section}: " if section else f"{where}: "
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"{label}got {values!r}, expected fields such as {', '.join(list(get_type_hints(cls))[:2])}"
-        )
-    hints = get_type_hints(cls)
-    arguments = {}
-    for key, value in values.items():
-        if key not in hints:
-            close = difflib.get_close_matches(str(key), hints, n=1)
-            hint = f", did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(hints)}"
-            raise ConfigError(f"{label}unknown key '{key}'{hint}")
-        name = f"{section}.{key}" if section else key
-        if dataclasses.is_dataclass(hints[key]):
-            arguments[key] = _build(hints[key], value, where, name)
-        else:
-            arguments[key] = _checked(hints[key], value, f"{where}: {name}")
-    try:
-        return cls(**arguments)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
-
-
-def _checked(kind: type, value: Any, label: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(kind) is tuple:  # tuple[X, ...], a list in YAML
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{label}: got {value!r}, expected a list")
-        return tuple(_checked(get_args(kind)[0], item, label) for item in value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{label}: got {value!r}, expected {kind.__name__}")
-    return value

@@ -3,6 +3,11 @@
 A message has four parts: where, what was found, what was expected (with unit), what to do.
 """
 
+import difflib
+from collections.abc import Iterable
+
+MAX_NAMES = 20  # in a message; of a longer list one example says more
+
 
 class VoError(Exception):
     """Root of every error that the command line shows as one line (exit code 2)."""
@@ -18,6 +23,10 @@ class CameraError(VoError):
 
 class SourceError(VoError):
     """Frames cannot be read: a sequence, folder, video or device is missing or malformed."""
+
+
+class FrameError(VoError):
+    """An image, a depth image or a time stamp that was handed over is of the wrong kind or size."""
 
 
 class WeightsError(VoError):
@@ -38,3 +47,13 @@ class OutputError(VoError):
 
 class ViewerError(VoError):
     """The viewer cannot start, usually because system libraries are missing."""
+
+
+def did_you_mean(name: str, known: Iterable[str], at_most: int = 1) -> str:
+    """Return the end of a message about an unknown name: the nearest known ones, else what there is."""
+    names = list(known)
+    if close := difflib.get_close_matches(name, names, n=at_most):
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    if len(names) > MAX_NAMES:
+        return f"expected a name such as '{names[0]}'"
+    return f"expected one of {', '.join(names)}"

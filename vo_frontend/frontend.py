@@ -1,9 +1,9 @@
 """The visual front-end: one frame in, one result out. READ THIS FIRST."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
-from vo_frontend.types import Frame, FrameResult, Reason, Status
+from vo_frontend.types import Features, Frame, FrameResult, Image, KeypointDepths, Reason, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ExtractedFrame:
 
     frame: Frame
     view: View | None
-    seconds: float  # that extraction took
+    stage_seconds: Mapping[str, float]  # wall time of extraction
 
 
 class VisualFrontend:
@@ -65,152 +65,97 @@ class VisualFrontend:
         self.sparse_map: SparseMap | None = None
         self._motion: ConstantVelocity | None = None
         self._segment_id = 0
+        self._last_tracked: FrameResult | None = None
 
     def process(self, frame: Frame) -> FrameResult:
         """Estimate the pose of one frame and, on keyframes, extend the map."""
         return self.track(self.extract(frame))
 
     def extract(self, frame: Frame) -> ExtractedFrame:
-        """First half: depends on this frame alone, so it may run ahead in another thread."""
+        """Detect and describe keypoints. Needs this frame alone, so it may run ahead in another thread."""
         if frame.image is None:
-            return ExtractedFrame(frame, None, 0.0)
-        begin_s = time.perf_counter()
-        features = self.extractor.extract(frame.image)
-        depths = None if self._depth_meter is None else self._depth_meter.measure(frame, features)
-        view = View.of(frame, frame.image, features, depths)
-        return ExtractedFrame(frame, view, time.perf_counter() - begin_s)
+            return ExtractedFrame(frame, None, {})
+        stages: dict[str, float] = {}
+        with _timed(stages, "extract"):
+            features, depths = self._measure(frame, frame.image)
+            view = View.of(frame, frame.image, features, depths)
+        return ExtractedFrame(frame, view, stages)
 
     def track(self, extracted: ExtractedFrame) -> FrameResult:
-        """Second half, frame by frame in order: place the features in the map, grow the map."""
-        frame, view = extracted.frame, extracted.view
-        stale = self._order.check(frame.timestamp_ns, view.features if view else None)
+        """Place the features in the map and, on keyframes, grow it. Called frame by frame, in order."""
+        view, stages = extracted.view, dict(extracted.stage_seconds)
+        blank = self._blank_result(extracted.frame, view, stages)
+        stale = self._order.check(blank.timestamp_ns, view.features if view else None)
         if stale is not Reason.NONE:
-            return self._stale(frame, stale, {"extract": extracted.seconds})
+            return self._repeat(blank, stale)
         if view is None:
-            return self._without_pose(frame, Reason.BAD_IMAGE, {})
-        features, stages = view.features, {"extract": extracted.seconds}
-        if len(features) < self._min_features:
-            return self._without_pose(frame, Reason.TOO_FEW_FEATURES, stages, len(features))
+            return self._without_pose(blank, Reason.BAD_IMAGE)
+        if len(view.features) < self._min_features:
+            return self._without_pose(blank, Reason.TOO_FEW_FEATURES)
         if self.sparse_map is None or self._motion is None:
-            return self._initialize(frame, view, stages)
+            return self._start_map(blank, view, stages)
 
         with _timed(stages, "track"):
-            pose = self._place(view, self.sparse_map, self._motion.predict(frame.timestamp_s))
+            pose = self._place(view, self.sparse_map, self._motion.predict(view.timestamp_s))
+        blank = replace(blank, num_matches=pose.num_matches, num_inliers=pose.num_inliers)
         if pose.T_world_cam is None:
-            return self._without_pose(frame, pose.reason, stages, len(features), pose.num_matches)
-        self._motion = self._motion.updated(frame.timestamp_s, pose.T_world_cam)
+            return self._without_pose(blank, pose.reason)
+        self._motion = self._motion.updated(view.timestamp_s, pose.T_world_cam)
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
-        landmark_ids = np.full(len(features), NO_LANDMARK, np.int64)
-        landmark_ids[pose.feature_index] = self.sparse_map.landmarks.ids[pose.landmark_rows]
-        T_world_cam = pose.T_world_cam
-        is_keyframe = self._wants_keyframe(self.sparse_map, view, landmark_ids)
-        if is_keyframe:
-            with _timed(stages, "map"):
-                self.sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
-                self._mapper.extend(self.sparse_map)
-                self._calibration_check.look_at(self.sparse_map)
-                T_world_cam = self.sparse_map.last_keyframe.T_world_cam
-                self._motion = self._motion.corrected(T_world_cam)
-        return FrameResult(
-            frame.index,
-            frame.timestamp_ns,
-            Status.TRACKING,
-            Reason.NONE,
-            self._segment_id,
-            T_world_cam,
-            num_features=len(features),
-            num_matches=pose.num_matches,
-            num_inliers=pose.num_inliers,
-            is_keyframe=is_keyframe,
-            stage_seconds=stages,
-            map=self.sparse_map.snapshot() if is_keyframe else None,
-        )
+        landmark_ids = self.sparse_map.ids_by_feature(view, pose.feature_index, pose.landmark_rows)
+        if not self._wants_keyframe(self.sparse_map, view, landmark_ids):
+            return self._with_pose(blank, pose.T_world_cam, landmark_ids)
+        with _timed(stages, "map"):
+            self._grow_map(self.sparse_map, view, pose.T_world_cam, landmark_ids)
+        self._motion = self._motion.corrected(self.sparse_map.last_keyframe.T_world_cam)
+        return self._with_keyframe(blank, self.sparse_map)
+
+    def _measure(self, frame: Frame, image: Image) -> tuple[Features, KeypointDepths | None]:
+        """Extract features, of two images as one batch, and measure depths at those of the first."""
+        if self._depth_meter is None:
+            return self.extractor.extract(image), None
+        second_image = self._depth_meter.second_image(frame)
+        if second_image is None:
+            features = self.extractor.extract(image)
+            return features, self._depth_meter.measure(frame, features, None)
+        features, second = self.extractor.extract_batch([image, second_image])
+        return features, self._depth_meter.measure(frame, features, second)
 
     def _place(self, view: View, sparse_map: SparseMap, T_world_cam_guess: Transform) -> PoseEstimate:
         """Track from the prediction; where that fails, relocalize in the local map, newest view first."""
         landmarks = sparse_map.landmarks
         known = view.features, landmarks.points_world, landmarks.descriptors
-        newest_first = reversed(sparse_map.keyframes)
         pose = self._tracker.track(*known, T_world_cam_guess)
         if pose.T_world_cam is not None:
             return pose
+        newest_first = reversed(sparse_map.keyframes)
         views = ((k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in newest_first)
         return self._tracker.relocalize(*known, views)
 
-    def _initialize(self, frame: Frame, view: View, stages: dict[str, float]) -> FrameResult:
+    def _start_map(self, blank: FrameResult, view: View, stages: dict[str, float]) -> FrameResult:
+        """Offer the view to the start; a first map begins a segment."""
         with _timed(stages, "start"):
             outcome = self._start.offer(view, self._segment_id)
-        num_features = len(view.features)
+        blank = replace(blank, num_matches=outcome.num_matches, backfilled=outcome.backfilled)
         if outcome.sparse_map is None or outcome.T_world_cam is None:
-            return self._without_pose(frame, outcome.reason, stages, num_features, outcome.num_matches)
+            return self._without_pose(blank, outcome.reason)
         self.sparse_map = outcome.sparse_map
-        self._motion = ConstantVelocity(frame.timestamp_s, outcome.T_world_cam)
+        self._motion = ConstantVelocity(view.timestamp_s, outcome.T_world_cam)
         if outcome.backfilled:
             before = outcome.backfilled[-1]
             self._motion = ConstantVelocity(before.timestamp_ns * 1e-9, before.T_world_cam).updated(
-                frame.timestamp_s, outcome.T_world_cam
+                view.timestamp_s, outcome.T_world_cam
             )
-        return FrameResult(
-            frame.index,
-            frame.timestamp_ns,
-            Status.TRACKING,
-            Reason.NONE,
-            self._segment_id,
-            outcome.T_world_cam,
-            num_features=num_features,
-            num_matches=outcome.num_matches,
-            num_inliers=len(self.sparse_map.landmarks),
-            is_keyframe=True,
-            backfilled=outcome.backfilled,
-            stage_seconds=stages,
-            map=self.sparse_map.snapshot(),
-        )
+        blank = replace(blank, num_inliers=len(self.sparse_map.landmarks))
+        return self._with_keyframe(blank, self.sparse_map)
 
-    def _stale(self, frame: Frame, reason: Reason, stages: dict[str, float]) -> FrameResult:
-        """A frame that brings nothing new: a first repetition has the pose of its original, others none."""
-        original_ns, motion = self._order.original_ns, self._motion
-        if original_ns is None or motion is None or motion.timestamp_s != original_ns * 1e-9:
-            return self._without_pose(frame, reason, stages)
-        return FrameResult(
-            frame.index,
-            frame.timestamp_ns,
-            Status.TRACKING,
-            reason,
-            self._segment_id,
-            motion.T_world_cam,
-            stage_seconds=stages,
-        )
-
-    def _without_pose(
-        self,
-        frame: Frame,
-        reason: Reason,
-        stages: dict[str, float],
-        num_features: int = 0,
-        num_matches: int = 0,
-    ) -> FrameResult:
-        """Say why there is no pose; after too long without one, give the segment up."""
-        segment_id, snapshot = self._segment_id, None
-        status = Status.INITIALIZING if self.sparse_map is None else Status.LOST
-        if self.sparse_map is not None and self._lost_for_s(frame) > self._max_lost_s:
-            snapshot = self.sparse_map.snapshot(retire_all=True)
-            self.sparse_map, self._motion = None, None
-            self._segment_id += 1
-        return FrameResult(
-            frame.index,
-            frame.timestamp_ns,
-            status,
-            reason,
-            segment_id,
-            None,
-            num_features=num_features,
-            num_matches=num_matches,
-            stage_seconds=stages,
-            map=snapshot,
-        )
-
-    def _lost_for_s(self, frame: Frame) -> float:
-        return 0.0 if self._motion is None else frame.timestamp_s - self._motion.timestamp_s
+    def _grow_map(
+        self, sparse_map: SparseMap, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64]
+    ) -> None:
+        """Make the view a keyframe, give it landmarks of its own, and adjust the window."""
+        sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
+        self._mapper.extend(sparse_map)
+        self._calibration_check.look_at(sparse_map)
 
     def _wants_keyframe(self, sparse_map: SparseMap, view: View, landmark_ids: NDArray[np.int64]) -> bool:
         last = sparse_map.last_keyframe
@@ -221,11 +166,68 @@ class VisualFrontend:
             len(seen), last.features.pixels[in_last[shared]], view.features.pixels[in_view[shared]]
         )
 
+    def _blank_result(self, frame: Frame, view: View | None, stages: dict[str, float]) -> FrameResult:
+        """Say of a frame what holds before anything is estimated."""
+        return FrameResult(
+            frame_index=frame.index,
+            timestamp_ns=frame.timestamp_ns,
+            status=Status.INITIALIZING if self.sparse_map is None else Status.LOST,
+            reason=Reason.NONE,
+            segment_id=self._segment_id,
+            T_world_cam=None,
+            num_features=len(view.features) if view else 0,
+            pixels=view.features.pixels if view else None,
+            stage_seconds=stages,
+        )
+
+    def _with_keyframe(self, blank: FrameResult, sparse_map: SparseMap) -> FrameResult:
+        """Report the newest keyframe, as the map has it now, and what has happened to the map."""
+        events, snapshot, newest = sparse_map.take_events(), sparse_map.snapshot(), sparse_map.last_keyframe
+        blank = replace(blank, is_keyframe=True, map=snapshot, events=events)
+        return self._with_pose(blank, newest.T_world_cam, newest.landmark_ids)
+
+    def _with_pose(
+        self, blank: FrameResult, T_world_cam: Transform, landmark_ids: NDArray[np.int64]
+    ) -> FrameResult:
+        """Report a pose, and remember it for a frame that repeats this one."""
+        self._last_tracked = replace(
+            blank, status=Status.TRACKING, T_world_cam=T_world_cam, landmark_ids=landmark_ids
+        )
+        return self._last_tracked
+
+    def _repeat(self, blank: FrameResult, reason: Reason) -> FrameResult:
+        """Answer a frame that brings nothing new: a first repetition is its original, others have no pose."""
+        original = self._last_tracked
+        if original is None or original.timestamp_ns != self._order.original_ns:
+            return self._without_pose(blank, reason)
+        return replace(
+            blank,
+            status=Status.TRACKING,
+            reason=reason,
+            T_world_cam=original.T_world_cam,
+            landmark_ids=original.landmark_ids,
+            num_matches=original.num_matches,
+            num_inliers=original.num_inliers,
+        )
+
+    def _without_pose(self, blank: FrameResult, reason: Reason) -> FrameResult:
+        """Say why there is no pose; after too long without one, give the segment up."""
+        result = replace(blank, reason=reason)
+        if self.sparse_map is None or self._motion is None:
+            return result
+        if result.timestamp_ns * 1e-9 - self._motion.timestamp_s <= self._max_lost_s:
+            return result
+        self.sparse_map.end()
+        result = replace(result, map=self.sparse_map.snapshot(), events=self.sparse_map.take_events())
+        self.sparse_map = self._motion = self._last_tracked = None
+        self._segment_id += 1
+        return result
+
 
 @contextmanager
 def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
-    begin = time.perf_counter()
+    begin_s = time.perf_counter()
     try:
         yield
     finally:
-        stages[name] = time.perf_counter() - begin
+        stages[name] = time.perf_counter() - begin_s

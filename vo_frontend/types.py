@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.map_events import MapEvent
 
 Image = NDArray[np.uint8]  # (H, W) grey or (H, W, 3) RGB
 
 
 class Sensor(Enum):
-    """What a source delivers per frame, and with it whether scale is known."""
+    """Says what a source delivers per frame, and with it whether scale is known."""
 
     MONO = "mono"
     STEREO = "stereo"
@@ -23,7 +24,7 @@ class Sensor(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One input frame, undistorted.
+    """Carries one input frame, undistorted.
 
     ``index`` is the frame's number in its sequence (KITTI and 7-Scenes: the number in the file name),
     strictly increasing but not always contiguous. ``image`` is None where the file could not be
@@ -38,13 +39,13 @@ class Frame:
 
     @property
     def timestamp_s(self) -> float:
-        """Time in seconds from the source's clock."""
+        """Return the time by the source's clock, s."""
         return self.timestamp_ns * 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Keypoints and descriptors of one image, best score first.
+    """Holds the N keypoints of one image and their descriptors, best score first.
 
     Pixels: x right, y down, the *centre* of the top-left pixel is (0, 0).
     """
@@ -68,13 +69,13 @@ class Features:
         return len(self.pixels)
 
     def select(self, index: NDArray[np.int64]) -> "Features":
-        """Some of the features, by index."""
+        """Return the features of an index (M,)."""
         return Features(self.pixels[index], self.descriptors[index], self.scores[index])
 
 
 @dataclass(frozen=True, slots=True)
 class KeypointDepths:
-    """What stereo or a depth camera says of the depth at each keypoint.
+    """Holds what stereo or a depth camera measures of the depth at each of N keypoints.
 
     Inverse, because that is where both sensors' errors are close to Gaussian: a stereo pair measures
     disparity = focal * baseline / z, a structured-light camera the same inside. Infinitely far is 0.
@@ -92,13 +93,13 @@ class KeypointDepths:
         return len(self.inverse_depth_per_m)
 
     def select(self, index: NDArray[np.int64]) -> "KeypointDepths":
-        """Those of some of the keypoints, by index."""
+        """Return the depths at the keypoints of an index (M,)."""
         return KeypointDepths(self.inverse_depth_per_m[index], self.sigma_per_m[index])
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Pairs of indices into two sets, one to one."""
+    """Pairs M elements of two sets, one to one."""
 
     index0: NDArray[np.int64]  # (M,)
     index1: NDArray[np.int64]  # (M,)
@@ -109,7 +110,7 @@ class Matches:
 
 
 class Status(Enum):
-    """Health of the estimate, from the caller's point of view."""
+    """Names the health of the estimate, from the caller's point of view."""
 
     INITIALIZING = "initializing"  # no map yet
     TRACKING = "tracking"
@@ -117,7 +118,7 @@ class Status(Enum):
 
 
 class Reason(Enum):
-    """Why a frame has no pose; with REPEATED_FRAME it may have that of the frame it repeats."""
+    """Names why a frame has no pose; with REPEATED_FRAME it may have that of the frame it repeats."""
 
     NONE = ""
     FIRST_VIEW = "waiting for a second view"
@@ -133,25 +134,19 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MapSnapshot:
-    """A copy of the local map for viewers and writers, in the world of its segment.
-
-    Landmarks stay in the snapshot while they are active; a landmark that leaves the local map
-    appears exactly once in the ``retired`` arrays, with its final position.
-    """
+    """Copies the local map, in the world of its segment. What has left it is told by events alone."""
 
     segment_id: int
     landmark_ids: NDArray[np.int64]  # (M,)
     points_world: NDArray[np.float64]  # (M, 3)
     colors: NDArray[np.uint8]  # (M, 3) RGB
-    retired_points_world: NDArray[np.float64]  # (R, 3)
-    retired_colors: NDArray[np.uint8]  # (R, 3)
     T_world_keyframes: NDArray[np.float64]  # (K, 4, 4) of the local window, oldest first, as adjusted by now
     keyframe_indices: NDArray[np.int64]  # (K,) their frames
 
 
 @dataclass(frozen=True, slots=True)
 class StampedPose:
-    """Pose of one frame."""
+    """Gives the pose of one frame."""
 
     frame_index: int
     timestamp_ns: int
@@ -160,7 +155,7 @@ class StampedPose:
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """Estimate for one frame. A failure is a status with a reason, never an identity pose.
+    """Tells the estimate for one frame. A failure is a status with a reason, never an identity pose.
 
     World: the first camera of the segment. A new segment starts after tracking was lost and the
     front-end had to initialise again; for mono it has its own origin **and its own scale**.
@@ -176,14 +171,17 @@ class FrameResult:
     num_matches: int = 0
     num_inliers: int = 0
     is_keyframe: bool = False
+    pixels: NDArray[np.float32] | None = None  # (N, 2) of the keypoints, None where nothing was extracted
+    landmark_ids: NDArray[np.int64] | None = None  # (N,) of each keypoint, -1 without; None without a pose
     backfilled: tuple[StampedPose, ...] = ()  # earlier frames of this segment, placed only now
     stage_seconds: Mapping[str, float] = field(default_factory=dict)  # wall time, in execution order
-    map: MapSnapshot | None = None  # set on keyframes
+    map: MapSnapshot | None = None  # set on keyframes, and empty when the map is given up
+    events: tuple[MapEvent, ...] = ()  # what this frame did to the map, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """Poses in time order; frames without a pose are absent."""
+    """Holds N poses in time order; frames without a pose are absent."""
 
     timestamps_ns: NDArray[np.int64]  # (N,) strictly increasing
     T_world_cam: NDArray[np.float64]  # (N, 4, 4)
@@ -201,13 +199,13 @@ class Trajectory:
 
     @property
     def positions_world(self) -> NDArray[np.float64]:
-        """Camera centres (N, 3)."""
+        """Return the camera centres (N, 3), in the unit of the poses."""
         return self.T_world_cam[:, :3, 3]
 
 
 @dataclass(frozen=True, slots=True)
 class GroundTruthSpec:
-    """Where a sequence's ground truth lies. Only the command line and ``evaluation`` look at it."""
+    """Says where a sequence's ground truth lies. Never reaches the estimator."""
 
     format: str  # kitti, tum, euroc, 7scenes
     path: Path  # file, or the folder of per-frame pose files (7scenes)

@@ -1,3 +1,5 @@
+"""Stopping a run by Ctrl-C and by q."""
+
 import os
 import signal
 import sys
@@ -9,7 +11,7 @@ import pytest
 from vo_frontend.cli.keyboard import stop_switch
 
 
-def test_the_first_ctrl_c_switches_and_the_second_interrupts():
+def test_the_first_ctrl_c_switches_and_the_second_interrupts() -> None:
     with stop_switch() as switch:
         assert not switch.is_on
         signal.raise_signal(signal.SIGINT)
@@ -18,7 +20,7 @@ def test_the_first_ctrl_c_switches_and_the_second_interrupts():
             signal.raise_signal(signal.SIGINT)
 
 
-def test_the_previous_handler_comes_back():
+def test_the_previous_handler_comes_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     with stop_switch():
         pass
@@ -27,7 +29,7 @@ def test_the_previous_handler_comes_back():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(("key", "stops"), [("q", True), ("x", False)])
-def test_q_without_enter_stops_and_the_terminal_is_restored(key, stops):
+def test_q_without_enter_stops_and_the_terminal_is_restored(key: str, stops: bool) -> None:
     import pty
 
     child, terminal = pty.fork()
@@ -45,7 +47,7 @@ def test_q_without_enter_stops_and_the_terminal_is_restored(key, stops):
     assert (os.waitstatus_to_exitcode(status) == 0) is stops
 
 
-def test_without_a_terminal_nothing_is_read(monkeypatch, tmp_path):
+def test_without_a_terminal_nothing_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with Path(tmp_path / "in").open("w+") as file:
         file.write("q")
         file.seek(0)

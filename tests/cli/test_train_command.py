@@ -2,6 +2,7 @@
 
 import csv
 import signal
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from vo_frontend.cli.train import main
 from vo_frontend.cli.training_progress import TrainingProgress
 from vo_frontend.features.loading import make_network
+from vo_frontend.training.engine.trainer import StepRecord
 
 TINY = {
     "data.crop_px": 64,
@@ -25,7 +27,7 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of rectangles, in folders of folders."""
     folder = tmp_path_factory.mktemp("images")
     for number in range(3):
@@ -39,18 +41,20 @@ def images(tmp_path_factory):
     return folder
 
 
-def train(out, *arguments, **changes):
+def train(out: Path, *arguments: object, **changes: object) -> int:
     values = TINY | {name.replace("__", "."): value for name, value in changes.items()}
     sets = [f"--set={name}={value}" for name, value in values.items()]
     return main(["--out", str(out), *map(str, arguments), *sets])
 
 
-def steps_of(out):
+def steps_of(out: Path) -> list[int]:
     with (out / "metrics.csv").open() as file:
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 
-def test_images_go_in_and_weights_come_out(images, tmp_path, capsys):
+def test_images_go_in_and_weights_come_out(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "deep" / "run"
     assert train(out, "--images", images) == 0
     assert steps_of(out) == [0, 1, 2]
@@ -64,8 +68,14 @@ def test_images_go_in_and_weights_come_out(images, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_end_with_a_checkpoint_that_resumes(images, tmp_path, capsys, monkeypatch, number):
-    def stop(self, record):
+def test_ctrl_c_and_sigterm_end_with_a_checkpoint_that_resumes(
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    def stop(self: TrainingProgress, record: StepRecord) -> None:
         if record.step == 0:
             signal.raise_signal(number)
 
@@ -80,8 +90,10 @@ def test_ctrl_c_and_sigterm_end_with_a_checkpoint_that_resumes(images, tmp_path,
     assert steps_of(tmp_path) == [0, 1, 2]
 
 
-def test_the_second_ctrl_c_interrupts_at_once(images, tmp_path, capsys, monkeypatch):
-    def stop_twice(self, record):
+def test_the_second_ctrl_c_interrupts_at_once(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_twice(self: TrainingProgress, record: StepRecord) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
@@ -91,14 +103,16 @@ def test_the_second_ctrl_c_interrupts_at_once(images, tmp_path, capsys, monkeypa
     assert "interrupted" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_not_empty_is_not_overwritten(images, tmp_path, capsys):
+def test_a_folder_that_is_not_empty_is_not_overwritten(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert train(tmp_path, "--images", images) == 2
     assert "is not empty; continue that run with --resume or give a new folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def one_line(capsys):
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     err = capsys.readouterr().err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
@@ -119,19 +133,28 @@ def one_line(capsys):
     ],
 )
 def test_wrong_input_is_one_line_that_says_what_to_do(
-    tmp_path, capsys, monkeypatch, arguments, changes, message
-):
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    changes: dict[str, object],
+    message: str,
+) -> None:
     monkeypatch.delenv("VO_DATA_ROOT", raising=False)
     assert train(tmp_path / "out", *arguments, **changes) == 2
     assert message in one_line(capsys)
 
 
-def test_reduced_precision_on_the_cpu_is_one_line(images, tmp_path, capsys):
+def test_reduced_precision_on_the_cpu_is_one_line(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train(tmp_path, "--images", images, precision="bf16") == 2
     assert "bf16 needs CUDA" in one_line(capsys)
 
 
-def test_an_output_folder_that_cannot_be_made_is_one_line(images, tmp_path, capsys):
+def test_an_output_folder_that_cannot_be_made_is_one_line(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
     assert train(tmp_path / "file" / "out", "--images", images) == 2
     assert "cannot write there" in one_line(capsys)

@@ -1,7 +1,9 @@
 """Accuracy on real sequences through the command line, with the bounds that README states."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pytest
@@ -9,12 +11,21 @@ import pytest
 from vo_frontend.cli.run import main
 from vo_frontend.formats.trajectories import read_poses
 
+Metrics: TypeAlias = Mapping[str, Any]  # metrics.json
+Bounds: TypeAlias = Mapping[Callable[[Metrics], float], float]
+
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
+class Run(Protocol):
+    """Runs the command, and returns its metrics and its folder."""
+
+    def __call__(self, *args: str) -> tuple[Metrics, Path]: ...
+
+
 @pytest.fixture
-def run(data_root, weights_dir, tmp_path):
-    def run_command(*args):
+def run(data_root: Path, weights_dir: Path, tmp_path: Path) -> Run:
+    def run_command(*args: str) -> tuple[Metrics, Path]:
         options = ["--data-root", str(data_root), "--weights-dir", str(weights_dir), "--no-view"]
         folder = tmp_path / "run"
         assert main([*options, "--out", str(folder), *args]) == 0
@@ -23,45 +34,45 @@ def run(data_root, weights_dir, tmp_path):
     return run_command
 
 
-def ate_m(metrics):
-    return metrics["errors"]["ate_m"]["rmse"]
+def ate_m(metrics: Metrics) -> float:
+    return float(metrics["errors"]["ate_m"]["rmse"])
 
 
-def scale_error_percent(metrics):
-    return abs(metrics["errors"]["scale_error_percent"])
+def scale_error_percent(metrics: Metrics) -> float:
+    return float(abs(metrics["errors"]["scale_error_percent"]))
 
 
-def final_position_percent(metrics):
-    return metrics["errors"]["final_position_error_percent"]
+def final_position_percent(metrics: Metrics) -> float:
+    return float(metrics["errors"]["final_position_error_percent"])
 
 
-def rotation_per_frame_deg(metrics):
-    return metrics["errors"]["rpe_rotation_deg"]["mean"]
+def rotation_per_frame_deg(metrics: Metrics) -> float:
+    return float(metrics["errors"]["rpe_rotation_deg"]["mean"])
 
 
-def final_heading_deg(metrics):
-    return metrics["errors"]["final_heading_error_deg"]
+def final_heading_deg(metrics: Metrics) -> float:
+    return float(metrics["errors"]["final_heading_error_deg"])
 
 
-def t_rel_percent(metrics):
-    return metrics["errors"]["kitti"]["t_rel_percent"]
+def t_rel_percent(metrics: Metrics) -> float:
+    return float(metrics["errors"]["kitti"]["t_rel_percent"])
 
 
-def r_rel_deg_per_100m(metrics):
-    return metrics["errors"]["kitti"]["r_rel_deg_per_100m"]
+def r_rel_deg_per_100m(metrics: Metrics) -> float:
+    return float(metrics["errors"]["kitti"]["r_rel_deg_per_100m"])
 
 
-def poses_missing_percent(metrics):
-    return 100 * (1 - metrics["poses"] / metrics["frames"])
+def poses_missing_percent(metrics: Metrics) -> float:
+    return float(100 * (1 - metrics["poses"] / metrics["frames"]))
 
 
-def exceeded(bounds, metrics):
+def exceeded(bounds: Bounds, metrics: Metrics) -> dict[str, float]:
     return {error.__name__: error(metrics) for error, limit in bounds.items() if error(metrics) > limit}
 
 
 # The ground truth of kitti/06 turns 0.1 deg per frame against every estimator in its first 11 frames, which
 # is most of the mean rotation error, and of the final position error as seen from the first pose.
-SEQUENCES = [
+SEQUENCES: list[tuple[str, str, Bounds]] = [
     ("kitti/06", "mono", {ate_m: 0.04, rotation_per_frame_deg: 0.041}),
     ("kitti/06", "stereo", {ate_m: 0.08, scale_error_percent: 0.5, final_position_percent: 0.95}),
     ("kitti/00", "mono", {ate_m: 0.20, final_heading_deg: 0.5}),
@@ -72,7 +83,9 @@ SEQUENCES = [
 
 
 @pytest.mark.parametrize(("name", "sensor", "bounds"), SEQUENCES, ids=[f"{s[0]}-{s[1]}" for s in SEQUENCES])
-def test_a_sequence_is_one_segment_within_its_bounds(name, sensor, bounds, run):
+def test_a_sequence_is_one_segment_within_its_bounds(
+    name: str, sensor: str, bounds: Bounds, run: Run
+) -> None:
     metrics, _ = run("--seq", name, "--sensor", sensor)
     assert metrics["num_segments"] == 1
     assert metrics["lost"] == 0
@@ -80,11 +93,14 @@ def test_a_sequence_is_one_segment_within_its_bounds(name, sensor, bounds, run):
     assert exceeded(bounds, metrics) == {}
 
 
-STREETS = [("stereo", {t_rel_percent: 0.6, r_rel_deg_per_100m: 0.2}), ("mono", {t_rel_percent: 2.0})]
+STREETS: list[tuple[str, Bounds]] = [
+    ("stereo", {t_rel_percent: 0.6, r_rel_deg_per_100m: 0.2}),
+    ("mono", {t_rel_percent: 2.0}),
+]
 
 
 @pytest.mark.parametrize(("sensor", "bounds"), STREETS, ids=["stereo", "mono"])
-def test_the_street_drifts_little(sensor, bounds, run):
+def test_the_street_drifts_little(sensor: str, bounds: Bounds, run: Run) -> None:
     # 216 m: enough for the benchmark's pieces of 100 and 200 m. docs/accuracy.md has all 1000 frames.
     metrics, _ = run("--frames", "0:400", "--sensor", sensor)
     assert (metrics["frames"], metrics["num_segments"], metrics["lost"]) == (400, 1, 0)
@@ -93,27 +109,27 @@ def test_the_street_drifts_little(sensor, bounds, run):
     assert exceeded(bounds, metrics) == {}
 
 
-def test_a_still_stereo_camera_stays_where_it_is(run):
+def test_a_still_stereo_camera_stays_where_it_is(run: Run) -> None:
     metrics, folder = run("--seq", "euroc/V1_01_easy", "--sensor", "stereo")
     assert metrics["tracked"] == metrics["frames"] == 30
     positions = read_poses(folder / "trajectory_tum.txt").T_world_cam[:, :3, 3]
     assert np.linalg.norm(positions, axis=1).max() <= 0.02
 
 
-def test_the_camera_height_gives_kitti_06_its_scale(run):
+def test_the_camera_height_gives_kitti_06_its_scale(run: Run) -> None:
     metrics, _ = run("--seq", "kitti/06", "--camera-height", "1.65")
     assert metrics["errors"]["alignment"] == "SE(3)"
     assert metrics["scale_from_camera_height"]["0"]["num_keyframes"] >= 10
     assert scale_error_percent(metrics) <= 2.0
 
 
-def test_kitti_00_is_written_with_the_frame_numbers_of_the_file_names(run):
+def test_kitti_00_is_written_with_the_frame_numbers_of_the_file_names(run: Run) -> None:
     _, folder = run("--seq", "kitti/00", "--frames", "0:10")
     frames = Path(folder / "trajectory_kitti_frames.txt").read_text().split()
     assert (frames[0], frames[-1]) == ("100", "109")
 
 
-def test_fr1_rpy_is_nearly_pure_rotation(run):
+def test_fr1_rpy_is_nearly_pure_rotation(run: Run) -> None:
     metrics, _ = run("--seq", "tum/fr1_rpy")
     known = {"waiting for a second view", "too little parallax", "too few matches", "degenerate geometry"}
     assert set(metrics["reasons"]) <= known
@@ -121,13 +137,13 @@ def test_fr1_rpy_is_nearly_pure_rotation(run):
         assert metrics["errors"]["rpe_rotation_deg"]["median"] <= 0.6
 
 
-def test_a_still_camera_is_said_to_have_too_little_parallax(run):
+def test_a_still_camera_is_said_to_have_too_little_parallax(run: Run) -> None:
     metrics, _ = run("--seq", "euroc/V1_01_easy")
     assert metrics["poses"] == 0
     assert metrics["reasons"] == {"waiting for a second view": 1, "too little parallax": 29}
 
 
-def test_kitti_06_with_the_command_of_the_readme(run):
+def test_kitti_06_with_the_command_of_the_readme(run: Run) -> None:
     metrics, _ = run(
         "--seq", "kitti/06", "--frames", "0:40:2", "--keypoints", "500", "--features", "aliked-n16"
     )
@@ -135,6 +151,6 @@ def test_kitti_06_with_the_command_of_the_readme(run):
     assert metrics["errors"]["ate_m"]["rmse"] <= 0.2
 
 
-def test_opencv_is_a_working_alternative(run):
+def test_opencv_is_a_working_alternative(run: Run) -> None:
     metrics, _ = run("--seq", "kitti/06", "--set", "ransac.estimator=opencv")
     assert metrics["errors"]["ate_m"]["rmse"] <= 0.10

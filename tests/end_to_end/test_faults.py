@@ -1,21 +1,27 @@
 """The built-in street with faults, against the same street without."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from vo_frontend.config import Config
 from vo_frontend.evaluation import evaluate
 from vo_frontend.features import load_extractor
+from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.formats.trajectories import read_poses
-from vo_frontend.reports.statistics import StatisticsSink
+from vo_frontend.mapping.trajectory import EstimatedTrajectory
+from vo_frontend.reports.statistics import RunStatistics, StatisticsSink
 from vo_frontend.reports.trajectory_files import TUM_NAME, TrajectorySink
-from vo_frontend.session import pipeline
-from vo_frontend.session.build import build_frontend
+from vo_frontend.session.session import Session
 from vo_frontend.simulation.faults import (
     BlackOut,
     Blur,
     Brighten,
     Drop,
+    Fault,
     Flatten,
     Freeze,
     Occlude,
@@ -24,7 +30,7 @@ from vo_frontend.simulation.faults import (
 )
 from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.simulation.street import SyntheticSource, ground_truth
-from vo_frontend.types import Reason, Sensor, Status
+from vo_frontend.types import Frame, FrameResult, Reason, Sensor, Status
 
 RATE_HZ = 10
 BLACKOUTS = When.at(80, 160, 240, num_frames=RATE_HZ // 2)
@@ -32,44 +38,58 @@ SENSORS = [Sensor.MONO, Sensor.STEREO]
 
 
 class UsableFrames:
-    """Which frames show something, and which of them, and of the others, got a pose."""
+    """Notes which frames show something, and which of them, and of the others, got a pose."""
 
-    def __init__(self):
-        self.usable, self.tracked, self.reason_of = set(), set(), {}
+    def __init__(self) -> None:
+        self.usable: set[int] = set()
+        self.tracked: set[int] = set()
+        self.reason_of: dict[int, Reason] = {}
 
-    def consume(self, frame, result):
+    def consume(self, frame: Frame, result: FrameResult) -> None:
         self.reason_of[frame.index] = result.reason
         if frame.image is not None and frame.image.any():
             self.usable.add(frame.index)
         if result.status is Status.TRACKING:
             self.tracked.update({result.frame_index, *(pose.frame_index for pose in result.backfilled)})
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
-def run(folder, extractor, sensor, faults, frames=None):
+def run(
+    folder: Path,
+    extractor: FeatureExtractor,
+    sensor: Sensor,
+    faults: Sequence[Fault],
+    frames: slice | None = None,
+) -> tuple[UsableFrames, RunStatistics, EstimatedTrajectory]:
     source = FaultySource(SyntheticSource(sensor=sensor, frames=frames), faults, seed=0)
     folder.mkdir()
     usable, statistics = UsableFrames(), StatisticsSink()
-    frontend = build_frontend(Config(), source.camera, extractor, sensor=sensor, baseline_m=source.baseline_m)
-    pipeline.run(source, frontend, [TrajectorySink(folder), usable, statistics])
-    return usable, statistics.summary(), read_poses(folder / TUM_NAME)
+    session = Session.for_source(Config(), source, extractor)
+    session.run(source, [TrajectorySink(folder, session.trajectory), usable, statistics])
+    found = session.trajectory.trajectory()
+    assert_array_equal(read_poses(folder / TUM_NAME).segment_ids, found.segment_ids)
+    return usable, statistics.summary(), found
 
 
-def ate_rmse_m(poses, sensor, num_frames):
-    """Of the longest segment."""
-    longest = max(poses.segments(), key=len)
+def ate_rmse_m(poses: EstimatedTrajectory, sensor: Sensor, num_frames: int) -> float:
+    """Evaluate the longest segment."""
+    longest = max(poses.segments().values(), key=len)
     has_scale = sensor is not Sensor.MONO
-    return evaluate(longest, ground_truth(), sensor_has_scale=has_scale, num_frames=num_frames).ate_m.rmse
+    found = evaluate(longest, ground_truth(), sensor_has_scale=has_scale, num_frames=num_frames)
+    assert found.ate_m is not None
+    return found.ate_m.rmse
 
 
 @pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.parametrize("sensor", SENSORS, ids=lambda sensor: sensor.value)
-def test_a_street_with_many_faults_is_tracked_nearly_as_well_as_without(sensor, weights_dir, tmp_path):
+def test_a_street_with_many_faults_is_tracked_nearly_as_well_as_without(
+    sensor: Sensor, weights_dir: Path, tmp_path: Path
+) -> None:
     extractor = load_extractor("aliked-t16", max_keypoints=1000, weights_dir=weights_dir)
-    faults = [Drop(When.randomly(0.1)), Truncate(When.randomly(0.02)), BlackOut(BLACKOUTS)]
+    faults: list[Fault] = [Drop(When.randomly(0.1)), Truncate(When.randomly(0.02)), BlackOut(BLACKOUTS)]
     _, clean_statistics, clean = run(tmp_path / "clean", extractor, sensor, [])
     frames, statistics, faulty = run(tmp_path / "faulty", extractor, sensor, faults)
 
@@ -97,7 +117,7 @@ STRUCK = 60  # frame number of the position that the faults below name
     ],
     ids=["blur", "brighter", "darker", "fog", "occlusion", "frozen"],
 )
-def test_spoilt_images_are_survived(fault, tmp_path):
+def test_spoilt_images_are_survived(fault: Fault, tmp_path: Path) -> None:
     extractor = load_extractor("orb", max_keypoints=1000)
     frames, statistics, poses = run(tmp_path / "run", extractor, Sensor.MONO, [fault], slice(20, 80))
     assert statistics.num_segments == 1

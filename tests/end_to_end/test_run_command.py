@@ -17,6 +17,7 @@ import pytest
 from vo_frontend.cli.run import main
 from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.simulation.street import SyntheticSource, ground_truth
+from vo_frontend.types import Image
 
 ROOT = Path(__file__).parents[2]
 RUN_FILES = {
@@ -24,34 +25,45 @@ RUN_FILES = {
     "trajectory_euroc.csv", "map.ply", "metrics.json", "trajectory.png", "log.txt", "frames.csv",
 }  # fmt: skip
 FAST = ["--features", "orb", "--no-view"]
+TRAJECTORY = Path("run/trajectory_tum.txt")
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs go into a folder of their own, and nothing is known of real data."""
     monkeypatch.chdir(tmp_path)
     for variable in ("VO_DATA_ROOT", "VO_WEIGHTS_DIR"):
         monkeypatch.delenv(variable, raising=False)
 
 
-def run_in_process(*args):
+def run_in_process(*args: str) -> int:
     return main([*FAST, *args])
 
 
-def start_process(*args, **kwargs):
+def start_process(*args: str) -> "subprocess.Popen[str]":
     environment = {k: v for k, v in os.environ.items() if k not in ("VO_DATA_ROOT", "VO_WEIGHTS_DIR")}
     command = [sys.executable, str(ROOT / "run_vo.py"), *args]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
+def wait_for_poses(process: "subprocess.Popen[str]", num_poses: int) -> None:
+    """Wait until a run with ``--out run`` has written so many."""
+    deadline = time.monotonic() + 120
+    while not (TRAJECTORY.is_file() and len(TRAJECTORY.read_text().splitlines()) > num_poses):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 @pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    """40 frames of the built-in street as an image folder with its camera file."""
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write 40 frames of the built-in street as an image folder with its camera file."""
     folder = tmp_path_factory.mktemp("street")
     source = SyntheticSource(frames=slice(0, 40))
     for frame in source:
+        assert frame.image is not None
         cv2.imwrite(str(folder / f"{frame.index:04}.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
     c = source.camera
     (folder / "cam.yaml").write_text(
@@ -60,7 +72,7 @@ def street(tmp_path_factory):
     return folder
 
 
-def test_the_built_in_street_is_tracked_and_judged(capsys):
+def test_the_built_in_street_is_tracked_and_judged(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_in_process("--frames", "0:60", "--out", "run") == 0
     assert {path.name for path in Path("run").iterdir()} >= RUN_FILES
     metrics = json.loads(Path("run/metrics.json").read_text())
@@ -75,7 +87,7 @@ def test_the_built_in_street_is_tracked_and_judged(capsys):
 
 
 @pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
-def test_measured_depths_make_the_street_metric(sensor, capsys):
+def test_measured_depths_make_the_street_metric(sensor: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_in_process("--sensor", sensor, "--frames", "0:20", "--out", "run") == 0
     metrics = json.loads(Path("run/metrics.json").read_text())
     errors = metrics["errors"]
@@ -92,7 +104,7 @@ def test_measured_depths_make_the_street_metric(sensor, capsys):
     assert re.search(r"ATE rmse +[0-9.]+  m\n", table)
 
 
-def test_the_camera_height_makes_a_monocular_run_metric(capsys):
+def test_the_camera_height_makes_a_monocular_run_metric(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_in_process("--frames", "0:60", "--camera-height", "1.65", "--out", "run") == 0
     metrics = json.loads(Path("run/metrics.json").read_text())
     scale, errors = metrics["scale_from_camera_height"]["0"], metrics["errors"]
@@ -108,8 +120,10 @@ def test_the_camera_height_makes_a_monocular_run_metric(capsys):
         assert np.linalg.norm(end) == pytest.approx(length_m, rel=0.03)
 
 
-def test_where_no_road_was_seen_the_run_keeps_its_map_units_and_says_so(caplog, capsys, monkeypatch):
-    monkeypatch.setattr("vo_frontend.reports.metric_scale.find_road_plane", lambda points_cam: None)
+def test_where_no_road_was_seen_the_run_keeps_its_map_units_and_says_so(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vo_frontend.session.camera_height.find_road_plane", lambda points_cam: None)
     assert run_in_process("--frames", "0:20", "--camera-height", "1.65", "--out", "run") == 0
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["scale_from_camera_height"] == {}
@@ -118,17 +132,21 @@ def test_where_no_road_was_seen_the_run_keeps_its_map_units_and_says_so(caplog, 
     assert re.search(r"scale from camera height +n/a  no road seen", capsys.readouterr().out)
 
 
-def test_without_weights_and_network_the_street_falls_back_to_our_own_and_says_so(monkeypatch, caplog):
+def test_without_weights_and_network_the_street_falls_back_to_our_own_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd()))
-    monkeypatch.setattr("urllib.request.urlopen", _offline)
+    monkeypatch.setattr("urllib.request.urlopen", offline)
     assert main(["--no-view", "--frames", "0:5", "--out", "run"]) == 0
     assert "using our own vof-t16 for the built-in street" in caplog.text
     assert json.loads(Path("run/metrics.json").read_text())["features"] == "vof-t16"
 
 
-def test_nothing_else_falls_back(monkeypatch, capsys, street):
+def test_nothing_else_falls_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], street: Path
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd()))
-    monkeypatch.setattr("urllib.request.urlopen", _offline)
+    monkeypatch.setattr("urllib.request.urlopen", offline)
     camera = str(street / "cam.yaml")
     assert main(["--no-view", "--images", str(street), "--camera", camera]) == 2
     assert main(["--no-view", "--features", "aliked-t16"]) == 2
@@ -137,14 +155,14 @@ def test_nothing_else_falls_back(monkeypatch, capsys, street):
     assert all(line.startswith("error: ") and "aliked-t16.pth" in line for line in errors)
 
 
-def test_two_runs_with_the_same_seed_are_identical_to_the_byte():
+def test_two_runs_with_the_same_seed_are_identical_to_the_byte() -> None:
     for name in ("first", "second"):
         assert run_in_process("--frames", "0:30", "--out", name) == 0
     for name in ("trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_euroc.csv", "map.ply"):
         assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
 
 
-def test_a_folder_of_images_gives_the_poses_of_the_street_itself(street):
+def test_a_folder_of_images_gives_the_poses_of_the_street_itself(street: Path) -> None:
     camera = str(street / "cam.yaml")
     assert run_in_process("--images", str(street), "--camera", camera, "--fps", "30", "--out", "folder") == 0
     assert run_in_process("--frames", "0:40", "--out", "direct") == 0
@@ -154,7 +172,9 @@ def test_a_folder_of_images_gives_the_poses_of_the_street_itself(street):
     assert metrics["errors"] is None, "there is no ground truth for a folder"
 
 
-def test_a_truncated_image_costs_one_frame(street, tmp_path, caplog):
+def test_a_truncated_image_costs_one_frame(
+    street: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     copy = tmp_path / "broken"
     copy.mkdir()
     for path in street.iterdir():
@@ -168,10 +188,12 @@ def test_a_truncated_image_costs_one_frame(street, tmp_path, caplog):
     assert caplog.text.count("0025.png") == 1
 
 
-def test_a_video_runs(street):
-    writer = cv2.VideoWriter("drive.avi", cv2.VideoWriter_fourcc(*"MJPG"), 30, (640, 480))
+def test_a_video_runs(street: Path) -> None:
+    writer = cv2.VideoWriter("drive.avi", cv2.VideoWriter.fourcc(*"MJPG"), 30, (640, 480))
     for path in sorted(street.glob("*.png")):
-        writer.write(cv2.imread(str(path)))
+        picture = cv2.imread(str(path))
+        assert picture is not None
+        writer.write(picture)
     writer.release()
     camera = str(street / "cam.yaml")
     assert run_in_process("--video", "drive.avi", "--camera", camera, "--out", "run") == 0
@@ -181,23 +203,26 @@ def test_a_video_runs(street):
 class FakeCamera:
     """Stands in for ``cv2.VideoCapture``: the street at 30 Hz, and one Ctrl-C after five results."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self._paths = itertools.cycle(sorted(folder.glob("*.png")))
         self._is_stopped = False
 
-    def read(self):
+    def read(self) -> tuple[bool, Image | None]:
         time.sleep(1 / 30)
         frames = Path("run/frames.csv")
         if not self._is_stopped and frames.is_file() and len(frames.read_text().splitlines()) > 5:
             self._is_stopped = True
             signal.raise_signal(signal.SIGINT)
-        return True, cv2.imread(str(next(self._paths)))
+        picture = cv2.imread(str(next(self._paths)))
+        return True, None if picture is None else np.asarray(picture, np.uint8)
 
-    def release(self):
+    def release(self) -> None:
         pass
 
 
-def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(street, monkeypatch, capsys):
+def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(
+    street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from vo_frontend.sources import webcam
 
     monkeypatch.setattr(webcam, "open_opencv_capture", lambda *_: FakeCamera(street))
@@ -210,7 +235,7 @@ def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(street, monkeypat
     assert "dropped because we were late" in capsys.readouterr().out
 
 
-def test_runs_are_kept_side_by_side_with_a_link_to_the_latest():
+def test_runs_are_kept_side_by_side_with_a_link_to_the_latest() -> None:
     for _ in range(2):
         assert run_in_process("--frames", "0:3") == 0
     folder = Path("runs/synthetic/street")
@@ -218,14 +243,9 @@ def test_runs_are_kept_side_by_side_with_a_link_to_the_latest():
     assert (folder / "latest" / "metrics.json").is_file()
 
 
-def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report():
+def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report() -> None:
     process = start_process(*FAST, "--camera-height", "1.65", "--out", "run")
-    trajectory = Path("run/trajectory_tum.txt")
-    deadline = time.monotonic() + 120
-    while not (trajectory.is_file() and len(trajectory.read_text().splitlines()) > 30):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for_poses(process, 30)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -233,21 +253,20 @@ def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report():
     assert "Traceback" not in errors
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["complete"] is False
-    assert 30 <= metrics["poses"] == len(read_poses(trajectory).T_world_cam)
+    assert 30 <= metrics["poses"] == len(read_poses(TRAJECTORY))
     assert metrics["errors"]["alignment"] == "SE(3)", "the camera height holds for what was seen"
 
 
-def test_kill_loses_at_most_the_last_frame():
+def test_kill_loses_at_most_the_last_frame() -> None:
     process = start_process(*FAST, "--out", "run")
-    trajectory = Path("run/trajectory_tum.txt")
-    deadline = time.monotonic() + 120
-    while not (trajectory.is_file() and len(trajectory.read_text().splitlines()) > 10):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for_poses(process, 10)
     process.kill()
     process.wait()
-    num_frames = len(Path("run/frames.csv").read_text().splitlines()) - 1
-    assert len(read_poses(trajectory).T_world_cam) >= num_frames - 5
+    log = [line.split(",") for line in Path("run/frames.csv").read_text().splitlines()[1:]]
+    tracked = [int(columns[0]) for columns in log if columns[2] == "tracking"]
+    written = read_poses(Path("run/trajectory_kitti.txt")).frame_indices
+    assert written is not None
+    assert abs(int(written[-1]) - tracked[-1]) <= 1
 
 
 @pytest.mark.parametrize(
@@ -269,7 +288,9 @@ def test_kill_loses_at_most_the_last_frame():
         (["--keypoints", "3"], "features.max_keypoints: got 3, expected at least 50"),
     ],
 )
-def test_wrong_input_is_one_clear_line_and_exit_code_two(capsys, args, message):
+def test_wrong_input_is_one_clear_line_and_exit_code_two(
+    capsys: pytest.CaptureFixture[str], args: list[str], message: str
+) -> None:
     assert main(["--no-view", *args]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -277,14 +298,14 @@ def test_wrong_input_is_one_clear_line_and_exit_code_two(capsys, args, message):
     assert not Path("runs").exists(), "nothing is created for a run that cannot start"
 
 
-def test_list_says_what_is_known_and_present(capsys):
+def test_list_says_what_is_known_and_present(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     output = capsys.readouterr().out
     assert "kitti/06" in output
     assert "VO_DATA_ROOT" in output
 
 
-def test_help_is_fast_because_it_imports_nothing_heavy():
+def test_help_is_fast_because_it_imports_nothing_heavy() -> None:
     code = (
         "import sys; from vo_frontend.cli.arguments import build_parser; build_parser().format_help();"
         "print([name for name in ('torch', 'cv2', 'numpy', 'open3d', 'numba') if name in sys.modules])"
@@ -293,5 +314,5 @@ def test_help_is_fast_because_it_imports_nothing_heavy():
     assert result.stdout.strip() == "[]"
 
 
-def _offline(*_args, **_kwargs):
+def offline(*_: object, **__: object) -> None:
     raise OSError("network is unreachable")

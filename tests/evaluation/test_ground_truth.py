@@ -1,5 +1,7 @@
 """Ground truth of every dataset family."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from vo_frontend.types import GroundTruthSpec, Trajectory
 KITTI_ROW = "1 0 0 {} 0 1 0 0 0 0 1 0\n"
 
 
-def test_kitti_poses_take_their_stamps_from_times_or_the_rate(tmp_path):
+def test_kitti_poses_take_their_stamps_from_times_or_the_rate(tmp_path: Path) -> None:
     poses, times = tmp_path / "06.txt", tmp_path / "times.txt"
     poses.write_text("".join(KITTI_ROW.format(i) for i in range(3)))
     times.write_text("0\n0.103735900\n0.207\n")
@@ -23,7 +25,7 @@ def test_kitti_poses_take_their_stamps_from_times_or_the_rate(tmp_path):
     ]  # fmt: skip
 
 
-def test_kitti_poses_beyond_the_times_of_a_partial_sequence_are_left_out(tmp_path):
+def test_kitti_poses_beyond_the_times_of_a_partial_sequence_are_left_out(tmp_path: Path) -> None:
     poses, times = tmp_path / "06.txt", tmp_path / "times.txt"
     poses.write_text("".join(KITTI_ROW.format(i) for i in range(3)))
     times.write_text("0\n1\n")
@@ -32,7 +34,7 @@ def test_kitti_poses_beyond_the_times_of_a_partial_sequence_are_left_out(tmp_pat
     assert found.positions_world[:, 0].tolist() == [0, 1]
 
 
-def test_seven_scenes_folders_are_read_by_frame_number(tmp_path):
+def test_seven_scenes_folders_are_read_by_frame_number(tmp_path: Path) -> None:
     for number in (10, 2):
         matrix = np.eye(4)
         matrix[0, 3] = number
@@ -55,21 +57,21 @@ def test_seven_scenes_folders_are_read_by_frame_number(tmp_path):
         (("kitti", "none.txt"), "cannot read the file"),
     ],
 )
-def test_wrong_ground_truth_is_told(tmp_path, spec, message):
+def test_wrong_ground_truth_is_told(tmp_path: Path, spec: tuple[str, str], message: str) -> None:
     (tmp_path / "empty.txt").write_text("# nothing\n")
     (tmp_path / "kitti.txt").write_text(KITTI_ROW.format(0))
     with pytest.raises(TrajectoryError, match=message):
         load_ground_truth(GroundTruthSpec(spec[0], tmp_path / spec[1]))
 
 
-def test_ground_truth_of_the_body_becomes_that_of_the_camera():
+def test_ground_truth_of_the_body_becomes_that_of_the_camera() -> None:
     T_world_body, T_body_cam = se3.exp(np.arange(6) / 5.0), se3.exp(np.arange(6) / 7.0)
     found = ground_truth_of_camera(Trajectory(np.array([4]), T_world_body[None]), T_body_cam)
     np.testing.assert_allclose(found.T_world_cam[0], T_world_body @ T_body_cam)
 
 
 @pytest.mark.real
-def test_real_ground_truth_loads(data_root):
+def test_real_ground_truth_loads(data_root: Path) -> None:
     euroc = data_root / "euroc/V1_01_easy/mav0/state_groundtruth_estimate0/data.csv"
     assert load_ground_truth(GroundTruthSpec("euroc", euroc)).timestamps_ns[0] == 1403715274312143104
     assert len(load_ground_truth(GroundTruthSpec("7scenes", data_root / "7scenes/redkitchen"))) == 300

@@ -1,8 +1,9 @@
-"""The command ``tools/ablation.py`` as a user meets it."""
+"""The command ``vo-frontend ablate`` as a user meets it."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,41 +12,43 @@ import pytest
 
 from vo_frontend.cli.ablation import main
 from vo_frontend.evaluation import evaluate
+from vo_frontend.experiments.ablation import extraction
 from vo_frontend.experiments.ablation import runs as ablation_runs
+from vo_frontend.experiments.ablation.bounds import REQUIRED, Bound, judge
+from vo_frontend.experiments.ablation.extraction import ExtractedSequence
 from vo_frontend.experiments.ablation.plan import (
     BUDGETS,
     COMPARED,
-    FAULTY_STREET,
     FEATURES,
-    REQUIRED,
-    SHORT_STREET,
     TABLES,
-    Bound,
     Case,
-    Course,
+    Table,
     Variant,
-    choose_courses,
+    choose_sequences,
     choose_tables,
     seeds_of,
 )
-from vo_frontend.experiments.ablation.report import _bound_row
-from vo_frontend.experiments.ablation.runs import Run, measure
-from vo_frontend.experiments.tables import BEGIN, END
+from vo_frontend.experiments.ablation.report import sections
+from vo_frontend.experiments.ablation.runs import measure
+from vo_frontend.experiments.ablation.scores import ScoredRun
+from vo_frontend.experiments.ablation.sequences import FAULTY_STREET, SHORT_STREET, SensorSequence
+from vo_frontend.experiments.output_files import BEGIN, END
+from vo_frontend.experiments.tables import format_section
 from vo_frontend.features.classical.orb import OrbExtractor
-from vo_frontend.formats.trajectories import read_poses
+from vo_frontend.formats.trajectories import PoseFile, read_poses
 from vo_frontend.reports.trajectory_files import TUM_NAME, TrajectorySink
-from vo_frontend.session import pipeline
-from vo_frontend.session.build import build_frontend
+from vo_frontend.session.session import Session
 from vo_frontend.simulation.faults import BlackOut, Drop, Truncate, When
 from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.simulation.street import SyntheticSource, ground_truth
+from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Sensor
 
 TOOL = Path(__file__).parents[2] / "tools" / "ablation.py"
 NUM_FRAMES = 16
-STREET_MONO = Course("street", Sensor.MONO)
+STREET_MONO = SensorSequence("street", Sensor.MONO)
 ORB = Variant(features="orb", keypoints=500)
-RUN = Run(
+RUN = ScoredRun(
     sequence="street", sensor="mono", features="orb", keypoints=500, estimator="poselib",
     bundle_adjustment=True, seed=0, frames=10, segments=1, unreported_segments=0, tracked_percent=100.0,
     usable_tracked_percent=100.0, path_length_m=10.0, ate_m=0.1, rotation_deg=0.1, final_heading_deg=0.1,
@@ -55,15 +58,24 @@ RUN = Run(
 
 
 @pytest.fixture
-def no_warm_up(monkeypatch):
-    monkeypatch.setattr(ablation_runs, "_warm_up", lambda: None)
+def no_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablation_runs, "warm_up", lambda: None)
 
 
-def run_cases(cases, seeds=(0,), max_frames=NUM_FRAMES):
+def run_cases(
+    cases: list[Case], seeds: Sequence[int] = (0,), max_frames: int = NUM_FRAMES
+) -> dict[Case, list[ScoredRun]]:
     return measure(dict.fromkeys(cases, seeds), None, None, max_frames, lambda line: None)
 
 
-def test_from_the_command_to_tables_json_and_picture(tmp_path, capsys, no_warm_up):
+def ate_m(run: ScoredRun) -> float:
+    assert run.ate_m is not None
+    return run.ate_m
+
+
+def test_from_the_command_to_tables_json_and_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], no_warm_up: None
+) -> None:
     markdown = tmp_path / "accuracy.md"
     markdown.write_text(f"# Accuracy\n{BEGIN}\n{END}\nThe end.\n")
     options = ["--sequences", "street:mono", "--features", "orb", "--frames", "10", "--seeds", "0:2"]
@@ -82,19 +94,21 @@ def test_from_the_command_to_tables_json_and_picture(tmp_path, capsys, no_warm_u
     assert text.endswith("The end.\n")
     assert "(accuracy.png)" in text
     assert "only the first frames of each sequence" in text
-    assert "command: `python tools/ablation.py --sequences street:mono" in text
+    assert "command: `vo-frontend ablate --sequences street:mono" in text
     assert (tmp_path / "accuracy.png").stat().st_size > 10_000
     assert "| <= 2 |" in capsys.readouterr().out
 
 
-def test_ctrl_c_keeps_the_cases_that_are_finished(tmp_path, capsys, monkeypatch, no_warm_up):
-    def run_or_stop(case, seed, footage):
+def test_ctrl_c_keeps_the_cases_that_are_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, no_warm_up: None
+) -> None:
+    def track_or_stop(case: Case, seed: int, extracted: ExtractedSequence) -> ScoredRun:
         if case.variant.keypoints == 1000:
             raise KeyboardInterrupt
-        return run(case, seed, footage)
+        return track(case, seed, extracted)
 
-    run = ablation_runs._run
-    monkeypatch.setattr(ablation_runs, "_run", run_or_stop)
+    track = ablation_runs.track
+    monkeypatch.setattr(ablation_runs, "track", track_or_stop)
     options = ["--sequences", "street:mono", "--features", "orb", "--frames", "5", "--out", str(tmp_path)]
     assert main([*options, "--only", "budget,estimator", "--budgets", "300,1000"]) == 0
     found = json.loads((tmp_path / "ablation.json").read_text())
@@ -104,11 +118,13 @@ def test_ctrl_c_keeps_the_cases_that_are_finished(tmp_path, capsys, monkeypatch,
     assert "stopped after 1 of 3 cases" in capsys.readouterr().err
 
 
-def test_ctrl_c_before_the_first_case_leaves_the_tables_alone(tmp_path, monkeypatch, no_warm_up):
-    def stop(*args):
+def test_ctrl_c_before_the_first_case_leaves_the_tables_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_warm_up: None
+) -> None:
+    def stop(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ablation_runs, "_film", stop)
+    monkeypatch.setattr(ablation_runs, "extract_sequence", stop)
     markdown = tmp_path / "accuracy.md"
     markdown.write_text(f"{BEGIN}\nprecious\n{END}\n")
     options = ["--sequences", "street:mono", "--features", "orb", "--out", str(tmp_path)]
@@ -116,7 +132,7 @@ def test_ctrl_c_before_the_first_case_leaves_the_tables_alone(tmp_path, monkeypa
     assert "precious" in markdown.read_text()
 
 
-def test_the_tool_is_the_command(tmp_path):
+def test_the_tool_is_the_command(tmp_path: Path) -> None:
     command = [sys.executable, str(TOOL), "--only", "speed", "--out", str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert found.returncode == 2
@@ -146,7 +162,13 @@ def test_the_tool_is_the_command(tmp_path):
         (["--features", "orb", "--markdown", "nowhere/a.md"], "no such folder nowhere"),
     ],
 )
-def test_wrong_options_are_one_line_and_exit_code_two(tmp_path, capsys, monkeypatch, args, message):
+def test_wrong_options_are_one_line_and_exit_code_two(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    args: list[str],
+    message: str,
+) -> None:
     monkeypatch.delenv("VO_DATA_ROOT", raising=False)
     assert main([*args, "--out", str(tmp_path)]) == 2
     error = capsys.readouterr().err
@@ -156,95 +178,106 @@ def test_wrong_options_are_one_line_and_exit_code_two(tmp_path, capsys, monkeypa
 
 
 @pytest.mark.parametrize("option", ["--only", "--sequences", "--features", "--budgets"])
-def test_empty_lists_are_refused(option, capsys):
+def test_empty_lists_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([option, ","])
     assert "expected names with commas between them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seeds", ["5:5", "a:b", "3:", ""])
-def test_seeds_that_are_none_are_refused(seeds, capsys):
+def test_seeds_that_are_none_are_refused(seeds: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--seeds", seeds])
     assert "expected A:B with A below B, or one seed" in capsys.readouterr().err
 
 
-def test_by_default_every_bound_is_looked_at_and_every_ablation_made():
+def test_by_default_every_bound_is_looked_at_and_every_ablation_made() -> None:
     tables = choose_tables(TABLES, None, FEATURES, BUDGETS)
     assert [table.key for table in tables] == list(TABLES)
-    assert {case.course for _, case in tables[0].cases} == set(REQUIRED)
+    assert {case.sequence for _, case in tables[0].cases} == set(REQUIRED)
     sizes = [len(table.cases) // len(COMPARED) for table in tables[1:]]
     assert sizes == [len(FEATURES), len(BUDGETS), 2, 2]
     needed = seeds_of(tables, range(5))
-    default = [Case(course, Variant()) for course in REQUIRED]
+    default = [Case(sequence, Variant()) for sequence in REQUIRED]
     assert {case for case, seeds in needed.items() if len(seeds) == 5} == set(default)
     assert {len(seeds) for seeds in needed.values()} == {1, 3, 5}
 
 
-def test_the_street_with_faults_brings_the_one_without():
-    assert choose_courses([FAULTY_STREET]) == [
-        Course(SHORT_STREET, Sensor.STEREO),
-        Course(FAULTY_STREET, Sensor.STEREO),
+def test_the_street_with_faults_brings_the_one_without() -> None:
+    assert choose_sequences([FAULTY_STREET]) == [
+        SensorSequence(SHORT_STREET, Sensor.STEREO),
+        SensorSequence(FAULTY_STREET, Sensor.STEREO),
     ]
-    assert choose_courses(["kitti/07", "kitti/06:stereo", "kitti/06"]) == [
-        Course("kitti/07", Sensor.MONO),
-        Course("kitti/06", Sensor.STEREO),
-        Course("kitti/06", Sensor.MONO),
+    assert choose_sequences(["kitti/07", "kitti/06:stereo", "kitti/06"]) == [
+        SensorSequence("kitti/07", Sensor.MONO),
+        SensorSequence("kitti/06", Sensor.STEREO),
+        SensorSequence("kitti/06", Sensor.MONO),
     ]
 
 
 @pytest.mark.parametrize(
     ("values", "bound", "median", "worst", "met"),
     [
-        ([0.1, 0.3, 0.2], Bound("ate_m", 0.3), "0.2", "0.3", "yes"),
-        ([0.1, 0.4, 0.2], Bound("ate_m", 0.3), "0.2", "0.4", "median only"),
-        ([0.1, None, 0.2], Bound("ate_m", 0.3), "0.2", "n/a", "median only"),
-        ([0.5, 0.6, 0.4], Bound("ate_m", 0.3), "0.5", "0.6", "no"),
-        ([99, 97, 100], Bound("tracked_percent", 98, at_most=False), "99", "97", "median only"),
-        ([99, 98, 100], Bound("tracked_percent", 98, at_most=False), "99", "98", "yes"),
-        ([1.1, None], Bound("scale_drift", None), "n/a", "n/a", ""),
+        ([0.1, 0.3, 0.2], Bound("ate_m", 0.3), 0.2, 0.3, "yes"),
+        ([0.1, 0.4, 0.2], Bound("ate_m", 0.3), 0.2, 0.4, "median only"),
+        ([0.1, None, 0.2], Bound("ate_m", 0.3), 0.2, np.inf, "median only"),
+        ([0.5, 0.6, 0.4], Bound("ate_m", 0.3), 0.5, 0.6, "no"),
+        ([99, 97, 100], Bound("tracked_percent", 98, at_most=False), 99, 97, "median only"),
+        ([99, 98, 100], Bound("tracked_percent", 98, at_most=False), 99, 98, "yes"),
+        ([99, None, 100], Bound("tracked_percent", 98, at_most=False), 99, -np.inf, "median only"),
+        ([1.1, None], Bound("scale_drift", None), np.inf, np.inf, ""),
     ],
 )
-def test_a_bound_is_met_when_the_worst_run_keeps_it(values, bound, median, worst, met):
-    runs = [replace(RUN, **{bound.metric: value}) for value in values]
-    row = _bound_row(STREET_MONO, bound, runs)
-    assert (row.median, row.worst, row.met) == (median, worst, met)
+def test_a_bound_is_met_when_the_worst_run_keeps_it(
+    values: list[float | None], bound: Bound, median: float, worst: float, met: str
+) -> None:
+    verdict = judge(bound, values)
+    assert (verdict.median, verdict.worst, verdict.met) == (median, worst, met)
 
 
-def test_without_adjustment_the_map_stays_as_triangulated_and_the_error_grows(no_warm_up):
+def test_a_table_of_bounds_shows_median_worst_and_verdict(tmp_path: Path) -> None:
+    case = Case(SensorSequence("kitti/06", Sensor.MONO), Variant())
+    runs = {case: [replace(RUN, ate_m=ate_m) for ate_m in (0.01, None, 0.02)]}
+    table = Table("accuracy", "Accuracy", (("default", case),))
+    bounds, _ = sections([table], runs, tmp_path / "none.png")
+    cells = [cell.strip() for cell in format_section(bounds).splitlines()[4].split("|")]
+    assert cells[3:-1] == ["ATE rmse [m]", "0.02", "n/a", "<= 0.04", "median only"]
+
+
+def test_without_adjustment_the_map_stays_as_triangulated_and_the_error_grows(no_warm_up: None) -> None:
     with_it, without = Case(STREET_MONO, ORB), Case(STREET_MONO, replace(ORB, adjusts=False))
     assert without.variant.config(0).mapping.max_iterations == 0
     runs = run_cases([with_it, without], max_frames=25)
     assert runs[without][0].tracked_percent == 100
-    assert runs[without][0].ate_m > 1.5 * runs[with_it][0].ate_m
+    assert ate_m(runs[without][0]) > 1.5 * ate_m(runs[with_it][0])
 
 
-def real_run(source, folder):
-    """As ``run_vo.py`` would do it, images and all."""
-    frontend = build_frontend(
-        ORB.config(3), source.camera, OrbExtractor(max_keypoints=500), sensor=source.sensor,
-        baseline_m=source.baseline_m,
-    )  # fmt: skip
-    pipeline.run(source, frontend, [TrajectorySink(folder)])
+def real_run(source: FrameSource, folder: Path) -> PoseFile:
+    """Run as ``vo-frontend run`` would, images and all."""
+    session = Session.for_source(ORB.config(3), source, OrbExtractor(max_keypoints=500))
+    session.run(source, [TrajectorySink(folder, session.trajectory)])
     return read_poses(folder / TUM_NAME)
 
 
-def test_tracking_what_was_extracted_before_is_a_run_like_any_other(tmp_path, no_warm_up):
+def test_tracking_what_was_extracted_before_is_a_run_like_any_other(tmp_path: Path, no_warm_up: None) -> None:
     (run,) = run_cases([Case(STREET_MONO, ORB)], seeds=[3])[Case(STREET_MONO, ORB)]
     poses = real_run(SyntheticSource(300, frames=slice(NUM_FRAMES)), tmp_path)
     found = evaluate(poses.trajectory, ground_truth(300), sensor_has_scale=False)
+    assert found.ate_m is not None
     assert run.ate_m == found.ate_m.rmse
     assert run.frames_per_second > 0
 
 
-def test_faults_on_extracted_frames_are_faults_on_images(tmp_path, monkeypatch, no_warm_up):
+def test_faults_on_extracted_frames_are_faults_on_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_warm_up: None
+) -> None:
     faults = (
         Drop(When.randomly(0.2)),
         Truncate(When.randomly(0.1)),
         BlackOut(When.at(9, num_frames=3)),
     )
-    monkeypatch.setattr(ablation_runs, "FAULTS", faults)
-    clean, faulty = (Case(Course(name, Sensor.STEREO), ORB) for name in (SHORT_STREET, FAULTY_STREET))
+    monkeypatch.setattr(extraction, "FAULTS", faults)
+    clean, faulty = (Case(SensorSequence(name, Sensor.STEREO), ORB) for name in (SHORT_STREET, FAULTY_STREET))
     runs = run_cases([clean, faulty], seeds=[3])
     source = FaultySource(SyntheticSource(300, sensor=Sensor.STEREO, frames=slice(NUM_FRAMES)), faults, 3)
     poses = real_run(source, tmp_path)
@@ -252,28 +285,17 @@ def test_faults_on_extracted_frames_are_faults_on_images(tmp_path, monkeypatch, 
     (run,) = runs[faulty]
     assert run.frames < NUM_FRAMES
     assert len(poses) < run.frames
+    assert found.ate_m is not None
     assert run.ate_m == found.ate_m.rmse
     assert run.tracked_percent == 100 * len(poses) / run.frames
     assert run.usable_tracked_percent == 100
-    assert run.ate_over_clean == run.ate_m / runs[clean][0].ate_m
+    assert run.ate_over_clean == ate_m(run) / ate_m(runs[clean][0])
     assert runs[clean][0].ate_over_clean is None
-
-
-def test_help_shows_examples_and_imports_nothing_heavy():
-    code = (
-        "import sys; from vo_frontend.cli.ablation import build_parser;"
-        "print(build_parser().format_help()); print('numpy' in sys.modules)"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert "examples:" in found.stdout
-    assert found.stdout.rstrip().endswith("False")
 
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_two_features_on_a_real_sequence(data_root, weights_dir, tmp_path):
+def test_two_features_on_a_real_sequence(data_root: Path, weights_dir: Path, tmp_path: Path) -> None:
     options = ["--data-root", str(data_root), "--weights-dir", str(weights_dir), "--out", str(tmp_path)]
     options += ["--only", "features", "--features", "aliked-t16,orb", "--seeds", "0", "--frames", "15"]
     assert main([*options, "--sequences", "kitti/06:mono"]) == 0

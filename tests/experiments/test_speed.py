@@ -1,12 +1,16 @@
 """What the benchmark measures with: turns, images, contestants, processes, tables."""
 
 import re
-import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
 
+import cv2
 import numpy as np
 import pytest
 
 from vo_frontend.errors import OutputError, VoError
+from vo_frontend.experiments.output_files import BEGIN, END, write_markdown
 from vo_frontend.experiments.speed import timing as benchmark_timing
 from vo_frontend.experiments.speed.images import Size, fit, load_images
 from vo_frontend.experiments.speed.kernels import (
@@ -17,16 +21,16 @@ from vo_frontend.experiments.speed.kernels import (
 )
 from vo_frontend.experiments.speed.parity import measure_parity
 from vo_frontend.experiments.speed.process import run_task
-from vo_frontend.experiments.speed.profile import StageClock
+from vo_frontend.experiments.speed.profile import PACKAGE, StageClock
 from vo_frontend.experiments.speed.timing import Timing, time_in_turns
-from vo_frontend.experiments.tables import BEGIN, END, Section, Setting, write_markdown
+from vo_frontend.experiments.tables import Section, Setting
 from vo_frontend.features import load_extractor
-from vo_frontend.types import Features
+from vo_frontend.types import Features, Matches
 
 SETTING = Setting("python -m x", "a CPU", 4, 2, 0.1, {"numpy": "2.0", "kornia": None})
 
 
-def test_parity_counts_keypoints_and_descriptors():
+def test_parity_counts_keypoints_and_descriptors() -> None:
     rng = np.random.default_rng(0)
     pixels = np.stack(np.meshgrid(np.arange(20), np.arange(10)), axis=-1).reshape(-1, 2).astype(np.float32)
     descriptors = rng.normal(size=(200, 8)).astype(np.float32)
@@ -46,7 +50,7 @@ def test_parity_counts_keypoints_and_descriptors():
     assert parity.percentile1_cosine == pytest.approx(-1)
 
 
-def test_alternatives_take_turns_on_the_same_inputs():
+def test_alternatives_take_turns_on_the_same_inputs() -> None:
     seen = []
     calls = {name: lambda value, name=name: seen.append((name, value)) for name in "ab"}
     timings = time_in_turns(calls, [10, 20, 30], repeats=2)
@@ -57,32 +61,34 @@ def test_alternatives_take_turns_on_the_same_inputs():
     assert list(timings) == ["a", "b"]
 
 
-def test_warming_up_is_not_timed():
-    num_calls = 0
+def test_warming_up_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, num_calls = 0.0, 0
 
-    def slow_at_first(_):
-        nonlocal num_calls
+    def slow_at_first(_: None) -> None:
+        nonlocal now_s, num_calls
         num_calls += 1
-        time.sleep(0.1 if num_calls <= benchmark_timing.WARM_UP_TURNS else 0.002)
+        now_s += 100 if num_calls <= benchmark_timing.WARM_UP_TURNS else 2
 
-    timing = time_in_turns({"x": slow_at_first}, [None], repeats=5)["x"]
-    assert 2 <= timing.min_ms <= timing.median_ms < 80
+    monkeypatch.setattr("time.perf_counter", lambda: now_s)
+    assert time_in_turns({"x": slow_at_first}, [None], repeats=5)["x"] == Timing(2000, 2000, 2000)
 
 
-def test_plain_matching_finds_what_its_rivals_find():
+def test_plain_matching_finds_what_its_rivals_find() -> None:
     contestants = matching_contestants(with_opencv=True, with_kornia=False)
     plain, guided, opencv = contestants.values()
     pair = make_two_images(64, seed=0)
-    ours = plain(pair)
+    ours, again = plain(pair), guided(pair)
+    assert isinstance(ours, Matches)
+    assert isinstance(again, Matches)
     pairs = set(zip(ours.index0.tolist(), ours.index1.tolist(), strict=True))
-    theirs = {(match.queryIdx, match.trainIdx) for match in opencv(pair)}
+    theirs = {(match.queryIdx, match.trainIdx) for match in cast("Iterable[cv2.DMatch]", opencv(pair))}
     assert len(pairs) > 900
     assert len(pairs ^ theirs) < 10  # of those below our least similarity
-    assert len(guided(pair)) > 900
+    assert len(again) > 900
 
 
 @pytest.mark.parametrize("depth", [False, True])
-def test_the_window_is_one_that_an_iteration_improves(depth):
+def test_the_window_is_one_that_an_iteration_improves(depth: bool) -> None:
     from vo_frontend.optimization.bundle import adjust
 
     problem = with_depths(make_window()) if depth else make_window()
@@ -93,7 +99,7 @@ def test_the_window_is_one_that_an_iteration_improves(depth):
 
 
 @pytest.mark.parametrize("size", [Size(320, 240), Size(1241, 376), Size(100, 300)])
-def test_images_are_cut_to_the_size_without_stretching(size):
+def test_images_are_cut_to_the_size_without_stretching(size: Size) -> None:
     x, y = np.meshgrid(np.arange(640), np.arange(480))
     image = (128 + 40 * np.sin(0.05 * x) + 40 * np.sin(0.05 * y)).astype(np.uint8)
     assert fit(image, size).shape == (size.height, size.width)
@@ -103,26 +109,39 @@ def test_images_are_cut_to_the_size_without_stretching(size):
     assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=1)
 
 
-def test_without_data_the_images_are_those_of_the_street():
+def test_without_data_the_images_are_those_of_the_street() -> None:
     found = load_images(Size(160, 120), None, num_images=2)
     assert found.origin == "synthetic/street"
     assert [image.shape for image in found.images] == [(120, 160, 3)] * 2
 
 
-def test_time_counts_for_the_function_of_the_package_that_spent_it():
+def test_time_counts_for_the_function_of_the_package_that_spent_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+
+    def spend(seconds: float) -> None:  # as NumPy and OpenCV do, outside the package
+        nonlocal now_s
+        now_s += seconds
+
+    names: dict[str, Any] = {"spend": spend}
+    source = "def outer(image): spend(3); inner(); spend(1)\ndef inner(): spend(5)"
+    exec(compile(source, f"{PACKAGE}/made_up.py", "exec"), names)
+    monkeypatch.setattr("time.perf_counter", lambda: now_s)
+    clock = StageClock()
+    for _ in range(2):
+        clock.observe(names["outer"], np.zeros((4, 4), np.uint8))
+    assert {code.co_name: seconds for code, seconds in clock.own_s.items()} == {"outer": 8, "inner": 10}
+    assert {code.co_name: calls for code, calls in clock.calls.items()} == {"outer": 2, "inner": 2}
+
+
+def test_every_function_of_the_package_that_an_extraction_calls_is_counted() -> None:
     clock = StageClock()
     extractor = load_extractor("orb", max_keypoints=100)
     image = load_images(Size(160, 120), None, num_images=1).images[0]
-    start_s = time.perf_counter()
     clock.observe(extractor.extract, image)
-    elapsed_s = time.perf_counter() - start_s
-    own_s = {code.co_name: seconds for code, seconds in clock.own_s.items()}
-    assert {"extract", "spread", "level0_pixels", "check_image"} <= set(own_s)
-    assert max(own_s, key=own_s.get) == "extract"  # which calls OpenCV
-    assert 0.3 * elapsed_s < sum(own_s.values()) <= elapsed_s
+    assert {"extract", "spread", "level0_pixels", "check_image"} <= {code.co_name for code in clock.calls}
 
 
-def test_a_failing_process_of_its_own_is_one_line():
+def test_a_failing_process_of_its_own_is_one_line() -> None:
     with pytest.raises(
         VoError, match=r"^first-call, in a process of its own: features: unknown name 'orc'"
     ) as e:
@@ -132,7 +151,7 @@ def test_a_failing_process_of_its_own_is_one_line():
     assert "\n" not in str(e.value)
 
 
-def test_tables_go_between_the_marks_and_leave_the_rest_alone(tmp_path):
+def test_tables_go_between_the_marks_and_leave_the_rest_alone(tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.md"
     path.write_text(f"# Ours\n\n{BEGIN}\nold\n{END}\n\nthe end\n")
     section = Section("t", "Title", [Timing(1.234, 1.0, 1234.5)])
@@ -148,7 +167,7 @@ def test_tables_go_between_the_marks_and_leave_the_rest_alone(tmp_path):
     assert "kornia" not in text
 
 
-def test_a_document_without_marks_is_not_overwritten(tmp_path):
+def test_a_document_without_marks_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "precious.md"
     path.write_text("mine")
     with pytest.raises(OutputError, match="has no lines"):
@@ -157,15 +176,15 @@ def test_a_document_without_marks_is_not_overwritten(tmp_path):
 
 
 @pytest.mark.real
-def test_kornia_finds_nearly_the_same_keypoints_with_the_same_weights(weights_dir):
+def test_kornia_finds_nearly_the_same_keypoints_with_the_same_weights(weights_dir: Path) -> None:
     pytest.importorskip("kornia")
     from vo_frontend.experiments.baselines.kornia import KorniaExtractor, match_kornia
 
     image = load_images(Size(320, 240), None, num_images=1).images[0]
-    options = {"max_keypoints": 300, "device": "cpu", "weights_dir": weights_dir}
-    ours = load_extractor("aliked-t16", **options).extract(image)
-    theirs = KorniaExtractor("aliked-t16", **options).extract(image)
-    assert len(ours) == len(theirs) == 300
-    pairs = match_kornia(ours.descriptors, theirs.descriptors)
-    distance_px = np.linalg.norm(ours.pixels[pairs[:, 0]] - theirs.pixels[pairs[:, 1]], axis=1)
+    ours = load_extractor("aliked-t16", max_keypoints=300, device="cpu", weights_dir=weights_dir)
+    theirs = KorniaExtractor("aliked-t16", max_keypoints=300, weights_dir=weights_dir)
+    found, expected = ours.extract(image), theirs.extract(image)
+    assert len(found) == len(expected) == 300
+    pairs = match_kornia(found.descriptors, expected.descriptors)
+    distance_px = np.linalg.norm(found.pixels[pairs[:, 0]] - expected.pixels[pairs[:, 1]], axis=1)
     assert (distance_px < 0.1).sum() > 250

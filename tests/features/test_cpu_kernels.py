@@ -1,18 +1,25 @@
-"""Every kernel of the fast path against a slow twin."""
+"""Every kernel of ALIKED on the CPU against a slow twin."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from numba import njit
+from numpy.typing import NDArray
 
-from vo_frontend.compute import activations
-from vo_frontend.compute.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
-from vo_frontend.compute.simd import LANES, load, store, total, widen
-from vo_frontend.compute.threads import Team
-from vo_frontend.features.cpu.coarse_blocks import TAPS, Deformable, Map, Product, deformable_layer, pool_4x4
+from vo_frontend.compute.matmul import COLUMNS, STEP, pack_matrix, padded
+from vo_frontend.compute.threads import ThreadTeam
+from vo_frontend.features.cpu.coarse_blocks import (
+    TAPS,
+    Deformable,
+    DualLayout,
+    Product,
+    deformable_layer,
+    pool_4x4,
+)
 from vo_frontend.features.cpu.convolution import (
     MARGIN,
+    Planar,
     convolve_row,
     neighbours,
     pack_bias,
@@ -23,7 +30,7 @@ from vo_frontend.features.cpu.convolution import (
 from vo_frontend.features.cpu.detection import find_maxima, make_planes, refine
 from vo_frontend.features.cpu.fine_blocks import (
     Convolution,
-    Frame,
+    PaddedSize,
     average_2x2,
     average_4x4,
     fill_input_row,
@@ -31,83 +38,31 @@ from vo_frontend.features.cpu.fine_blocks import (
 from vo_frontend.features.cpu.score_head import make_grid, stretch_row
 from vo_frontend.features.networks import detection
 from vo_frontend.features.networks.aliked.deformable_conv import deformable_conv3x3
+from vo_frontend.features.networks.sampling import sample_bilinear
 
 
-def random(*shape, seed=0):
+def random(*shape: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def to_planar(feature_map):
-    """(C, H, W) with a last row of zeros."""
+def to_planar(feature_map: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Planar map of (C, H, W), with a last row of zeros."""
     channels, height, width = feature_map.shape
     target = np.zeros((height + 1, channels, row_length(width)), np.float32)
     target[:-1, :, MARGIN : MARGIN + width] = feature_map.transpose(1, 0, 2)
     return target
 
 
-def apply(function):
-    @njit
-    def run(values, result):
-        for k in range(0, len(values), LANES):
-            store(function(load(values, (k,))), result, (k,))
-
-    def apply_to(values):
-        result = np.empty_like(values)
-        run(values, result)
-        return result.astype(np.float64)
-
-    return apply_to
-
-
-def test_activations_are_as_exact_as_single_precision_allows():
-    x = np.concatenate([np.linspace(-120, 30, 2**14), np.linspace(-1e-3, 1e-3, 2**10)]).astype(np.float32)
-    exact = x.astype(np.float64)
-    alpha, scale = 1.6732632423543772, 1.0507009873554805
-    expected = scale * np.where(exact > 0, exact, alpha * np.expm1(np.minimum(exact, 0)))
-    error = np.abs(apply(activations.selu)(x) - expected)
-    assert np.all(error <= 2.5e-7 * np.maximum(1, np.abs(expected)))
-    error = np.abs(apply(activations.sigmoid)(x) - 1 / (1 + np.exp(-exact)))
-    assert error.max() <= 1.5e-7
-
-
-def test_the_sum_of_lanes_counts_each_of_them_once():
-    @njit
-    def run(values):
-        return total(load(values, (0,)))
-
-    for lane in range(LANES):
-        values = np.zeros(LANES, np.float32)
-        values[lane] = lane + 1
-        assert run(values) == lane + 1
-
-
-def test_bfloat16_is_stored_as_torch_rounds_it_and_read_back_exactly():
-    @njit
-    def copy(source, target):
-        for k in range(0, len(source), LANES):
-            store(load(source, (k,)), target, (k,))
-
-    halfway = np.float32([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 1 + 2**-8 + 2**-20])
-    values = np.concatenate([halfway, random(2**12 - 4) * np.logspace(-38, 30, 2**12 - 4)]).astype(np.float32)
-    stored, back = np.zeros(len(values), np.uint16), np.zeros(len(values), np.float32)
-    copy(values, stored)
-    expected = torch.tensor(values).bfloat16()
-    np.testing.assert_array_equal(stored, expected.view(torch.int16).numpy().view(np.uint16))
-    copy(stored, back)
-    np.testing.assert_array_equal(back, expected.float().numpy())
-
-    @njit
-    def read(source, target):
-        for k in range(len(source)):
-            target[k] = widen(source[k])
-
-    for source in (stored, back):
-        read(source, values)
-        np.testing.assert_array_equal(values, back)
-
-
 @njit
-def convolve(source, kernel, bias, target, width, accumulate, activate):
+def convolve(
+    source: Planar,
+    kernel: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    target: Planar,
+    width: int,
+    accumulate: bool,
+    activate: bool,
+) -> None:
     for y in range(len(target)):
         if kernel.shape[2] == 9:
             slots = neighbours(y, len(target))
@@ -118,7 +73,7 @@ def convolve(source, kernel, bias, target, width, accumulate, activate):
 
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize(("inputs", "outputs", "width"), [(3, 8, 31), (5, 6, 48), (8, 1, 97)])
-def test_rows_equal_the_convolution_of_torch(size, inputs, outputs, width):
+def test_rows_equal_the_convolution_of_torch(size: int, inputs: int, outputs: int, width: int) -> None:
     x, weight = random(inputs, 7, width), random(outputs, inputs, size, size, seed=1)
     bias = random(outputs, seed=2)
     target = planar(7, outputs, width)
@@ -135,56 +90,44 @@ def test_rows_equal_the_convolution_of_torch(size, inputs, outputs, width):
     assert not target[:, :, MARGIN + width].any()
 
 
-def test_pooling_equals_that_of_torch():
+def test_pooling_equals_that_of_torch() -> None:
     x = random(8, 8, 32)
-    halved, quartered, deep = planar(4, 8, 16), planar(2, 8, 8), planar(3, 8, 8)
-    table, deep_table = np.zeros((2 * 8, 8), np.float32), np.zeros((2 * 8, 8), np.float32)
+    halved, quartered, coarse = planar(4, 8, 16), planar(2, 8, 8), planar(3, 8, 8)
+    table, coarse_table = np.zeros((2 * 8, 8), np.float32), np.zeros((2 * 8, 8), np.float32)
     source = to_planar(x)
     for y in range(0, 8, 2):
         average_2x2(source, y, halved, 16)
     average_4x4(source[:4], quartered, table, 0, 8)
     average_4x4(source[4:8], quartered, table, 1, 8)
-    pool_4x4(np.ascontiguousarray(x.reshape(8, -1).T), 32, Map(deep, deep_table))
+    pool_4x4(np.ascontiguousarray(x.reshape(8, -1).T), 32, DualLayout(coarse, coarse_table))
     expected = F.avg_pool2d(torch.tensor(x), 2).numpy()
     np.testing.assert_allclose(halved[:, :, MARGIN : MARGIN + 16].transpose(1, 0, 2), expected, atol=1e-6)
     expected = F.avg_pool2d(torch.tensor(x), 4).numpy()
-    for pooled, rows in ((quartered, table), (deep[:2], deep_table)):
+    for pooled, rows in ((quartered, table), (coarse[:2], coarse_table)):
         planes = pooled[:, :, MARGIN : MARGIN + 8].transpose(1, 0, 2)
         np.testing.assert_allclose(planes, expected, atol=1e-6)
         np.testing.assert_allclose(rows, expected.reshape(8, -1).T, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_input_rows_repeat_the_edges_of_the_image(channels):
+def test_input_rows_repeat_the_edges_of_the_image(channels: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
-    frame = Frame(height=8, width=16, top=1, left=3)
+    padded_size = PaddedSize(height=8, width=16, top=1, left=3)
     pixels = torch.tensor(image).permute(2, 0, 1).expand(3, -1, -1)[None].float() / 255
     expected = F.pad(pixels, (3, 4, 1, 2), mode="replicate")[0].numpy()
     target = np.zeros((1, 3, row_length(16)), np.float32)
     for y in range(8):
-        fill_input_row(image, frame, y, target, 0)
+        fill_input_row(image, padded_size, y, target, 0)
         np.testing.assert_array_equal(target[0, :, MARGIN : MARGIN + 16], expected[:, y])
     for y in (-1, 8):
-        fill_input_row(image, frame, y, target, 0)
+        fill_input_row(image, padded_size, y, target, 0)
         assert not target.any()
 
 
-@pytest.mark.parametrize(("num_rows", "inner", "columns"), [(1, 3, 8), (13, 40, 70)])
-def test_rows_times_a_matrix_equal_the_product_of_numpy(num_rows, inner, columns):
-    table, matrix, bias = (
-        random(padded(num_rows, STEP), inner),
-        random(inner, columns, seed=1),
-        random(columns),
-    )
-    target = np.zeros((len(table), padded(columns, COLUMNS)), np.float32)
-    multiply_rows(table, num_rows, pack_matrix(matrix), pack_matrix(bias[None]).ravel(), target, False)
-    np.testing.assert_allclose(target[:, :columns], table @ matrix + bias, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("num_threads", [1, 2])
-def test_the_deformable_layer_equals_the_deformable_convolution_of_the_reference(num_threads):
+def test_the_deformable_layer_equals_the_deformable_convolution_of_the_reference(num_threads: int) -> None:
     inputs, outputs, height, width = 16, 32, 6, 9
-    x, offset_weight = random(inputs, height, width), random(18, inputs, 3, 3, seed=1) / 4
+    x, offset_weight = random(inputs, height, width), random(18, inputs, 3, 3, seed=1) * np.float32(0.25)
     offset_bias, weight, bias = random(18, seed=2), random(outputs, inputs, 3, 3, seed=3), random(outputs)
     shortcut = random(height * width, 5, seed=4)
     shortcut_weight = random(5, outputs, seed=5)
@@ -193,11 +136,11 @@ def test_the_deformable_layer_equals_the_deformable_convolution_of_the_reference
         Convolution(pack_kernel(offset_weight), pack_bias(offset_bias)),
         Product(pack_matrix(rows), pack_matrix(bias[None]).ravel()),
     )
-    target = Map(planar(height + 1, outputs, width), np.zeros((height * width, outputs), np.float32))
+    target = DualLayout(planar(height + 1, outputs, width), np.zeros((height * width, outputs), np.float32))
     padded_rows = padded(width, STEP)
-    Team(num_threads).run(
+    ThreadTeam(num_threads).run(
         deformable_layer,
-        Map(to_planar(x), np.ascontiguousarray(x.reshape(inputs, -1).T)),
+        DualLayout(to_planar(x), np.ascontiguousarray(x.reshape(inputs, -1).T)),
         shortcut,
         weights,
         width,
@@ -206,16 +149,17 @@ def test_the_deformable_layer_equals_the_deformable_convolution_of_the_reference
         np.zeros((num_threads, padded_rows, TAPS * inputs + 5), np.float32),
         np.zeros((num_threads, padded_rows, padded(outputs, COLUMNS)), np.float32),
     )
-    x, offset_weight = torch.tensor(x)[None], torch.tensor(offset_weight)
-    offsets = F.conv2d(x, offset_weight, torch.tensor(offset_bias), padding=1).clamp(-9 / 4, 9 / 4)
-    convolved = deformable_conv3x3(x, offsets, torch.tensor(weight), torch.tensor(bias))[0].flatten(1)
+    batch = torch.tensor(x)[None]
+    offsets = F.conv2d(batch, torch.tensor(offset_weight), torch.tensor(offset_bias), padding=1)
+    offsets = offsets.clamp(-9 / 4, 9 / 4)
+    convolved = deformable_conv3x3(batch, offsets, torch.tensor(weight), torch.tensor(bias))[0].flatten(1)
     expected = F.selu(convolved.T + torch.tensor(shortcut @ shortcut_weight)).numpy()
     np.testing.assert_allclose(target.table, expected, rtol=1e-3, atol=1e-4)
     back = target.planar[:-1, :, MARGIN : MARGIN + width].transpose(0, 2, 1).reshape(-1, outputs)
     np.testing.assert_array_equal(back, target.table)
 
 
-def test_stretched_rows_equal_the_interpolation_of_torch():
+def test_stretched_rows_equal_the_interpolation_of_torch() -> None:
     coarse = random(8, 3, 20)
     grid = make_grid(96, 160, 3, 20)
     target = np.zeros((2, 8, row_length(160)), np.float32)
@@ -226,10 +170,10 @@ def test_stretched_rows_equal_the_interpolation_of_torch():
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3])
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (71, 130)])
-def test_maxima_are_those_of_the_reference(size, num_threads):
+def test_maxima_are_those_of_the_reference(size: tuple[int, int], num_threads: int) -> None:
     height, width = size
     smooth = torch.rand(height, width, generator=torch.Generator().manual_seed(0))
-    team, planes = Team(num_threads), make_planes(num_threads, height, width)
+    team, planes = ThreadTeam(num_threads), make_planes(num_threads, height, width)
     found = np.zeros((num_threads, -(-height // num_threads) * width), np.int32)
     counts = np.zeros(num_threads, np.int64)
     for scores in (smooth, (8 * smooth).round() / 8, torch.zeros(size), torch.ones(size)):
@@ -240,7 +184,7 @@ def test_maxima_are_those_of_the_reference(size, num_threads):
         np.testing.assert_array_equal(np.sort(ours), (y + 3) * width + x + 3)
 
 
-def test_refinement_is_that_of_the_reference():
+def test_refinement_is_that_of_the_reference() -> None:
     scores = torch.rand(65, 97, generator=torch.Generator().manual_seed(0)) / 4
     found = np.array([2 * 97 + 2, 30 * 97 + 94, 62 * 97 + 50, 40 * 97 + 40], np.int32)
     keypoints, values = np.zeros((4, 2), np.float32), np.zeros(4, np.float32)
@@ -248,5 +192,5 @@ def test_refinement_is_that_of_the_reference():
     x, y = torch.tensor(found % 97).long(), torch.tensor(found // 97).long()
     expected = detection.refine(scores, x, y)
     np.testing.assert_allclose(keypoints, expected.numpy(), atol=2e-5)
-    sampled = detection.sample_bilinear(scores[None, None], expected[:, 0], expected[:, 1])[:, 0]
+    sampled = sample_bilinear(scores[None, None], expected[:, 0], expected[:, 1])[:, 0]
     np.testing.assert_allclose(values, sampled.numpy(), atol=1e-5)

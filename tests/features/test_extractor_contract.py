@@ -2,57 +2,80 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from feature_inputs import make_image, random_aliked, random_network
+from plain_capture import capture_plainly
 
 from vo_frontend.errors import VoError
-from vo_frontend.features import EXTRACTORS, load_extractor
-from vo_frontend.features.cpu.extractor import FastAlikedExtractor
+from vo_frontend.features import EXTRACTORS, FeatureExtractor, load_extractor
+from vo_frontend.features.classical.sift import SiftExtractor
+from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
 from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
-from vo_frontend.features.networks.alike.network import ALIKE_VARIANTS
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS
+from vo_frontend.features.networks.alike import ALIKE_VARIANTS
+from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
 from vo_frontend.features.networks.extractor import NetworkExtractor
 from vo_frontend.features.weights import WEIGHTS
+from vo_frontend.types import Features
 
 BUDGET = 120
-
+CPU = torch.device("cpu")
 
 REFERENCE = "aliked-t16 by its reference network"
-STATIC = "aliked-t16 as on a GPU"
+AS_ON_GPU = "aliked-t16 as on a GPU"
+SIFT = "sift"
 
 
-@pytest.fixture(params=[*EXTRACTORS, REFERENCE, STATIC])
-def extractor(request, random_network):
-    return make_extractor(request.param, random_network)
+@pytest.fixture(params=[*EXTRACTORS, SIFT, REFERENCE, AS_ON_GPU])
+def extractor(request: pytest.FixtureRequest) -> FeatureExtractor:
+    return make_extractor(request.param)
 
 
-@pytest.fixture(params=["aliked-t16", "alike-t", "orb", REFERENCE, STATIC])
-def small_extractor(request, random_network):
-    return make_extractor(request.param, random_network)
+@pytest.fixture(params=[*EXTRACTORS, SIFT, REFERENCE])
+def cpu_extractor(request: pytest.FixtureRequest) -> FeatureExtractor:
+    return make_extractor(request.param)
 
 
-def make_extractor(name, random_network, **options):
+@pytest.fixture(params=["aliked-t16", "alike-t", "orb", REFERENCE, AS_ON_GPU])
+def small_extractor(request: pytest.FixtureRequest) -> FeatureExtractor:
+    return make_extractor(request.param)
+
+
+def make_extractor(name: str, score_threshold: float = 0.0) -> FeatureExtractor:
     folder = os.environ.get("VO_WEIGHTS_DIR")
-    options = {"max_keypoints": BUDGET, **options}
-    if name in (REFERENCE, STATIC):
-        make = NetworkExtractor if name == REFERENCE else CudaAlikedExtractor
-        return make("aliked-t16", random_network("aliked-t16"), device=torch.device("cpu"), **options)
+    budget = BUDGET
+    if name == SIFT:
+        return SiftExtractor(max_keypoints=budget)
+    if name == REFERENCE:
+        return NetworkExtractor("aliked-t16", random_aliked(), max_keypoints=budget, device=CPU)
+    if name == AS_ON_GPU:
+        return CudaAlikedExtractor(
+            "aliked-t16", random_aliked(), max_keypoints=budget, device=CPU, capture=capture_plainly
+        )
     if name == "orb" or (folder and (Path(folder) / f"{name}.pth").is_file()):
-        return load_extractor(name, device="cpu", **options)
-    if name in ALIKED_VARIANTS:
-        return FastAlikedExtractor(name, random_network(name), **options)
-    return NetworkExtractor(name, random_network(name), device=torch.device("cpu"), **options)
+        return load_extractor(name, device="cpu", max_keypoints=budget, score_threshold=score_threshold)
+    network = random_network(name)
+    if isinstance(network, AlikedNetwork):
+        return CpuAlikedExtractor(name, network, max_keypoints=budget, score_threshold=score_threshold)
+    return NetworkExtractor(name, network, max_keypoints=budget, score_threshold=score_threshold, device=CPU)
 
 
-def test_budget_is_met_where_there_are_enough_maxima(extractor, make_image):
+def assert_equal(found: Features, expected: Features) -> None:
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    np.testing.assert_array_equal(found.descriptors, expected.descriptors)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_budget_is_met_where_there_are_enough_maxima(extractor: FeatureExtractor) -> None:
     features = extractor.extract(make_image(160, 192))
     assert len(features) == BUDGET == extractor.max_keypoints
     assert features.descriptors.shape == (BUDGET, extractor.descriptor_size)
 
 
-def test_descriptors_have_unit_length_and_scores_descend(extractor, make_image):
+def test_descriptors_have_unit_length_and_scores_descend(extractor: FeatureExtractor) -> None:
     features = extractor.extract(make_image(160, 192))
     np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-5)
     assert np.all(np.diff(features.scores) <= 0)
@@ -62,7 +85,7 @@ def test_descriptors_have_unit_length_and_scores_descend(extractor, make_image):
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (97, 65), (96, 128)])
-def test_keypoints_lie_inside_images_of_any_size(extractor, make_image, size):
+def test_keypoints_lie_inside_images_of_any_size(extractor: FeatureExtractor, size: tuple[int, int]) -> None:
     features = extractor.extract(make_image(*size))
     height, width = size
     assert len(features) > 0
@@ -71,16 +94,14 @@ def test_keypoints_lie_inside_images_of_any_size(extractor, make_image, size):
     assert features.pixels[:, 1].max() <= height - 1
 
 
-def test_grey_equals_replicated_rgb_and_repeats_exactly(extractor, make_image):
+def test_grey_equals_replicated_rgb_and_repeats_exactly(extractor: FeatureExtractor) -> None:
     grey = make_image(96, 128)
     first = extractor.extract(grey)
-    for other in (extractor.extract(np.dstack([grey] * 3)), extractor.extract(grey.copy())):
-        np.testing.assert_array_equal(first.pixels, other.pixels)
-        np.testing.assert_array_equal(first.descriptors, other.descriptors)
-        np.testing.assert_array_equal(first.scores, other.scores)
+    assert_equal(extractor.extract(np.dstack([grey] * 3)), first)
+    assert_equal(extractor.extract(grey.copy()), first)
 
 
-def test_the_image_is_left_alone_and_may_be_any_view(extractor, make_image):
+def test_the_image_is_left_alone_and_may_be_any_view(extractor: FeatureExtractor) -> None:
     large = make_image(200, 260)
     view = large[::2, ::-2]
     view.flags.writeable = False
@@ -90,30 +111,52 @@ def test_the_image_is_left_alone_and_may_be_any_view(extractor, make_image):
     np.testing.assert_array_equal(features.pixels, extractor.extract(before).pixels)
 
 
+@pytest.mark.parametrize("num_images", [1, 2, 3])
+def test_a_batch_gives_exactly_what_its_images_give_alone(
+    cpu_extractor: FeatureExtractor, num_images: int
+) -> None:
+    images = [make_image(96, 128, seed) for seed in range(num_images)]
+    together = cpu_extractor.extract_batch(images)
+    assert len(together) == num_images
+    for found, image in zip(together, images, strict=True):
+        assert_equal(found, cpu_extractor.extract(image))
+
+
+def test_an_empty_batch_gives_nothing(small_extractor: FeatureExtractor) -> None:
+    assert small_extractor.extract_batch([]) == []
+
+
+def test_a_batch_of_different_shapes_or_with_no_image_is_refused(small_extractor: FeatureExtractor) -> None:
+    with pytest.raises(ValueError, match=r"images: got shapes \[\(64, 64\), \(64, 65\)\]"):
+        small_extractor.extract_batch([make_image(64, 65), make_image(64, 64)])
+    with pytest.raises(ValueError, match="image: got 128x63"):
+        small_extractor.extract_batch([make_image(64, 128), make_image(63, 128)])
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_image_gives_no_confident_keypoint(small_extractor, level):
+def test_a_blank_image_gives_no_confident_keypoint(small_extractor: FeatureExtractor, level: int) -> None:
     features = small_extractor.extract(np.full((96, 128), level, np.uint8))
     assert np.isfinite(features.descriptors).all()
     if small_extractor.name == "orb":
         assert len(features) == 0
-    elif small_extractor.weights_sha256:
+    elif small_extractor.weights_sha256 is not None:
         assert features.scores.max(initial=0) < 0.05
 
 
-def test_a_threshold_above_every_score_gives_empty_features(random_network, make_image):
+def test_a_threshold_above_every_score_gives_empty_features() -> None:
     for name, threshold in (("aliked-t16", 0.999999), ("alike-t", 0.999999), ("orb", 1e9)):
-        extractor = make_extractor(name, random_network, score_threshold=threshold)
+        extractor = make_extractor(name, score_threshold=threshold)
         features = extractor.extract(make_image(96, 128))
         assert len(features) == 0
         assert features.descriptors.shape == (0, extractor.descriptor_size)
 
 
-def test_a_threshold_keeps_exactly_what_scores_above_it(random_network, make_image):
+def test_a_threshold_keeps_exactly_what_scores_above_it() -> None:
     image = make_image(96, 128)
     for name in ("aliked-t16", "alike-t", "orb"):
-        everything = make_extractor(name, random_network).extract(image)
+        everything = make_extractor(name).extract(image)
         threshold = float(np.median(everything.scores))
-        kept = make_extractor(name, random_network, score_threshold=threshold).extract(image)
+        kept = make_extractor(name, score_threshold=threshold).extract(image)
         np.testing.assert_array_equal(kept.pixels, everything.pixels[everything.scores > threshold])
 
 
@@ -128,14 +171,16 @@ def test_a_threshold_keeps_exactly_what_scores_above_it(random_network, make_ima
         (None, "NoneType"),
     ],
 )
-def test_what_is_no_image_is_named_in_one_line(small_extractor, image, found):
+def test_what_is_no_image_is_named_in_one_line(
+    small_extractor: FeatureExtractor, image: Any, found: str
+) -> None:
     with pytest.raises(ValueError, match=r"^image: got [^\n]+ expected [^\n]+$") as error:
         small_extractor.extract(image)
     assert found in str(error.value)
 
 
-def test_extraction_leaves_torch_settings_alone(random_network, make_image):
-    def settings():
+def test_extraction_leaves_torch_settings_alone() -> None:
+    def settings() -> tuple[object, ...]:
         cudnn = torch.backends.cudnn
         return (
             cudnn.enabled,
@@ -147,11 +192,11 @@ def test_extraction_leaves_torch_settings_alone(random_network, make_image):
         )
 
     before = settings()
-    make_extractor("aliked-t16", random_network).extract(make_image(96, 128))
+    make_extractor("aliked-t16").extract(make_image(96, 128))
     assert settings() == before
 
 
-def test_every_name_has_a_network_and_weights():
+def test_every_name_has_a_network_and_weights() -> None:
     assert set(EXTRACTORS) - {"orb"} == set(WEIGHTS) == {*ALIKED_VARIANTS, *ALIKE_VARIANTS}
 
 
@@ -165,7 +210,7 @@ def test_every_name_has_a_network_and_weights():
         ("aliked-t16", "cuda:63", "device: got 'cuda:63', but PyTorch sees"),
     ],
 )
-def test_a_wrong_name_or_device_is_one_clear_line(name, device, message):
+def test_a_wrong_name_or_device_is_one_clear_line(name: str, device: str, message: str) -> None:
     with pytest.raises(VoError, match=r"^[^\n]+$") as error:
         load_extractor(name, max_keypoints=100, device=device)
     assert message in str(error.value)
@@ -179,17 +224,19 @@ def test_a_wrong_name_or_device_is_one_clear_line(name, device, message):
         ("orb", "bf16", "has fp32"),
     ],
 )
-def test_a_precision_that_the_cpu_has_not_is_one_line_with_those_it_has(name, precision, available):
+def test_a_precision_that_the_cpu_has_not_is_one_line_with_those_it_has(
+    name: str, precision: str, available: str
+) -> None:
     with pytest.raises(VoError) as error:
         load_extractor(name, max_keypoints=100, device="cpu", precision=precision)
     assert str(error.value) == f"features.precision: got '{precision}', but {name} on cpu {available}"
 
 
-def test_our_own_weights_have_the_precisions_of_their_network(make_image):
+def test_our_own_weights_have_the_precisions_of_their_network() -> None:
     extractor = load_extractor("vof-t16", max_keypoints=BUDGET, device="cpu", precision="bf16")
     assert len(extractor.extract(make_image(160, 192))) == BUDGET
 
 
-def test_a_budget_below_one_is_refused():
+def test_a_budget_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="max_keypoints: got 0"):
         load_extractor("orb", max_keypoints=0)

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from feature_inputs import random_aliked, random_network
+from torch import Tensor
 
 from vo_frontend.features.loading import make_network
+from vo_frontend.features.networks.alike import AlikeNetwork
 from vo_frontend.features.networks.aliked.deformable_conv import deformable_conv3x3
+from vo_frontend.features.networks.pyramid import FeaturePyramid
 from vo_frontend.features.networks.sampling import sample_bilinear
+from vo_frontend.features.networks.trunk import FeatureNetwork
 
 NUM_PARAMETERS = {
     "aliked-t16": 192100,
@@ -23,11 +28,11 @@ NUM_PARAMETERS = {
 }
 
 
-def generator(seed=0):
+def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def bilinear_or_zero(feature_map, x, y):
+def bilinear_or_zero(feature_map: Tensor, x: float, y: float) -> Tensor:
     """Definition: feature_map (C, H, W), zeros outside."""
     _, height, width = feature_map.shape
     total = torch.zeros(feature_map.shape[0])
@@ -39,7 +44,7 @@ def bilinear_or_zero(feature_map, x, y):
     return total
 
 
-def dense_map(pyramid):
+def dense_map(pyramid: FeaturePyramid) -> Tensor:
     """Definition: all levels upsampled and concatenated, without padding, (dim, H, W)."""
     size = pyramid.levels[0].shape[-2:]
     levels = [F.interpolate(m, size=size, mode="bilinear", align_corners=True) for m in pyramid.levels]
@@ -47,16 +52,16 @@ def dense_map(pyramid):
 
 
 @torch.inference_mode()
-def make_pyramid(network, height=65, width=97):
-    return network(torch.rand(1, 3, height, width, generator=generator()))[0]
+def make_pyramid(network: FeatureNetwork, height: int = 65, width: int = 97) -> FeaturePyramid:
+    return network.feature_pyramid(torch.rand(1, 3, height, width, generator=generator()))
 
 
 @pytest.mark.parametrize(("name", "count"), NUM_PARAMETERS.items())
-def test_networks_have_as_many_parameters_as_the_official_ones(name, count):
+def test_networks_have_as_many_parameters_as_the_official_ones(name: str, count: int) -> None:
     assert sum(parameter.numel() for parameter in make_network(name).parameters()) == count
 
 
-def test_bilinear_sampling_counts_zero_outside_the_map():
+def test_bilinear_sampling_counts_zero_outside_the_map() -> None:
     feature_map = torch.rand(3, 6, 9, generator=generator())
     positions = torch.rand(50, 2, generator=generator(1)) * torch.tensor([13.0, 10.0]) - 2
     sampled = sample_bilinear(feature_map[None], positions[:, 0], positions[:, 1])
@@ -65,14 +70,14 @@ def test_bilinear_sampling_counts_zero_outside_the_map():
 
 
 @pytest.mark.parametrize("size", [(5, 7), (12, 9)])
-def test_deformable_convolution_without_offsets_is_convolution(size):
+def test_deformable_convolution_without_offsets_is_convolution(size: tuple[int, int]) -> None:
     x = torch.randn(1, 4, *size, generator=generator())
     weight, bias = torch.randn(6, 4, 3, 3, generator=generator(1)), torch.randn(6, generator=generator(2))
     ours = deformable_conv3x3(x, torch.zeros(1, 18, *size), weight, bias)
     torch.testing.assert_close(ours, F.conv2d(x, weight, bias, padding=1))
 
 
-def test_deformable_convolution_equals_its_definition():
+def test_deformable_convolution_equals_its_definition() -> None:
     height, width = 6, 8
     x = torch.randn(1, 3, height, width, generator=generator())
     offsets = 2 * torch.randn(1, 18, height, width, generator=generator(1))
@@ -88,7 +93,7 @@ def test_deformable_convolution_equals_its_definition():
 
 
 @pytest.mark.parametrize("name", ["aliked-t16", "alike-t"])
-def test_the_pyramid_reads_and_projects_the_dense_map(name, random_network):
+def test_the_pyramid_reads_and_projects_the_dense_map(name: str) -> None:
     pyramid = make_pyramid(random_network(name))
     dense = dense_map(pyramid)
     assert dense.shape[1:] == pyramid.image_size == (65, 97)
@@ -102,7 +107,7 @@ def test_the_pyramid_reads_and_projects_the_dense_map(name, random_network):
 
 @pytest.mark.parametrize("name", ["aliked-t16", "alike-t", "alike-l"])
 @torch.inference_mode()
-def test_folding_batch_norm_changes_nothing_but_rounding(name, random_network):
+def test_folding_batch_norm_changes_nothing_but_rounding(name: str) -> None:
     network = random_network(name)
     image = torch.rand(1, 3, 65, 97, generator=generator())
     pyramid, score_map = network(image)
@@ -115,8 +120,8 @@ def test_folding_batch_norm_changes_nothing_but_rounding(name, random_network):
 
 
 @torch.inference_mode()
-def test_the_aliked_score_map_is_the_score_head_on_the_dense_map(random_network):
-    network = random_network("aliked-t16")
+def test_the_aliked_score_map_is_the_score_head_on_the_dense_map() -> None:
+    network = random_aliked()
     pyramid, score_map = network(torch.rand(1, 3, 64, 96, generator=generator()))
     expected = torch.sigmoid(network.score_head(dense_map(pyramid)[None]))[0, 0]
     torch.testing.assert_close(score_map, expected, rtol=1e-4, atol=1e-5)
@@ -124,8 +129,9 @@ def test_the_aliked_score_map_is_the_score_head_on_the_dense_map(random_network)
 
 @pytest.mark.parametrize("name", ["alike-t", "alike-l"])
 @torch.inference_mode()
-def test_alike_scores_and_descriptors_come_from_its_dense_head(name, random_network):
+def test_alike_scores_and_descriptors_come_from_its_dense_head(name: str) -> None:
     network = random_network(name)
+    assert isinstance(network, AlikeNetwork)
     pyramid, score_map = network(torch.rand(1, 3, 65, 97, generator=generator()))
     dense = dense_map(pyramid)[None]
     if network.convhead1 is not None:
@@ -140,10 +146,10 @@ def test_alike_scores_and_descriptors_come_from_its_dense_head(name, random_netw
 
 
 @torch.inference_mode()
-def test_sparse_deformable_descriptors_equal_their_definition(random_network):
-    network = random_network("aliked-t16")
+def test_sparse_deformable_descriptors_equal_their_definition() -> None:
+    network = random_aliked()
     head = network.desc_head
-    head.offset_conv[2].weight *= 20  # far enough to leave the map
+    head.offset_conv.get_parameter("2.weight").mul_(20)  # far enough to leave the map
     pyramid = make_pyramid(network)
     features = F.normalize(dense_map(pyramid), dim=0)  # (dim, H, W)
     bordered = F.pad(features, (1, 1, 1, 1))
@@ -162,8 +168,8 @@ def test_sparse_deformable_descriptors_equal_their_definition(random_network):
     )
 
 
-def test_gradients_reach_every_parameter_of_aliked(random_network):
-    network = random_network("aliked-t16").train()
+def test_gradients_reach_every_parameter_of_aliked() -> None:
+    network = random_aliked().train()
     pyramid, score_map = network(torch.rand(1, 3, 64, 64, generator=generator()))
     keypoints = torch.tensor([[20.3, 30.6], [40.1, 10.2]])
     (score_map.sum() + network.describe(pyramid, keypoints)[:, 0].sum()).backward()

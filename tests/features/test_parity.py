@@ -1,38 +1,32 @@
 """The parity tool itself, and our networks against the authors' own output through it."""
 
 import dataclasses
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from feature_inputs import make_image
+from numpy.typing import NDArray
 
 from vo_frontend.features import load_extractor
+from vo_frontend.types import Features
 
-TOOL = Path(__file__).parents[2] / "tools" / "check_parity.py"
-
-
-@pytest.fixture(scope="module")
-def parity():
-    spec = importlib.util.spec_from_file_location("check_parity", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["check_parity"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["check_parity"]
+WriteGolden = Callable[..., Path]  # with other arrays than those that were extracted
 
 
 @pytest.fixture
-def golden_of_orb(tmp_path, make_image):
+def golden_of_orb(tmp_path: Path) -> tuple[Features, WriteGolden]:
     """A reference folder made of our own ORB output, which needs no weights."""
     image = make_image(160, 192)
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "my__noise.png"), image)
     features = load_extractor("orb", max_keypoints=100).extract(image)
 
-    def write(**changes):
+    def write(**changes: NDArray[np.float32]) -> Path:
         features_now = dataclasses.replace(features, **changes)
         np.savez(
             tmp_path / "orb__my__noise__native.npz",
@@ -45,13 +39,17 @@ def golden_of_orb(tmp_path, make_image):
     return features, write
 
 
-def test_equal_features_hold(parity, golden_of_orb, capsys):
+def test_equal_features_hold(
+    parity: ModuleType, golden_of_orb: tuple[Features, WriteGolden], capsys: pytest.CaptureFixture[str]
+) -> None:
     _, write = golden_of_orb
     assert parity.main([str(write())]) == 0
     assert "1 of 1 cases hold" in capsys.readouterr().out
 
 
-def test_each_kind_of_difference_falls_short(parity, golden_of_orb, capsys):
+def test_each_kind_of_difference_falls_short(
+    parity: ModuleType, golden_of_orb: tuple[Features, WriteGolden], capsys: pytest.CaptureFixture[str]
+) -> None:
     features, write = golden_of_orb
     moved = features.pixels.copy()
     moved[0] += 0.02
@@ -64,12 +62,14 @@ def test_each_kind_of_difference_falls_short(parity, golden_of_orb, capsys):
         assert "FALLS SHORT" in capsys.readouterr().out
 
 
-def test_a_reduced_precision_is_judged_by_its_own_bounds(parity, golden_of_orb):
+def test_a_reduced_precision_is_judged_by_its_own_bounds(
+    parity: ModuleType, golden_of_orb: tuple[Features, WriteGolden]
+) -> None:
     features, _ = golden_of_orb
     reference = parity.Reference(features.pixels, features.scores, features.descriptors[:50])
     share = 1 / len(features)
 
-    def judge(**changes):
+    def judge(**changes: NDArray[np.float32]) -> Any:
         return parity.compare_reduced(reference, dataclasses.replace(features, **changes))
 
     shift = np.zeros_like(features.pixels)
@@ -86,7 +86,12 @@ def test_a_reduced_precision_is_judged_by_its_own_bounds(parity, golden_of_orb):
     assert not parity.compare_reduced(reference, empty).holds
 
 
-def test_a_folder_without_references_or_images_is_one_line(parity, golden_of_orb, tmp_path, capsys):
+def test_a_folder_without_references_or_images_is_one_line(
+    parity: ModuleType,
+    golden_of_orb: tuple[Features, WriteGolden],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     _, write = golden_of_orb
     folder = write()
     assert parity.main([str(folder), "--features", "alike-t"]) == 2
@@ -96,7 +101,9 @@ def test_a_folder_without_references_or_images_is_one_line(parity, golden_of_orb
     assert "no readable image 'my__noise'" in capsys.readouterr().err
 
 
-def test_an_image_with_other_pixels_is_mentioned(parity, golden_of_orb, capsys):
+def test_an_image_with_other_pixels_is_mentioned(
+    parity: ModuleType, golden_of_orb: tuple[Features, WriteGolden], capsys: pytest.CaptureFixture[str]
+) -> None:
     _, write = golden_of_orb
     folder = write()
     entry = '{"my__noise": {"file": "images/my__noise.png", "sha256_rgb_uint8": "0000"}}'
@@ -105,31 +112,37 @@ def test_an_image_with_other_pixels_is_mentioned(parity, golden_of_orb, capsys):
     assert "decodes to other pixels" in capsys.readouterr().out
 
 
-def test_halving_rounds_half_up_and_drops_the_odd_row(parity):
+def test_halving_rounds_half_up_and_drops_the_odd_row(parity: ModuleType) -> None:
     image = np.array([[0, 1, 9], [1, 0, 9], [9, 9, 9]], np.uint8)[..., None].repeat(3, axis=2)
     np.testing.assert_array_equal(parity.halve(image), np.full((1, 1, 3), 1, np.uint8))
 
 
 @pytest.mark.real
-def test_the_first_half_size_case_of_every_model_holds(parity, golden_dir, weights_dir):
+def test_the_first_half_size_case_of_every_model_holds(
+    parity: ModuleType, golden_dir: Path, weights_dir: Path
+) -> None:
     half = [case for case in parity.find_cases(golden_dir) if case.size == "half"]
     check(parity, list({case.model: case for case in reversed(half)}.values()), golden_dir, weights_dir)
 
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_every_case_holds(parity, golden_dir, weights_dir):
+def test_every_case_holds(parity: ModuleType, golden_dir: Path, weights_dir: Path) -> None:
     check(parity, parity.find_cases(golden_dir), golden_dir, weights_dir)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("model", ["aliked-t16", "aliked-n16"])
-def test_bfloat16_on_the_cpu_stays_near_the_reference(parity, golden_dir, weights_dir, model):
+def test_bfloat16_on_the_cpu_stays_near_the_reference(
+    parity: ModuleType, golden_dir: Path, weights_dir: Path, model: str
+) -> None:
     half = [case for case in parity.find_cases(golden_dir, model) if case.size == "half"]
     check(parity, half[:2], golden_dir, weights_dir, precision="bf16")
 
 
-def check(parity, cases, golden_dir, weights_dir, precision="fp32"):
+def check(
+    parity: ModuleType, cases: list[Any], golden_dir: Path, weights_dir: Path, precision: str = "fp32"
+) -> None:
     assert cases
     short = [
         (case.path.stem, agreement)

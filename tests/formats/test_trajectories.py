@@ -1,22 +1,25 @@
 """TUM, KITTI and EuRoC files: exact round trips, and wrong files that are told with file and line."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
+from known import known
 from numpy.testing import assert_allclose, assert_array_equal
 
 from vo_frontend.errors import TrajectoryError
 from vo_frontend.formats.trajectories import (
     TrajectoryFormat,
     euroc_row,
-    format_seconds,
     frames_path,
     kitti_row,
-    parse_seconds,
     read_poses,
     read_times,
     tum_row,
 )
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.se3 import Transform
 
 RNG = np.random.default_rng(1)
 STAMPS_NS = [1, 999_999_999, 1_403_715_274_312_143_104, 1_403_715_274_312_143_105]
@@ -24,13 +27,15 @@ POSES = np.array([se3.exp(x) for x in RNG.normal(scale=2.0, size=(4, 6))])
 TUM_LINE = "1.5 0 0 0 0 0 0 1\n"
 
 
-def write(path, *rows):
+def write(path: Path, *rows: str) -> Path:
     path.write_text("".join(rows))
     return path
 
 
 @pytest.mark.parametrize("row", [tum_row, euroc_row])
-def test_stamps_and_poses_survive_a_round_trip_exactly(tmp_path, row):
+def test_stamps_and_poses_survive_a_round_trip_exactly(
+    tmp_path: Path, row: Callable[[int, Transform], str]
+) -> None:
     path = write(tmp_path / "file", *[row(*pair) for pair in zip(STAMPS_NS, POSES, strict=True)])
     found = read_poses(path)
     assert found.trajectory.timestamps_ns.tolist() == STAMPS_NS
@@ -38,13 +43,13 @@ def test_stamps_and_poses_survive_a_round_trip_exactly(tmp_path, row):
     assert_allclose(found.T_world_cam, POSES, atol=1e-14)
 
 
-def test_kitti_rows_and_their_frame_numbers_survive_a_round_trip(tmp_path):
+def test_kitti_rows_and_their_frame_numbers_survive_a_round_trip(tmp_path: Path) -> None:
     path = write(tmp_path / "poses.txt", *map(kitti_row, POSES))
-    assert read_poses(path).frame_indices.tolist() == [0, 1, 2, 3]
+    assert known(read_poses(path).frame_indices).tolist() == [0, 1, 2, 3]
     write(frames_path(path), "100\n102\n103\n110\n")
     found = read_poses(path)
     assert found.format is TrajectoryFormat.KITTI
-    assert found.frame_indices.tolist() == [100, 102, 103, 110]
+    assert known(found.frame_indices).tolist() == [100, 102, 103, 110]
     assert_array_equal(found.T_world_cam[:, :3, 3], POSES[:, :3, 3])
     assert_allclose(found.T_world_cam, POSES, atol=1e-14)
     times_ns = np.arange(111) * 7
@@ -58,31 +63,16 @@ def test_kitti_rows_and_their_frame_numbers_survive_a_round_trip(tmp_path):
         _ = found.trajectory
 
 
-def test_a_frame_number_without_a_pose_at_the_end_is_what_a_killed_run_leaves(tmp_path):
+def test_a_frame_number_without_a_pose_at_the_end_is_what_a_killed_run_leaves(tmp_path: Path) -> None:
     path = write(tmp_path / "poses.txt", *map(kitti_row, POSES))
     write(frames_path(path), "0\n1\n2\n5\n6\n")
-    assert read_poses(path).frame_indices.tolist() == [0, 1, 2, 5]
+    assert known(read_poses(path).frame_indices).tolist() == [0, 1, 2, 5]
     write(frames_path(path), "0\n1\n2\n")
     with pytest.raises(TrajectoryError, match="got 3 frame numbers, expected 4"):
         read_poses(path)
 
 
-@pytest.mark.parametrize(
-    ("text", "nanoseconds"),
-    [("1305031228.5331", 1305031228533100000), ("1.037359e-01", 103735900), ("-0.000000001", -1), ("0", 0)],
-)
-def test_decimal_seconds_become_the_exact_nanoseconds(text, nanoseconds):
-    assert parse_seconds(text) == nanoseconds
-    assert parse_seconds(format_seconds(nanoseconds)) == nanoseconds
-
-
-@pytest.mark.parametrize("text", ["nan", "inf", "1e300", "1.2.3", ""])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(ValueError, match="is not a"):
-        parse_seconds(text)
-
-
-def test_segment_comments_split_a_tum_file(tmp_path):
+def test_segment_comments_split_a_tum_file(tmp_path: Path) -> None:
     rows = [tum_row(stamp, POSES[0]) for stamp in (1, 2, 3)]
     path = write(tmp_path / "t.txt", "# segment 0\n", rows[0], "# segment 3\n", *rows[1:])
     found = read_poses(path)
@@ -90,16 +80,16 @@ def test_segment_comments_split_a_tum_file(tmp_path):
     assert [len(segment) for segment in found.segments()] == [1, 2]
 
 
-def test_a_file_without_poses_is_an_empty_trajectory(tmp_path):
+def test_a_file_without_poses_is_an_empty_trajectory(tmp_path: Path) -> None:
     assert len(read_poses(write(tmp_path / "trajectory_tum.txt", "# only a header\n")).trajectory) == 0
     assert read_poses(write(tmp_path / "a.csv", "#timestamp\n")).format is TrajectoryFormat.EUROC
     assert read_poses(write(tmp_path / "trajectory_kitti.txt")).format is TrajectoryFormat.KITTI
 
 
-def test_euroc_files_may_have_more_columns_and_windows_line_ends(tmp_path):
+def test_euroc_files_may_have_more_columns_and_windows_line_ends(tmp_path: Path) -> None:
     path = write(tmp_path / "data.csv", "#timestamp, ...\r\n", "5, 1, 2, 3, 1, 0, 0, 0, 9, nan, 9\r\n")
     found = read_poses(path)
-    assert found.timestamps_ns.tolist() == [5]
+    assert known(found.timestamps_ns).tolist() == [5]
     assert found.T_world_cam[0, :3, 3].tolist() == [1, 2, 3]
 
 
@@ -122,12 +112,14 @@ def test_euroc_files_may_have_more_columns_and_windows_line_ends(tmp_path):
         ("e.csv", [f"{2**63},0,0,0,1,0,0,0\n"], r"e\.csv:1: got '9223372036854775808', expected an integer"),
     ],
 )
-def test_wrong_files_are_told_with_file_and_line(tmp_path, name, rows, message):
+def test_wrong_files_are_told_with_file_and_line(
+    tmp_path: Path, name: str, rows: list[str], message: str
+) -> None:
     with pytest.raises(TrajectoryError, match=message):
         read_poses(write(tmp_path / name, *rows))
 
 
-def test_binary_and_missing_files_are_told(tmp_path):
+def test_binary_and_missing_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(bytes(range(256)))
     with pytest.raises(TrajectoryError, match=r"b\.txt:"):
         read_poses(tmp_path / "b.txt")
@@ -135,7 +127,7 @@ def test_binary_and_missing_files_are_told(tmp_path):
         read_poses(tmp_path / "none.txt")
 
 
-def test_frame_times_must_increase(tmp_path):
+def test_frame_times_must_increase(tmp_path: Path) -> None:
     assert read_times(write(tmp_path / "times.txt", "0.000000e+00\n1.037359e-01\n")).tolist() == [
         0,
         103735900,
@@ -153,7 +145,7 @@ def test_frame_times_must_increase(tmp_path):
         ("euroc/V1_01_easy/mav0/state_groundtruth_estimate0/data.csv", TrajectoryFormat.EUROC, 40),
     ],
 )
-def test_real_files_are_recognised(data_root, path, format_, count):
+def test_real_files_are_recognised(data_root: Path, path: str, format_: TrajectoryFormat, count: int) -> None:
     found = read_poses(data_root / path)
     assert found.format is format_
     assert len(found) == count

@@ -1,19 +1,25 @@
+"""Landmarks that a new keyframe brings, and the adjustment of the window, on a world with known answers."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from world import CAMERA, make_world, sideways
 
+from vo_frontend.config import MappingConfig
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.map_events import LandmarksMerged, LandmarksRemoved
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
-from vo_frontend.mapping.mapper import Mapper, MapperOptions
+from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.types import KeypointDepths
 
-OPTIONS = MapperOptions(
+CONFIG = MappingConfig(
     num_neighbors=5,
-    min_parallax_rad=np.deg2rad(0.5),
+    min_parallax_deg=0.5,
     max_epipolar_px=1.5,
     max_reprojection_px=2.5,
     max_depth_error=0.1,
@@ -26,47 +32,60 @@ OPTIONS = MapperOptions(
 POSES = sideways(5, step=0.4)
 
 
-def add_keyframe(sparse_map, T_world_cam, number, noise_px=0.0, with_depths=False):
+def make_mapper() -> Mapper:
+    return Mapper(CAMERA, Matcher(0.8), CONFIG)
+
+
+def add_keyframe(
+    sparse_map: SparseMap,
+    T_world_cam: Transform,
+    number: int,
+    noise_px: float = 0.0,
+    with_depths: bool = False,
+) -> None:
     rng, world = np.random.default_rng(number), make_world()
-    features = world.features(POSES[number], rng, noise_px)
+    features = world.features(T_world_cam, rng, noise_px)
     no_landmarks = np.full(len(features), NO_LANDMARK, np.int64)
     colors = np.zeros((len(features), 3), np.uint8)
-    depths = world.depths(POSES[number], features) if with_depths else None
+    depths = world.depths(T_world_cam, features) if with_depths else None
     sparse_map.add_keyframe(View(number, number, features, colors, depths), T_world_cam, no_landmarks)
 
 
-def make_map(num_keyframes=2, **kwargs):
+def make_map(num_keyframes: int = 2, *, noise_px: float = 0.0, with_depths: bool = False) -> SparseMap:
     sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=64)
     for number in range(num_keyframes):
-        add_keyframe(sparse_map, POSES[number], number, **kwargs)
+        add_keyframe(sparse_map, POSES[number], number, noise_px, with_depths)
     return sparse_map
 
 
-def distance_to_truth(sparse_map):
-    """Distance (M,) of each landmark to the nearest true point."""
+def distance_to_truth(sparse_map: SparseMap) -> NDArray[np.float64]:
+    """Return the distance (M,) of each landmark to the nearest true point."""
     points = make_world().points_world
-    return np.linalg.norm(sparse_map.landmarks.points_world[:, None] - points, axis=2).min(axis=1)
+    distances = np.linalg.norm(sparse_map.landmarks.points_world[:, None] - points, axis=2)
+    return np.asarray(distances.min(axis=1))
 
 
-def test_a_new_keyframe_gets_landmarks_where_the_points_are():
+def test_a_new_keyframe_gets_landmarks_where_the_points_are() -> None:
     sparse_map = make_map()
-    Mapper(CAMERA, Matcher(0.8), OPTIONS).extend(sparse_map)
+    make_mapper().extend(sparse_map)
     sparse_map.check()
     assert len(sparse_map.landmarks) > 200
     assert np.median(distance_to_truth(sparse_map)) < 0.01
 
 
-def test_without_parallax_no_landmark_is_made():
+@pytest.mark.parametrize(("step_m", "has_landmarks"), [(0.02, False), (0.4, True)])
+def test_without_parallax_no_landmark_is_made(step_m: float, has_landmarks: bool) -> None:
     sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=64)
-    for _ in range(2):
-        add_keyframe(sparse_map, POSES[0], 0, noise_px=0.2)
-    Mapper(CAMERA, Matcher(0.8), OPTIONS)._triangulate(sparse_map, 0)
-    assert len(sparse_map.landmarks) == 0
+    for number, T_world_cam in enumerate(sideways(2, step_m)):
+        add_keyframe(sparse_map, T_world_cam, number, noise_px=0.2)
+    make_mapper().extend(sparse_map)
+    sparse_map.check()
+    assert (len(sparse_map.landmarks) > 0) is has_landmarks
 
 
-def test_adjustment_moves_a_disturbed_keyframe_back_and_keeps_the_invariants():
+def test_adjustment_moves_a_disturbed_keyframe_back_and_keeps_the_invariants() -> None:
     sparse_map = make_map(4, noise_px=0.2)
-    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper = make_mapper()
     mapper.extend(sparse_map)
     poses = np.array([keyframe.T_world_cam for keyframe in sparse_map.keyframes])
     poses[3] = poses[3] @ se3.exp(np.array([0.02, -0.01, 0.02, 0.002, 0.001, -0.002]))
@@ -77,16 +96,16 @@ def test_adjustment_moves_a_disturbed_keyframe_back_and_keeps_the_invariants():
     assert error < 0.01
 
 
-def test_landmarks_are_also_found_in_the_keyframes_in_between():
+def test_landmarks_are_also_found_in_the_keyframes_in_between() -> None:
     sparse_map = make_map(4, noise_px=0.2)
-    Mapper(CAMERA, Matcher(0.8), OPTIONS).extend(sparse_map)
+    make_mapper().extend(sparse_map)
     sparse_map.check()
     assert np.median(sparse_map.num_observations()) == 4
 
 
-def test_a_wrong_observation_is_forgotten():
+def test_a_wrong_observation_is_forgotten() -> None:
     sparse_map = make_map(3)
-    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper = make_mapper()
     mapper.extend(sparse_map)
     ids = sparse_map.keyframes[1].landmark_ids
     thrice = sparse_map.landmarks.ids[sparse_map.num_observations() == 3]
@@ -99,41 +118,43 @@ def test_a_wrong_observation_is_forgotten():
 
 
 @pytest.mark.parametrize("num_keyframes", [2, 5])
-def test_the_oldest_keyframes_hold_the_gauge(num_keyframes):
+def test_the_oldest_keyframes_hold_the_gauge(num_keyframes: int) -> None:
     sparse_map = make_map(num_keyframes, noise_px=0.3)
     before = [keyframe.T_world_cam for keyframe in sparse_map.keyframes]
-    Mapper(CAMERA, Matcher(0.8), OPTIONS).extend(sparse_map)
-    num_fixed = max(1, num_keyframes - OPTIONS.adjusted_keyframes)
+    make_mapper().extend(sparse_map)
+    num_fixed = max(1, num_keyframes - CONFIG.adjusted_keyframes)
     for position in range(num_fixed):
         np.testing.assert_allclose(sparse_map.keyframes[position].T_world_cam, before[position], atol=1e-12)
+    assert not np.allclose(sparse_map.last_keyframe.T_world_cam, before[-1], atol=1e-6), "the others move"
 
 
-def test_measured_depths_make_landmarks_in_metres_from_one_view():
+def test_measured_depths_make_landmarks_in_metres_from_one_view() -> None:
     sparse_map = make_map(1, with_depths=True)
-    Mapper(CAMERA, Matcher(0.8), OPTIONS).add_measured(sparse_map)
+    make_mapper().add_measured(sparse_map)
     sparse_map.check()
     assert len(sparse_map.landmarks) == len(sparse_map.last_keyframe.features)
     assert distance_to_truth(sparse_map).max() < 1e-3
 
 
-def test_uncertain_and_unknown_depths_make_none():
+def test_uncertain_and_unknown_depths_make_none() -> None:
     sparse_map = make_map(1, with_depths=True)
     keyframe = sparse_map.last_keyframe
     depths = keyframe.view.depths
+    assert depths is not None
     unknown = np.arange(len(depths)) % 3 == 0
     uncertain = np.arange(len(depths)) % 3 == 1
     inverse = np.where(unknown, np.nan, depths.inverse_depth_per_m)
     sigma = np.where(uncertain, 0.2 * inverse, depths.sigma_per_m)
     view = replace(keyframe.view, depths=KeypointDepths(inverse, np.where(unknown, np.nan, sigma)))
     sparse_map.keyframes[-1] = replace(keyframe, view=view)
-    Mapper(CAMERA, Matcher(0.8), OPTIONS).add_measured(sparse_map)
+    make_mapper().add_measured(sparse_map)
     seen = sparse_map.last_keyframe.has_landmark
     np.testing.assert_array_equal(seen, ~unknown & ~uncertain)
 
 
-def test_measured_depths_hold_the_scale_of_the_window():
+def test_measured_depths_hold_the_scale_of_the_window() -> None:
     sparse_map = make_map(4, noise_px=0.2, with_depths=True)
-    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper = make_mapper()
     mapper.extend(sparse_map)
     poses = np.array([keyframe.T_world_cam for keyframe in sparse_map.keyframes])
     poses[2:, :3, 3] *= 1.05  # as if the scale had drifted
@@ -145,31 +166,32 @@ def test_measured_depths_hold_the_scale_of_the_window():
     assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(truth), rel=0.01)
 
 
-def test_two_landmarks_of_one_point_become_one():
+def test_two_landmarks_of_one_point_become_one() -> None:
     sparse_map = make_map(4)
-    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper = make_mapper()
     sparse_map.keyframes = sparse_map.keyframes[:2]
     mapper.extend(sparse_map)
     num_landmarks = len(sparse_map.landmarks)
     for number in (2, 3):  # these know nothing of the landmarks that they see
         add_keyframe(sparse_map, POSES[number], number)
-    mapper._triangulate(sparse_map, 2)
-    assert len(sparse_map.landmarks) > 1.5 * num_landmarks
-    mapper._fuse(sparse_map)
+    mapper.extend(sparse_map)
     sparse_map.check()
+    merged = [event for event in sparse_map.take_events() if isinstance(event, LandmarksMerged)]
+    assert sum(len(event.gone_ids) for event in merged) > 0.5 * num_landmarks
     assert len(sparse_map.landmarks) < 1.2 * num_landmarks
     assert sparse_map.num_observations().max() == 4
 
 
-def test_a_landmark_that_frames_keep_missing_is_forgotten():
+def test_a_landmark_that_frames_keep_missing_is_forgotten() -> None:
     sparse_map = make_map(3)
-    mapper = Mapper(CAMERA, Matcher(0.8), OPTIONS)
+    mapper = make_mapper()
     mapper.extend(sparse_map)
     rows = np.arange(len(sparse_map.landmarks))
     missed = sparse_map.landmarks.ids[:7]
     for _ in range(4):
         sparse_map.note_tracked(rows, rows[7:])
-    mapper._cull(sparse_map)
+    sparse_map.take_events()
+    mapper.extend(sparse_map)
     sparse_map.check()
-    assert len(sparse_map.landmarks) == len(rows) - 7
-    assert not sparse_map.landmarks.contains(missed).any()
+    removed = [event for event in sparse_map.take_events() if isinstance(event, LandmarksRemoved)]
+    assert [event.ids.tolist() for event in removed] == [missed.tolist()]

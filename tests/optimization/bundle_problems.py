@@ -12,8 +12,15 @@ HUBER = 1.0 / CAMERA.focal_px
 
 
 def make_problem(
-    *, noise_px=0.0, depth_noise_per_m=None, num_poses=5, num_points=80, num_fixed=2, seed=3, step=0.15
-):
+    *,
+    noise_px: float = 0.0,
+    depth_noise_per_m: float | None = None,
+    num_poses: int = 5,
+    num_points: int = 80,
+    num_fixed: int = 2,
+    seed: int = 3,
+    step: float = 0.15,
+) -> tuple[BundleProblem, np.random.Generator]:
     """Poses and their points, observed with noise; with depth where its noise is given (0: exact)."""
     world, T_world_cam = make_world(num_points=num_points), sideways(num_poses, step)
     rng = np.random.default_rng(seed)
@@ -42,7 +49,7 @@ def make_problem(
     return replace(problem, inverse_depth=inverse_depth, depth_weight=weight), rng
 
 
-def disturbed(problem, rng, size):
+def disturbed(problem: BundleProblem, rng: np.random.Generator, size: float) -> BundleProblem:
     """The problem with its free poses and points moved away."""
     T_world_cam = problem.T_world_cam.copy()
     for k in range(problem.num_fixed, len(T_world_cam)):
@@ -51,7 +58,7 @@ def disturbed(problem, rng, size):
     return replace(problem, T_world_cam=T_world_cam, points_world=points)
 
 
-def rescaled(problem, scale):
+def rescaled(problem: BundleProblem, scale: float) -> BundleProblem:
     """The problem as a start of another scale would give it; the fixed poses must be at the origin."""
     T_world_cam = problem.T_world_cam.copy()
     T_world_cam[:, :3, 3] *= scale

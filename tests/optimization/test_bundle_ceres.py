@@ -1,6 +1,7 @@
 """Bundle adjustment against Ceres: the same optimum, on made-up windows and on windows of real runs."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from bundle_problems import HUBER, disturbed, make_problem
@@ -8,12 +9,12 @@ from world import CAMERA
 
 from vo_frontend.cli.run import main
 from vo_frontend.mapping import mapper
-from vo_frontend.optimization.bundle import adjust
+from vo_frontend.optimization.bundle import BundleProblem, BundleSolution, adjust
 
 pytest.importorskip("pyceres", reason="pyceres is not installed")
 
 
-def relative_cost_to_ceres(problem, huber=HUBER):
+def relative_cost_to_ceres(problem: BundleProblem, huber: float = HUBER) -> float:
     from vo_frontend.experiments.baselines.ceres import adjust_with_ceres
 
     ours = adjust(problem, huber=huber, max_iterations=200, tolerance=1e-10)
@@ -24,7 +25,7 @@ def relative_cost_to_ceres(problem, huber=HUBER):
 
 @pytest.mark.parametrize("depth_noise_per_m", [None, 0.002], ids=["mono", "depth"])
 @pytest.mark.parametrize("seed", range(5))
-def test_ten_random_windows_reach_the_optimum_of_ceres(seed, depth_noise_per_m):
+def test_ten_random_windows_reach_the_optimum_of_ceres(seed: int, depth_noise_per_m: float | None) -> None:
     truth, rng = make_problem(
         noise_px=0.5, depth_noise_per_m=depth_noise_per_m, num_poses=4 + seed, num_points=60 + 10 * seed,
         num_fixed=1 + seed % 2, seed=seed, step=0.3,
@@ -33,7 +34,7 @@ def test_ten_random_windows_reach_the_optimum_of_ceres(seed, depth_noise_per_m):
     wild = rng.choice(len(rays), len(rays) // 10, replace=False)
     rays[wild] += rng.uniform(-30, 30, size=(len(wild), 2)) / CAMERA.focal_px
     problem = replace(truth, rays=rays)
-    if depth_noise_per_m is not None:
+    if truth.inverse_depth is not None:
         inverse_depth = truth.inverse_depth.copy()
         inverse_depth[rng.choice(len(rays), len(rays) // 10, replace=False)] *= 1.7
         problem = replace(problem, inverse_depth=inverse_depth)
@@ -42,12 +43,14 @@ def test_ten_random_windows_reach_the_optimum_of_ceres(seed, depth_noise_per_m):
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_three_windows_of_a_drive_reach_the_optimum_of_ceres(data_root, weights_dir, tmp_path, monkeypatch):
-    windows = []
+def test_three_windows_of_a_drive_reach_the_optimum_of_ceres(
+    data_root: Path, weights_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows: list[tuple[BundleProblem, float]] = []
 
-    def recorded(problem, *, huber, **options):
+    def recorded(problem: BundleProblem, *, huber: float, max_iterations: int) -> BundleSolution:
         windows.append((problem, huber))
-        return adjust(problem, huber=huber, **options)
+        return adjust(problem, huber=huber, max_iterations=max_iterations)
 
     monkeypatch.setattr(mapper, "adjust", recorded)
     folders = [

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vo_frontend.config import Config, load_config
+from vo_frontend.config import Config
+from vo_frontend.config_files import load_config
 from vo_frontend.errors import OutputError
 from vo_frontend.reports.run_folder import (
     create_run_folder,
@@ -20,7 +21,7 @@ from vo_frontend.reports.run_folder import (
 NOW = datetime(2024, 5, 6, 7, 8, 9)
 
 
-def test_a_run_folder_is_named_by_time_and_latest_points_at_the_newest(tmp_path):
+def test_a_run_folder_is_named_by_time_and_latest_points_at_the_newest(tmp_path: Path) -> None:
     first = create_run_folder(tmp_path, "kitti/06", now=NOW)
     assert first == tmp_path / "kitti" / "06" / "20240506-070809"
     second = create_run_folder(tmp_path, "kitti/06", now=NOW)
@@ -29,21 +30,23 @@ def test_a_run_folder_is_named_by_time_and_latest_points_at_the_newest(tmp_path)
     assert sorted(path.name for path in second.parent.iterdir()) == [first.name, second.name, "latest"]
 
 
-def test_a_file_system_without_links_does_not_stop_a_run(tmp_path, monkeypatch):
-    def refuse(*args, **kwargs):
+def test_a_file_system_without_links_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
     assert create_run_folder(tmp_path, "x").is_dir()
 
 
-def test_something_else_called_latest_is_left_alone(tmp_path):
+def test_something_else_called_latest_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "x" / "latest").mkdir(parents=True)
     folder = create_run_folder(tmp_path, "x", now=NOW)
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name, "latest"]
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path):
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"cannot create the run folder \(.*\); choose a writable place"):
         create_run_folder(tmp_path / "file", "x")
@@ -52,7 +55,7 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_place_is_one_clear_error(tmp_path):
+def test_a_read_only_place_is_one_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="Permission denied"):
         create_run_folder(tmp_path, "x")
@@ -69,11 +72,11 @@ def test_a_read_only_place_is_one_clear_error(tmp_path):
         ("", "run"),
     ],
 )
-def test_names_never_leave_the_root(name, expected):
+def test_names_never_leave_the_root(name: str, expected: str) -> None:
     assert safe_name(name) == Path(expected)
 
 
-def test_out_takes_new_and_empty_folders_and_earlier_runs_only(tmp_path):
+def test_out_takes_new_and_empty_folders_and_earlier_runs_only(tmp_path: Path) -> None:
     folder = open_run_folder(tmp_path / "a" / "b")
     write_config(open_run_folder(folder), Config(seed=3))
     (folder / "trajectory_tum.txt").write_text("old")
@@ -85,7 +88,7 @@ def test_out_takes_new_and_empty_folders_and_earlier_runs_only(tmp_path):
     assert (folder / "notes.md").read_text() == "mine"
 
 
-def test_the_effective_configuration_reads_back_as_the_same(tmp_path):
+def test_the_effective_configuration_reads_back_as_the_same(tmp_path: Path) -> None:
     config = Config(seed=7)
     write_config(tmp_path, config)
     assert load_config(tmp_path / "config.yaml") == config
@@ -93,7 +96,7 @@ def test_the_effective_configuration_reads_back_as_the_same(tmp_path):
         write_config(tmp_path / "none", config)
 
 
-def test_the_log_file_holds_what_was_logged(tmp_path):
+def test_the_log_file_holds_what_was_logged(tmp_path: Path) -> None:
     handler = open_log(tmp_path)
     logger = logging.getLogger("vo_frontend.test_log")
     logger.addHandler(handler)

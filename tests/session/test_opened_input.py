@@ -1,19 +1,30 @@
 """From the command line to frames: which sensor they come from."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from vo_frontend.cli.arguments import build_parser
+from vo_frontend.cli.run import configuration
 from vo_frontend.errors import ConfigError, SourceError
 from vo_frontend.session.opened_input import open_input
+from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Sensor
 
 
-def opened(*arguments):
-    return open_input(build_parser().parse_args(list(arguments))).source
+def opened(*arguments: str) -> FrameSource:
+    """Open what the command line names, as ``run_vo.py`` does."""
+    return open_input(configuration(build_parser().parse_args(list(arguments))).run).source
 
 
-def test_mono_is_the_default():
+@pytest.mark.parametrize("name", ["street", "synthetic/street"])
+def test_the_street_can_be_asked_for_by_name(name: str) -> None:
+    source = opened("--seq", name, "--frames", "0:1", "--sensor", "stereo")
+    assert (source.name, source.sensor, source.num_frames) == ("synthetic/street", Sensor.STEREO, 1)
+
+
+def test_mono_is_the_default() -> None:
     source = opened("--frames", "0:1")
     frame = next(iter(source))
     assert source.sensor is Sensor.MONO
@@ -22,47 +33,51 @@ def test_mono_is_the_default():
     assert frame.depth_m is None
 
 
-def test_the_street_delivers_what_the_sensor_promises():
+def test_the_street_delivers_what_the_sensor_promises() -> None:
     stereo = opened("--sensor", "stereo", "--frames", "0:1")
     assert stereo.sensor is Sensor.STEREO
     assert stereo.baseline_m == 0.5
     frame = next(iter(stereo))
+    assert frame.image is not None
+    assert frame.image_right is not None
     assert frame.image_right.shape == frame.image.shape
     rgbd = opened("--sensor", "rgbd", "--frames", "0:1")
     assert rgbd.sensor is Sensor.RGBD
     assert rgbd.baseline_m is None
-    assert np.isfinite(next(iter(rgbd)).depth_m).mean() > 0.3
+    depth_m = next(iter(rgbd)).depth_m
+    assert depth_m is not None
+    assert np.isfinite(depth_m).mean() > 0.3
 
 
 @pytest.mark.parametrize("option", [("--images", "shots"), ("--video", "a.mp4"), ("--webcam", "0")])
 @pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
-def test_one_camera_gives_no_depth(option, sensor):
+def test_one_camera_gives_no_depth(option: tuple[str, str], sensor: str) -> None:
     with pytest.raises(ConfigError, match=f"--sensor {sensor}: does not apply here, .* one camera") as error:
         opened(*option, "--sensor", sensor)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
-def test_a_camera_height_is_of_no_use_beside_measured_depths(sensor):
+def test_a_camera_height_is_of_no_use_beside_measured_depths(sensor: str) -> None:
     with pytest.raises(ConfigError, match=f"--camera-height 1.65: .*--sensor {sensor} measures") as error:
         opened("--camera-height", "1.65", "--sensor", sensor)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("height", ["0", "-1.65", "165", "nan"])
-def test_a_camera_height_is_one_of_a_vehicle_in_metres(height):
+def test_a_camera_height_is_one_of_a_vehicle_in_metres(height: str) -> None:
     with pytest.raises(ConfigError, match=f"--camera-height {height}: .*more than 0 and at most 100"):
         opened(f"--camera-height={height}")
 
 
-def test_the_street_is_as_long_as_the_frames_ask_for():
+def test_the_street_is_as_long_as_the_frames_ask_for() -> None:
     assert opened("--frames", "0:400:100").num_frames == 4
     assert opened("--frames", "298:").num_frames == 2
     with pytest.raises(SourceError, match="got 1000000, expected 1 to 100000"):
         opened("--frames", "0:1000000")
 
 
-def test_an_unknown_sensor_is_refused_by_name(capsys):
+def test_an_unknown_sensor_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["--sensor", "lidar"])
     assert "choose from" in capsys.readouterr().err
@@ -78,7 +93,9 @@ def test_an_unknown_sensor_is_refused_by_name(capsys):
         ("tum/fr2_desk", "rgbd", "depth.txt: not found, sensor 'rgbd' needs it; use sensor 'mono'"),
     ],
 )
-def test_a_sequence_without_such_frames_says_what_it_has(name, sensor, message, data_root):
+def test_a_sequence_without_such_frames_says_what_it_has(
+    name: str, sensor: str, message: str, data_root: Path
+) -> None:
     with pytest.raises(SourceError, match=message) as error:
         opened("--seq", name, "--sensor", sensor, "--data-root", str(data_root))
     assert "\n" not in str(error.value)

@@ -1,57 +1,67 @@
+"""The loop that moves frames from a source through an estimator into sinks."""
+
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from world import CAMERA
 
 from vo_frontend.errors import OutputError, SourceError
 from vo_frontend.session import pipeline
-from vo_frontend.types import Frame, FrameResult, Reason, Status
+from vo_frontend.types import Frame, FrameResult, Reason, Sensor, Status
 
 
 class FakeSource:
-    def __init__(self, num_frames, *, error=None, is_live=False):
-        self.num_frames, self.error, self.is_live = num_frames, error, is_live
-        self.num_read, self.num_closed, self.thread = 0, 0, None
+    """Counts what is read of it, and notes in which thread."""
 
-    def __iter__(self):
+    name, sensor, camera, baseline_m, T_body_cam = "fake", Sensor.MONO, CAMERA, None, np.eye(4)
+
+    def __init__(self, num_frames: int, *, error: SourceError | None = None, is_live: bool = False) -> None:
+        self.num_frames, self.error, self.is_live = num_frames, error, is_live
+        self.num_read, self.num_closed = 0, 0
+        self.thread: threading.Thread | None = None
+
+    def __iter__(self) -> Iterator[Frame]:
         for index in range(self.num_frames):
             self.num_read, self.thread = index + 1, threading.current_thread()
             yield Frame(index, index * 10**8, np.zeros((64, 64), np.uint8))
         if self.error:
             raise self.error
 
-    def close(self):
+    def close(self) -> None:
         self.num_closed += 1
 
 
 class FakeEstimator:
-    def __init__(self):
-        self.extracted_in = None
+    def __init__(self) -> None:
+        self.extracted_in: threading.Thread | None = None
 
-    def extract(self, frame):
+    def extract(self, frame: Frame) -> Frame:
         self.extracted_in = threading.current_thread()
         return frame
 
-    def track(self, frame):
+    def track(self, extracted: Frame) -> FrameResult:
         return FrameResult(
-            frame.index, frame.timestamp_ns, Status.INITIALIZING, Reason.FIRST_VIEW, 0, None,
+            extracted.index, extracted.timestamp_ns, Status.INITIALIZING, Reason.FIRST_VIEW, 0, None,
             stage_seconds={"extract": 0.0},
         )  # fmt: skip
 
 
 class FakeSink:
-    def __init__(self, fail_at=None, fail_on_close=False):
-        self.results, self.num_closed = [], 0
+    def __init__(self, fail_at: int | None = None, fail_on_close: bool = False) -> None:
+        self.results: list[FrameResult] = []
+        self.num_closed = 0
         self.fail_at, self.fail_on_close = fail_at, fail_on_close
 
-    def consume(self, frame, result):
+    def consume(self, frame: Frame, result: FrameResult) -> None:
         assert frame.index == result.frame_index
         if frame.index == self.fail_at:
             raise OutputError("disk full")
         self.results.append(result)
 
-    def close(self):
+    def close(self) -> None:
         self.num_closed += 1
         if self.fail_on_close:
             raise OutputError("disk full at the end")
@@ -59,9 +69,9 @@ class FakeSink:
 
 @pytest.mark.parametrize("extract_ahead", [False, True])
 @pytest.mark.parametrize("is_live", [False, True])
-def test_every_frame_reaches_every_sink_in_order(is_live, extract_ahead):
+def test_every_frame_reaches_every_sink_in_order(is_live: bool, extract_ahead: bool) -> None:
     source, sinks, estimator = FakeSource(25, is_live=is_live), [FakeSink(), FakeSink()], FakeEstimator()
-    pipeline.run(source, estimator, sinks, extract_ahead=extract_ahead)
+    pipeline.feed(source, estimator, sinks, extract_ahead=extract_ahead)
     assert (estimator.extracted_in is threading.current_thread()) is (is_live or not extract_ahead)
     for sink in sinks:
         assert [result.frame_index for result in sink.results] == list(range(25))
@@ -71,52 +81,55 @@ def test_every_frame_reaches_every_sink_in_order(is_live, extract_ahead):
 
 
 @pytest.mark.parametrize("extract_ahead", [False, True])
-def test_recorded_sources_are_decoded_ahead_but_only_a_little(extract_ahead):
+def test_recorded_sources_are_decoded_ahead_but_only_a_little(extract_ahead: bool) -> None:
     source, sink = FakeSource(100), FakeSink()
-    pipeline.run(source, FakeEstimator(), [sink], lambda: len(sink.results) == 5, extract_ahead=extract_ahead)
+    pipeline.feed(
+        source, FakeEstimator(), [sink], lambda: len(sink.results) == 5, extract_ahead=extract_ahead
+    )
     assert len(sink.results) == 5
     assert source.thread is not threading.current_thread()
     assert source.num_read <= 5 + pipeline.ITEMS_AHEAD + 2
 
 
-def test_without_extraction_ahead_nothing_is_decoded_during_extraction():
+def test_without_extraction_ahead_nothing_is_decoded_during_extraction() -> None:
     source = FakeSource(5)
 
     class Watching(FakeEstimator):
-        def extract(self, frame):
+        def extract(self, frame: Frame) -> Frame:
             time.sleep(0.02)
             assert source.num_read == frame.index + 1
             return frame
 
-    pipeline.run(source, Watching(), [], extract_ahead=False)
+    pipeline.feed(source, Watching(), [], extract_ahead=False)
     assert source.num_read == 5
 
 
-def test_live_sources_are_read_where_they_are_used():
+def test_live_sources_are_read_where_they_are_used() -> None:
     source = FakeSource(3, is_live=True)
-    pipeline.run(source, FakeEstimator(), [])
+    pipeline.feed(source, FakeEstimator(), [])
     assert source.thread is threading.current_thread()
 
 
 @pytest.mark.parametrize(("is_live", "extract_ahead"), [(True, True), (False, True), (False, False)])
-def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live, extract_ahead):
+def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live: bool, extract_ahead: bool) -> None:
     source, sink = FakeSource(4, error=SourceError("camera unplugged"), is_live=is_live), FakeSink()
     with pytest.raises(SourceError, match="camera unplugged"):
-        pipeline.run(source, FakeEstimator(), [sink], extract_ahead=extract_ahead)
+        pipeline.feed(source, FakeEstimator(), [sink], extract_ahead=extract_ahead)
     assert len(sink.results) == 4
     assert sink.num_closed == source.num_closed == 1
 
 
-def test_an_error_of_one_sink_closes_all_sinks_and_the_source():
+def test_an_error_of_one_sink_closes_all_sinks_and_the_source() -> None:
+    before = set(threading.enumerate())
     source, sinks = FakeSource(10), [FakeSink(), FakeSink(fail_at=3, fail_on_close=True), FakeSink()]
     with pytest.raises(OutputError):
-        pipeline.run(source, FakeEstimator(), sinks)
+        pipeline.feed(source, FakeEstimator(), sinks)
     assert [sink.num_closed for sink in sinks] == [1, 1, 1]
     assert source.num_closed == 1
-    assert threading.active_count() < 20, "the reader thread has ended"
+    assert set(threading.enumerate()) <= before, "the reader thread has ended"
 
 
-def test_a_stop_before_the_first_frame_still_closes_everything():
+def test_a_stop_before_the_first_frame_still_closes_everything() -> None:
     source, sink = FakeSource(10), FakeSink()
-    pipeline.run(source, FakeEstimator(), [sink], lambda: True)
+    pipeline.feed(source, FakeEstimator(), [sink], lambda: True)
     assert (len(sink.results), sink.num_closed, source.num_closed) == (0, 1, 1)

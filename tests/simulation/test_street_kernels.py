@@ -4,24 +4,30 @@ import dataclasses
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.simulation.street import sensor_kernels
 from vo_frontend.simulation.street.mipmaps import pack_layers
 from vo_frontend.simulation.street.path import drive
+from vo_frontend.simulation.street.rectangles import Rectangles
 from vo_frontend.simulation.street.renderer import Street, load_street
 from vo_frontend.simulation.street.source import street_camera
 from vo_frontend.simulation.street.texture_kernels import shade
 
 
 @pytest.fixture(scope="module")
-def street():
+def street() -> Street:
     return load_street(seed=0)
 
 
-def nearest_by_ray_casting(rectangles, T_world_cam, camera, pixels):
+def nearest_by_ray_casting(
+    rectangles: Rectangles, T_world_cam: Transform, camera: PinholeCamera, pixels: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Depth (N,) of the nearest front-facing rectangle at pixels (N, 2), one rectangle at a time."""
-    rays_cam = np.column_stack([camera.rays(pixels), np.ones(len(pixels))])
+    rays_cam = np.column_stack([camera.rays(pixels.astype(np.float64)), np.ones(len(pixels))])
     rays_world = rays_cam @ T_world_cam[:3, :3].T
     center = T_world_cam[:3, 3]
     nearest = np.full(len(pixels), np.inf)
@@ -40,7 +46,7 @@ def nearest_by_ray_casting(rectangles, T_world_cam, camera, pixels):
 
 
 @pytest.mark.parametrize("frame", [3, 60])
-def test_depth_is_that_of_a_ray_caster(street, frame):
+def test_depth_is_that_of_a_ray_caster(street: Street, frame: int) -> None:
     city, camera = street.rectangles, street_camera()
     T_world_cam = drive(0, 80)[frame]
     near = np.linalg.norm(city.corner[:, [0, 2]] - T_world_cam[[0, 2], 3], axis=1) < 60.0
@@ -60,7 +66,7 @@ def test_depth_is_that_of_a_ray_caster(street, frame):
     assert np.isnan(depth_m[~finite]).mean() > 0.99
 
 
-def trilinear_twin(levels, u, v, level):
+def trilinear_twin(levels: list[NDArray[np.uint8]], u: float, v: float, level: float) -> NDArray[np.float64]:
     """Wrapping trilinear look-up in a list of pictures."""
     total = np.zeros(3)
     low = int(np.floor(level))
@@ -80,7 +86,7 @@ def trilinear_twin(levels, u, v, level):
 
 
 @pytest.mark.parametrize("texels_per_px", [0.3, 1.0, 1.5, 3.1, 7.0])
-def test_texture_look_up_is_trilinear(texels_per_px):
+def test_texture_look_up_is_trilinear(texels_per_px: float) -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
     atlas = pack_layers({"noise": picture})
@@ -98,7 +104,7 @@ def test_texture_look_up_is_trilinear(texels_per_px):
         np.testing.assert_allclose(color, twin, atol=0.25)
 
 
-def test_noise_has_the_promised_spread_and_no_pattern():
+def test_noise_has_the_promised_spread_and_no_pattern() -> None:
     colors = np.full(200_000, 120.0, np.float32)
     image = np.empty(colors.shape, np.uint8)
     sensor_kernels.expose(colors, 1.0, 2.0, 12345, image)
@@ -109,7 +115,7 @@ def test_noise_has_the_promised_spread_and_no_pattern():
         assert abs(np.mean(residual[lag:] * residual[:-lag])) < 0.05
 
 
-def test_rectangles_are_invisible_from_behind(street):
+def test_rectangles_are_invisible_from_behind(street: Street) -> None:
     camera = street_camera(64, 64)
     T_world_cam = np.eye(4)
     T_world_cam[:3, 3] = 0.0, 400.0, 0.0  # under the ground, looking down

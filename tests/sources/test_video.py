@@ -1,20 +1,22 @@
+from pathlib import Path
+
 import pytest
 from tiny_datasets import DISTORTED, NUM_FRAMES, write_video
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Camera
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sources.frame_range import parse_frames
 from vo_frontend.sources.video import VideoSource
 
 
-def test_timestamps_are_those_of_the_container(tmp_path):
+def test_timestamps_are_those_of_the_container(tmp_path: Path) -> None:
     write_video(tmp_path / "drive.avi", fps=20.0)
     stamps = [frame.timestamp_ns for frame in VideoSource(tmp_path / "drive.avi", DISTORTED)]
     assert stamps == [50_000_000 * i for i in range(NUM_FRAMES)]
 
 
-def test_a_video_cut_in_the_middle_gives_the_frames_before_the_cut(tmp_path):
+def test_a_video_cut_in_the_middle_gives_the_frames_before_the_cut(tmp_path: Path) -> None:
     path = tmp_path / "drive.avi"
     write_video(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -22,7 +24,7 @@ def test_a_video_cut_in_the_middle_gives_the_frames_before_the_cut(tmp_path):
     assert 1 < len(frames) < NUM_FRAMES
 
 
-def test_a_video_can_be_read_again(tmp_path):
+def test_a_video_can_be_read_again(tmp_path: Path) -> None:
     write_video(tmp_path / "drive.avi")
     source = VideoSource(tmp_path / "drive.avi", DISTORTED)
     assert len(list(source)) == len(list(source)) == NUM_FRAMES
@@ -32,7 +34,7 @@ def test_a_video_can_be_read_again(tmp_path):
     ("content", "message"),
     [(None, r"drive\.avi: no such video file"), (b"not a video", "not a video that OpenCV can read")],
 )
-def test_what_is_not_a_video_is_an_error(tmp_path, content, message):
+def test_what_is_not_a_video_is_an_error(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "drive.avi"
     if content is not None:
         path.write_bytes(content)
@@ -40,14 +42,14 @@ def test_what_is_not_a_video_is_an_error(tmp_path, content, message):
         VideoSource(path, DISTORTED)
 
 
-def test_a_calibration_of_another_size_is_an_error_with_both_sizes(tmp_path):
+def test_a_calibration_of_another_size_is_an_error_with_both_sizes(tmp_path: Path) -> None:
     write_video(tmp_path / "drive.avi")
-    other = Calibration(Camera(500, 500, 320, 240, 640, 480))
+    other = Camera.from_pinhole(PinholeCamera(500, 500, 320, 240, 640, 480))
     with pytest.raises(SourceError, match="video of 128x96 px, expected 640x480 px as calibrated"):
         VideoSource(tmp_path / "drive.avi", other)
 
 
-def test_selecting_nothing_is_an_error(tmp_path):
+def test_selecting_nothing_is_an_error(tmp_path: Path) -> None:
     write_video(tmp_path / "drive.avi")
     with pytest.raises(SourceError, match="--frames 50:60 selects nothing, the video has 8 frames"):
         VideoSource(tmp_path / "drive.avi", DISTORTED, frames=parse_frames("50:60"))

@@ -1,33 +1,40 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from vo_frontend.compute.threads import Team
+from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.tracking.matching import Matcher
-from vo_frontend.tracking.matching_kernels import ROWS, all_nearest, gated_nearest
-from vo_frontend.types import Features
+from vo_frontend.tracking.matching_kernels import ROWS, Nearest, all_nearest, gated_nearest
+from vo_frontend.types import Features, Matches
+
+Array = NDArray[np.float32]
+Match = Callable[[Array, Array, Matcher], Matches]
 
 rng = np.random.default_rng(0)
 
 
-def unit(rows):
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+def unit(rows: NDArray[np.floating[Any]]) -> Array:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def make_pair(num=80, noise=0.1):
+def make_pair(num: int = 80, noise: float = 0.1) -> tuple[Array, Array, NDArray[np.int64]]:
     descriptors0 = unit(rng.normal(size=(num, 32)))
     order = rng.permutation(num)
     return descriptors0, unit(descriptors0[order] + noise * rng.normal(size=(num, 32))), order
 
 
-def features(pixels, descriptors):
+def features(pixels: NDArray[np.float64], descriptors: Array) -> Features:
     return Features(pixels.astype(np.float32), descriptors, np.ones(len(pixels), np.float32))
 
 
-def plain(descriptors0, descriptors1, matcher):
+def plain(descriptors0: Array, descriptors1: Array, matcher: Matcher) -> Matches:
     return matcher.match(descriptors0, descriptors1)
 
 
-def guided(descriptors0, descriptors1, matcher):
+def guided(descriptors0: Array, descriptors1: Array, matcher: Matcher) -> Matches:
     pixels = np.zeros((len(descriptors1), 2))
     return matcher.match_guided(
         descriptors0, np.zeros((len(descriptors0), 2)), features(pixels, descriptors1), 1.0
@@ -36,7 +43,7 @@ def guided(descriptors0, descriptors1, matcher):
 
 @pytest.mark.parametrize("match", [plain, guided])
 class TestContract:
-    def test_finds_the_permutation(self, match):
+    def test_finds_the_permutation(self, match: Match) -> None:
         descriptors0, descriptors1, order = make_pair()
         matches = match(descriptors0, descriptors1, Matcher(0.5))
         assert len(matches) == len(order)
@@ -44,15 +51,15 @@ class TestContract:
         similarity = (descriptors0[matches.index0] * descriptors1[matches.index1]).sum(axis=1)
         np.testing.assert_allclose(matches.similarity, similarity, atol=1e-6)
 
-    def test_each_index_is_used_once(self, match):
+    def test_each_index_is_used_once(self, match: Match) -> None:
         matches = match(unit(rng.normal(size=(50, 8))), unit(rng.normal(size=(70, 8))), Matcher(-1.0))
         assert len(np.unique(matches.index0)) == len(np.unique(matches.index1)) == len(matches)
 
-    def test_min_similarity_drops_strangers(self, match):
+    def test_min_similarity_drops_strangers(self, match: Match) -> None:
         strangers = unit(rng.normal(size=(40, 64))), unit(rng.normal(size=(40, 64)))
         assert len(match(*strangers, Matcher(0.7))) == 0
 
-    def test_ratio_drops_what_has_a_twin_on_either_side(self, match):
+    def test_ratio_drops_what_has_a_twin_on_either_side(self, match: Match) -> None:
         descriptors0, descriptors1, order = make_pair(noise=0.02)
         twin = unit(descriptors1[:1] + 0.01 * rng.normal(size=(1, 32)))
         with_twin = np.concatenate([descriptors1, twin])
@@ -63,12 +70,12 @@ class TestContract:
         assert order[0] not in kept.index1
 
     @pytest.mark.parametrize(("num0", "num1"), [(0, 5), (5, 0), (0, 0)])
-    def test_nothing_matches_nothing(self, match, num0, num1):
+    def test_nothing_matches_nothing(self, match: Match, num0: int, num1: int) -> None:
         matches = match(unit(rng.normal(size=(num0, 8))), unit(rng.normal(size=(num1, 8))), Matcher(0.5))
         assert len(matches) == 0
 
 
-def test_guided_search_ignores_what_is_out_of_reach():
+def test_guided_search_ignores_what_is_out_of_reach() -> None:
     descriptors0, descriptors1, order = make_pair()
     pixels1 = rng.uniform(0, 600, size=(len(order), 2))
     predicted = np.empty_like(pixels1)
@@ -78,7 +85,7 @@ def test_guided_search_ignores_what_is_out_of_reach():
     assert set(matches.index0) == set(order[10:])
 
 
-def test_rows_without_a_prediction_are_never_matched():
+def test_rows_without_a_prediction_are_never_matched() -> None:
     descriptors0, descriptors1, order = make_pair(10)
     predicted = np.zeros((10, 2))
     predicted[4] = np.nan
@@ -88,7 +95,7 @@ def test_rows_without_a_prediction_are_never_matched():
     assert set(matches.index0) == set(range(10)) - {4}
 
 
-def assert_ranks(found, similarity):
+def assert_ranks(found: Nearest, similarity: NDArray[np.floating[Any]]) -> None:
     """Compare with a table (M, N) of similarities, -2 where a pair is not to be compared."""
     for table, best, nearest in [
         (similarity, found.best0, found.nearest0),
@@ -100,7 +107,7 @@ def assert_ranks(found, similarity):
 
 
 @pytest.mark.parametrize("size", [16, 24])
-def test_gated_kernel_equals_its_slow_twin(size):
+def test_gated_kernel_equals_its_slow_twin(size: int) -> None:
     descriptors0, descriptors1 = unit(rng.normal(size=(60, size))), unit(rng.normal(size=(70, size)))
     pixels0 = rng.uniform(0, 100, size=(60, 2)).astype(np.float32)
     pixels1 = rng.uniform(0, 100, size=(70, 2)).astype(np.float32)
@@ -114,20 +121,22 @@ def test_gated_kernel_equals_its_slow_twin(size):
 @pytest.mark.parametrize(
     ("num0", "num1", "size"), [(1, 1, 8), (ROWS + 5, 33, 24), (3 * ROWS, 128, 64), (7, 2, 3)]
 )
-def test_full_kernel_equals_its_slow_twin(num0, num1, size, num_threads):
+def test_full_kernel_equals_its_slow_twin(num0: int, num1: int, size: int, num_threads: int) -> None:
     descriptors0, descriptors1 = unit(rng.normal(size=(num0, size))), unit(rng.normal(size=(num1, size)))
-    assert_ranks(all_nearest(descriptors0, descriptors1, Team(num_threads)), descriptors0 @ descriptors1.T)
+    assert_ranks(
+        all_nearest(descriptors0, descriptors1, ThreadTeam(num_threads)), descriptors0 @ descriptors1.T
+    )
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])
-def test_the_first_of_equals_is_nearest_from_both_sides(num_threads):
+def test_the_first_of_equals_is_nearest_from_both_sides(num_threads: int) -> None:
     corners = np.eye(4, dtype=np.float32)[rng.integers(0, 4, size=(2, 90))]
-    assert_ranks(all_nearest(*corners, Team(num_threads)), corners[0] @ corners[1].T)
+    assert_ranks(all_nearest(corners[0], corners[1], ThreadTeam(num_threads)), corners[0] @ corners[1].T)
 
 
-def test_similarities_are_those_of_exact_arithmetic_up_to_the_last_digits():
+def test_similarities_are_those_of_exact_arithmetic_up_to_the_last_digits() -> None:
     descriptors0, descriptors1, _ = make_pair(200)
     exact = descriptors0.astype(float) @ descriptors1.astype(float).T
     np.testing.assert_allclose(
-        all_nearest(descriptors0, descriptors1, Team(1)).best0[:, 0], exact.max(axis=1), atol=5e-7
+        all_nearest(descriptors0, descriptors1, ThreadTeam(1)).best0[:, 0], exact.max(axis=1), atol=5e-7
     )

@@ -1,15 +1,17 @@
 """Data of every kind, written from the built-in street in the layout that a source reads."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.formats.trajectories import format_seconds, tum_row
+from vo_frontend.formats.seconds import format_seconds
+from vo_frontend.formats.trajectories import tum_row
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.simulation.street import ground_truth
 from vo_frontend.simulation.street.renderer import load_street
 from vo_frontend.training.data.homography_pairs import HomographyPairs
@@ -19,7 +21,7 @@ from vo_frontend.training.data.photometric import PhotometricRanges
 from vo_frontend.training.data.rendered_pairs import RenderedPairs
 from vo_frontend.training.data.rgbd_pairs import RgbdPairs
 
-CAMERA = Camera(150.0, 150.0, 95.5, 71.5, 192, 144)
+CAMERA = PinholeCamera(150.0, 150.0, 95.5, 71.5, 192, 144)
 CROP_PX = 96
 STREET_SEED = 0
 NUM_FRAMES = 6
@@ -27,7 +29,7 @@ DEPTH_UNITS_PER_M = 5000.0  # of TUM; 16 bit reach 13 m
 
 
 def street_frames(
-    camera: Camera = CAMERA,
+    camera: PinholeCamera = CAMERA,
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float64]]]:
     """Image, depth and T_world_cam of the first frames of the drive."""
     poses = ground_truth(NUM_FRAMES, STREET_SEED).T_world_cam
@@ -35,7 +37,7 @@ def street_frames(
     return [(*street.render(T_world_cam, camera), T_world_cam) for T_world_cam in poses]
 
 
-def write_png(path: Path, image: NDArray) -> None:
+def write_png(path: Path, image: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image)
 
@@ -47,7 +49,7 @@ def write_photos(folder: Path) -> Path:
     return folder
 
 
-def write_tum(folder: Path, camera: Camera = CAMERA) -> Path:
+def write_tum(folder: Path, camera: PinholeCamera = CAMERA) -> Path:
     rgb, depth, truth = "", "", ""
     for number, (image, depth_m, T_world_cam) in enumerate(street_frames(camera)):
         stamp_ns = 10**9 + number * 40_000_000
@@ -63,7 +65,7 @@ def write_tum(folder: Path, camera: Camera = CAMERA) -> Path:
     return folder
 
 
-def write_megadepth(folder: Path, **changes: NDArray) -> Path:
+def write_megadepth(folder: Path, **changes: NDArray[Any]) -> Path:
     """Half the depth images as ``.npy``, half as ``.png``; ``changes`` replace arrays of the scene."""
     frames = street_frames()
     depth_paths = []
@@ -76,7 +78,7 @@ def write_megadepth(folder: Path, **changes: NDArray) -> Path:
         else:
             units = np.nan_to_num(1000.0 * depth_m)
             write_png(folder / depth_paths[-1], np.where(units < 65535, units, 0).astype(np.uint16))
-    arrays = {
+    arrays: dict[str, Any] = {
         "image_paths": np.array([f"images/{number}.png" for number in range(len(frames))]),
         "depth_paths": np.array(depth_paths),
         "intrinsics": np.array([CAMERA.K] * len(frames)),
@@ -97,7 +99,7 @@ def open_source(kind: str, folder: Path, photometric: PhotometricRanges | None =
     if kind == "rendered":
         return RenderedPairs(CROP_PX, STREET_SEED, photometric=photometric)
     if kind == "rgbd":
-        return RgbdPairs(write_tum(folder), Calibration(CAMERA), CROP_PX, 4, photometric=photometric)
+        return RgbdPairs(write_tum(folder), Camera.from_pinhole(CAMERA), CROP_PX, 4, photometric=photometric)
     if kind == "megadepth":
         return MegadepthPairs(write_megadepth(folder), CROP_PX, photometric=photometric)
     parts = [open_source(part, folder / part, photometric) for part in ("homography", "rendered")]

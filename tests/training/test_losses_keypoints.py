@@ -1,9 +1,11 @@
 """Differentiable keypoint detection and its correspondences: known answers, gradients, borders."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
+from torch import Tensor
 
 from vo_frontend.features.networks.detection import Border, detect
 from vo_frontend.training.local_features.losses.correspondence import (
@@ -16,19 +18,21 @@ from vo_frontend.training.local_features.losses.keypoints import detect_keypoint
 BORDER = Border(first_px=2, last_px=2)
 
 
-def blob_map(centres, height=32, width=40, sigma_px=1.0):
+def blob_map(
+    centres: Sequence[tuple[int, int]], height: int = 32, width: int = 40, sigma_px: float = 1.0
+) -> Tensor:
     """Score map with Gaussian peaks of height 0.9, float64."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     blobs = [torch.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma_px**2)) for cx, cy in centres]
     return 0.9 * torch.stack(blobs).double().amax(dim=0)
 
 
-def identity_warp(height, width):
+def identity_warp(height: int, width: int) -> Tensor:
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([x, y], dim=-1).double()
 
 
-def test_training_finds_the_keypoints_that_extraction_finds():
+def test_training_finds_the_keypoints_that_extraction_finds() -> None:
     score_map = torch.rand(48, 64, generator=torch.Generator().manual_seed(0))
     positions, scores = detect(score_map, 20, BORDER)
     found = detect_keypoints(score_map, 20, BORDER)
@@ -39,7 +43,7 @@ def test_training_finds_the_keypoints_that_extraction_finds():
     torch.testing.assert_close(found.scores[our_order], scores[order], atol=1e-4, rtol=0)
 
 
-def test_a_symmetric_peak_is_found_at_its_centre_and_a_sharp_one_disperses_less():
+def test_a_symmetric_peak_is_found_at_its_centre_and_a_sharp_one_disperses_less() -> None:
     flat, sharp = (detect_keypoints(blob_map([(20, 12)], sigma_px=sigma), 1, BORDER) for sigma in (1.5, 0.5))
     for found in (flat, sharp):
         torch.testing.assert_close(found.positions, torch.tensor([[20.0, 12.0]]).double())
@@ -47,7 +51,7 @@ def test_a_symmetric_peak_is_found_at_its_centre_and_a_sharp_one_disperses_less(
     assert sharp.dispersity < flat.dispersity
 
 
-def test_the_position_is_the_soft_argmax_of_its_window():
+def test_the_position_is_the_soft_argmax_of_its_window() -> None:
     score_map = torch.zeros(9, 9, dtype=torch.float64)
     score_map[4, 4], score_map[4, 5] = 0.9, 0.6
     found = detect_keypoints(score_map, 1, BORDER)
@@ -57,24 +61,24 @@ def test_the_position_is_the_soft_argmax_of_its_window():
     assert found.positions[0].tolist() == pytest.approx([4 + (weight[0] - 1) / total, 4])
 
 
-def test_no_keypoint_starts_in_the_border():
+def test_no_keypoint_starts_in_the_border() -> None:
     found = detect_keypoints(blob_map([(1, 10), (20, 30), (38, 5), (10, 10)]), 1, BORDER)
     torch.testing.assert_close(found.positions, torch.tensor([[10.0, 10.0]]).double())
 
 
-def test_gradients_reach_the_score_map_through_position_score_and_dispersity():
+def test_gradients_reach_the_score_map_through_position_score_and_dispersity() -> None:
     score_map = (0.5 * torch.rand(9, 9, generator=torch.Generator().manual_seed(1))).double()
     score_map[4, 4] = 0.9
     score_map.requires_grad_()
 
-    def outputs(values):
+    def outputs(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         found = detect_keypoints(values, 1, BORDER)
         return found.positions, found.scores, found.dispersity
 
     assert torch.autograd.gradcheck(outputs, (score_map,))
 
 
-def test_a_point_is_warped_bilinearly_and_its_gradient_is_the_slope_of_the_warp():
+def test_a_point_is_warped_bilinearly_and_its_gradient_is_the_slope_of_the_warp() -> None:
     warp = 2 * identity_warp(8, 10) + torch.tensor([3.0, -1.0])
     covisible = torch.ones(8, 10, dtype=torch.bool)
     points = torch.tensor([[2.25, 3.5], [9.0, 7.0], [0.0, 0.0]]).double().requires_grad_()
@@ -84,7 +88,7 @@ def test_a_point_is_warped_bilinearly_and_its_gradient_is_the_slope_of_the_warp(
     torch.testing.assert_close(slope, torch.full_like(points, 2))
 
 
-def test_a_point_with_a_hidden_neighbour_has_no_warp_and_spoils_no_gradient():
+def test_a_point_with_a_hidden_neighbour_has_no_warp_and_spoils_no_gradient() -> None:
     warp, covisible = identity_warp(8, 10), torch.ones(8, 10, dtype=torch.bool)
     warp[3, 3], covisible[3, 3] = torch.nan, False
     points = torch.tensor([[2.5, 2.5], [5.5, 5.5]]).double().requires_grad_()
@@ -94,7 +98,7 @@ def test_a_point_with_a_hidden_neighbour_has_no_warp_and_spoils_no_gradient():
     assert slope.tolist() == [[0, 0], [1, 1]]
 
 
-def test_partners_are_the_nearest_within_reach():
+def test_partners_are_the_nearest_within_reach() -> None:
     warped = torch.tensor([[0.0, 0.0], [torch.nan, torch.nan], [10.0, 0.0], [50.0, 50.0]])
     points = torch.tensor([[11.0, 0.0], [0.5, 0.5], [10.5, 0.5]])
     index, partner = nearest_partners(warped, points, max_distance_px=3)
@@ -102,7 +106,7 @@ def test_partners_are_the_nearest_within_reach():
     assert len(nearest_partners(warped, points[:0], 3)[0]) == 0
 
 
-def test_random_partners_are_covisible_and_seeded():
+def test_random_partners_are_covisible_and_seeded() -> None:
     warp, covisible = identity_warp(8, 10) + 1, torch.zeros(8, 10, dtype=torch.bool)
     covisible[2:4, 5] = True
     here, there = random_partners(warp, covisible, 50, torch.Generator().manual_seed(3))

@@ -1,25 +1,33 @@
 """The whole objective: lower with the official weights than with random ones, and it can be minimised."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from vo_frontend.errors import ConfigError
 from vo_frontend.features.loading import load_weights, make_network
+from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
+from vo_frontend.features.networks.trunk import FeatureNetwork
+from vo_frontend.sources.image_files import read_image
 from vo_frontend.training.data.pairs import PairBatch
-from vo_frontend.training.local_features.initialisation import initialise
-from vo_frontend.training.local_features.objective import DESCRIPTOR_LOSSES, Objective, ObjectiveConfig
+from vo_frontend.training.local_features.initialisation import random_network
+from vo_frontend.training.local_features.objective import LocalFeatureObjective
+from vo_frontend.training.local_features.train_config import DESCRIPTOR_LOSSES, ObjectiveConfig
+from vo_frontend.types import Image
 
 SMALL = ObjectiveConfig(num_keypoints=60, num_random=60, dense_stride_px=4)
 
 
-def generator(seed=0):
+def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def homography_pair(image, size_px):
+def homography_pair(image: Image, size_px: int) -> PairBatch:
     """One pair: the middle of an RGB uint8 image and the same seen obliquely, darker."""
     height, width = image.shape[:2]
     top, left = (height - size_px) // 2, (width - size_px) // 2
@@ -36,15 +44,15 @@ def homography_pair(image, size_px):
     return PairBatch(*(part[None] for part in parts))
 
 
-def dense_warp(H, size_px):
+def dense_warp(H: NDArray[np.float64], size_px: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     y, x = np.mgrid[:size_px, :size_px]
     mapped = np.stack([x, y, np.ones_like(x)], axis=-1) @ H.T
     warp = (mapped[..., :2] / mapped[..., 2:]).astype(np.float32)
-    return warp, ((warp >= 0) & (warp <= size_px - 1)).all(axis=-1)
+    return warp, np.all((warp >= 0) & (warp <= size_px - 1), axis=-1)
 
 
 @pytest.fixture(scope="module")
-def blocks_pair():
+def blocks_pair() -> PairBatch:
     """Grey rectangles of many sizes: corners that can be found again."""
     rng = np.random.default_rng(0)
     image = np.full((160, 160, 3), 128, np.uint8)
@@ -55,26 +63,20 @@ def blocks_pair():
 
 
 @pytest.fixture
-def fresh_network():
-    network = make_network("aliked-t16")
-    initialise(network, generator())
-    return network
+def fresh_network() -> FeatureNetwork:
+    return random_network("aliked-t16", seed=0)
 
 
-def random_network(seed=0):
+def untrained_network(seed: int = 0) -> FeatureNetwork:
     """As torch draws it, in evaluation mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make_network("aliked-t16").eval()
 
 
-def values(terms):
-    return torch.stack([terms.total, terms.reprojection, terms.peak, terms.descriptor, terms.reliability])
-
-
 @torch.no_grad()
-def test_a_batch_gives_what_its_images_give():
-    network = random_network()
+def test_a_batch_gives_what_its_images_give() -> None:
+    network = untrained_network()
     images = torch.rand(3, 3, 64, 96, generator=generator())
     pyramid, score_maps = network.forward_batch(images)
     keypoints = torch.tensor([[20.3, 30.6], [40.1, 10.2]])
@@ -86,54 +88,64 @@ def test_a_batch_gives_what_its_images_give():
         )
 
 
-def test_a_fresh_deformable_convolution_is_an_ordinary_one(fresh_network):
+def test_a_fresh_deformable_convolution_is_an_ordinary_one(fresh_network: FeatureNetwork) -> None:
     conv = fresh_network.block3.conv1
+    assert isinstance(conv, DeformableConv)
     x = torch.randn(2, 16, 8, 8, generator=generator())
     torch.testing.assert_close(conv(x), F.conv2d(x, conv.regular_conv.weight, padding=1))
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTOR_LOSSES)
-def test_every_parameter_learns_from_every_objective(descriptor, blocks_pair, fresh_network):
+def test_every_parameter_learns_from_every_objective(
+    descriptor: str, blocks_pair: PairBatch, fresh_network: FeatureNetwork
+) -> None:
     config = ObjectiveConfig(num_keypoints=60, num_random=60, dense_stride_px=8, descriptor=descriptor)
-    Objective(config)(fresh_network, blocks_pair, generator()).total.backward()
+    torch.autograd.backward(LocalFeatureObjective(config)(fresh_network, blocks_pair, generator()).total)
     idle = [n for n, p in fresh_network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert idle == []
 
 
-def test_the_total_is_the_weighted_sum_of_the_terms_and_repeats(blocks_pair, fresh_network):
+def test_the_total_is_the_weighted_sum_of_the_terms_and_repeats(
+    blocks_pair: PairBatch, fresh_network: FeatureNetwork
+) -> None:
     config = ObjectiveConfig(
         2, 3, 4, 5, num_keypoints=60, num_random=60
     )  # reprojection, peak, descriptor, reliability
     first, second = (
-        values(Objective(config)(fresh_network.eval(), blocks_pair, generator())) for _ in range(2)
+        LocalFeatureObjective(config)(fresh_network.eval(), blocks_pair, generator()).values()
+        for _ in range(2)
     )
     assert torch.equal(first, second)
     torch.testing.assert_close(first[0], first[1:] @ torch.tensor([2.0, 3, 4, 5]))
 
 
-def test_a_pair_that_shares_nothing_has_only_its_peaks_to_learn(blocks_pair, fresh_network):
+def test_a_pair_that_shares_nothing_has_only_its_peaks_to_learn(
+    blocks_pair: PairBatch, fresh_network: FeatureNetwork
+) -> None:
     nothing = torch.zeros_like(blocks_pair.covisible01)
     nowhere = torch.full_like(blocks_pair.warp01, torch.nan)
     batch = PairBatch(blocks_pair.image0, blocks_pair.image1, nowhere, nothing, nowhere, nothing)
-    terms = Objective(SMALL)(fresh_network, batch, generator())
-    terms.total.backward()
-    assert (terms.reprojection, terms.descriptor, terms.reliability) == (0, 0, 0)
+    terms = LocalFeatureObjective(SMALL)(fresh_network, batch, generator())
+    torch.autograd.backward(terms.total)
+    assert [loss.item() for loss in (terms.reprojection, terms.descriptor, terms.reliability)] == [0, 0, 0]
     assert all(p.grad.isfinite().all() for p in fresh_network.parameters() if p.grad is not None)
 
 
-def test_some_steps_on_one_pair_reduce_the_total(blocks_pair, fresh_network):
+def test_some_steps_on_one_pair_reduce_the_total(
+    blocks_pair: PairBatch, fresh_network: FeatureNetwork
+) -> None:
     optimiser = torch.optim.Adam(fresh_network.parameters(), 1e-3)
     totals = []
     for _ in range(16):
-        terms = Objective(SMALL)(fresh_network, blocks_pair, generator())
+        terms = LocalFeatureObjective(SMALL)(fresh_network, blocks_pair, generator())
         optimiser.zero_grad()
-        terms.total.backward()
+        torch.autograd.backward(terms.total)
         optimiser.step()
         totals.append(terms.total.item())
     assert np.mean(totals[-4:]) < 0.9 * np.mean(totals[:4])
 
 
-def test_an_unknown_descriptor_loss_is_an_error():
+def test_an_unknown_descriptor_loss_is_an_error() -> None:
     with pytest.raises(ConfigError, match="objective.descriptor: got 'nre', expected one of sparse_nre"):
         ObjectiveConfig(descriptor="nre")
 
@@ -142,12 +154,12 @@ def test_an_unknown_descriptor_loss_is_an_error():
 @pytest.mark.parametrize("descriptor", DESCRIPTOR_LOSSES)
 @torch.no_grad()
 def test_official_weights_have_lower_losses_than_fresh_ones(
-    descriptor, data_root, weights_dir, fresh_network
-):
+    descriptor: str, data_root: Path, weights_dir: Path, fresh_network: FeatureNetwork
+) -> None:
     path = data_root / "hpatches/v_churchill/1.png"
-    pair = homography_pair(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), 256)
-    official = random_network()
+    pair = homography_pair(read_image(path), 256)
+    official = untrained_network()
     load_weights(official, "aliked-t16", weights_dir / "aliked-t16.pth")
-    objective = Objective(ObjectiveConfig(descriptor=descriptor, dense_stride_px=4))
-    trained, fresh = (values(objective(n, pair, generator())) for n in (official, fresh_network))
+    objective = LocalFeatureObjective(ObjectiveConfig(descriptor=descriptor, dense_stride_px=4))
+    trained, fresh = (objective(n, pair, generator()).values() for n in (official, fresh_network))
     assert (trained < 0.75 * fresh).all(), (trained, fresh)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from vo_frontend.features.networks.sampling import bilinear_corners
 from vo_frontend.training.local_features.losses.dense_nre import DescriptorMap, dense_nre_loss
@@ -17,19 +18,19 @@ from vo_frontend.training.local_features.losses.triplet import triplet_loss
 NONE = torch.zeros(0, dtype=torch.long)
 
 
-def random(*shape, seed=0):
+def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def unit(*shape, seed=0):
+def unit(*shape: int, seed: int = 0) -> Tensor:
     return F.normalize(random(*shape, seed=seed), dim=1)
 
 
-def points(*rows):
+def points(*rows: float | tuple[float, ...]) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def test_reprojection_is_the_mean_distance_of_partners_in_both_directions():
+def test_reprojection_is_the_mean_distance_of_partners_in_both_directions() -> None:
     points0, points1 = points((10, 10), (30, 30)), points((10.5, 11), (80, 80))
     warped0, warped1 = points0 + 0.25, points1 - 0.25
     warped1[1] = torch.nan
@@ -38,27 +39,27 @@ def test_reprojection_is_the_mean_distance_of_partners_in_both_directions():
     assert reprojection_loss(points0, points1[1:], warped0, warped1[1:], 5).item() == 0
 
 
-def test_reprojection_moves_both_partners():
+def test_reprojection_moves_both_partners() -> None:
     points0, points1 = 100 * random(6, 2), 100 * random(6, 2)
     points1 += (points0 - points1) * 0.99
     inputs = [tensor.requires_grad_() for tensor in (points0, points1)]
     assert torch.autograd.gradcheck(lambda a, b: reprojection_loss(a, b, a + 0.3, b - 0.2, 5), inputs)
 
 
-def test_peak_is_the_mean_dispersity_of_salient_keypoints():
+def test_peak_is_the_mean_dispersity_of_salient_keypoints() -> None:
     dispersity, scores = points(0.2, 0.4, 9.0), points(0.5, 0.6, 0.05)
     assert peak_loss(dispersity, scores, 0.1).item() == pytest.approx(0.3)
     assert peak_loss(dispersity, scores, 0.9).item() == 0
     assert torch.autograd.gradcheck(lambda d: peak_loss(d, scores, 0.1), dispersity.requires_grad_())
 
 
-def test_sparse_nre_is_the_logarithm_of_the_number_of_equal_candidates():
+def test_sparse_nre_is_the_logarithm_of_the_number_of_equal_candidates() -> None:
     same = unit(1, 8).expand(5, 8)
     index = torch.arange(3)
     assert sparse_nre_loss(same, same, index, index, 0.1).item() == pytest.approx(math.log(5))
 
 
-def test_sparse_nre_of_two_candidates_is_known():
+def test_sparse_nre_of_two_candidates_is_known() -> None:
     descriptors = torch.eye(2, dtype=torch.float64)
     index = torch.arange(2)
     right = sparse_nre_loss(descriptors, descriptors, index, index, 0.5).item()
@@ -68,14 +69,14 @@ def test_sparse_nre_of_two_candidates_is_known():
     assert sparse_nre_loss(descriptors, descriptors, NONE, NONE, 0.5).item() == 0
 
 
-def test_sparse_nre_gradient():
+def test_sparse_nre_gradient() -> None:
     inputs = (unit(4, 6).requires_grad_(), unit(5, 6, seed=1).requires_grad_())
     index, partner = torch.tensor([0, 2, 3]), torch.tensor([4, 1, 1])
     assert torch.autograd.gradcheck(lambda a, b: sparse_nre_loss(a, b, index, partner, 0.1), inputs)
 
 
 @pytest.mark.parametrize("stride_px", [1, 2])
-def test_dense_nre_equals_its_definition(stride_px):
+def test_dense_nre_equals_its_definition(stride_px: int) -> None:
     height, width = 5, 7
     descriptors, table = unit(3, 6), unit(height * width, 6, seed=1)
     warped = stride_px * points((2.25, 3.5), (torch.nan, torch.nan), (6, 0))
@@ -89,10 +90,10 @@ def test_dense_nre_equals_its_definition(stride_px):
     torch.testing.assert_close(loss, torch.stack(expected).mean())
 
 
-def test_dense_nre_gradient_passes_through_every_chunk():
+def test_dense_nre_gradient_passes_through_every_chunk() -> None:
     warped = points(*[(0.3 + n % 4, 1.2 + n % 2) for n in range(70)])
 
-    def loss(descriptors, table):
+    def loss(descriptors: Tensor, table: Tensor) -> Tensor:
         return dense_nre_loss(descriptors, warped, DescriptorMap(table, 4, 6, 1), 0.2)
 
     assert torch.autograd.gradcheck(
@@ -102,7 +103,7 @@ def test_dense_nre_gradient_passes_through_every_chunk():
     assert dense_nre_loss(unit(70, 2), nothing, DescriptorMap(unit(24, 2), 4, 6, 1), 0.2).item() == 0
 
 
-def test_reliability_is_weighted_by_the_scores_of_both_partners():
+def test_reliability_is_weighted_by_the_scores_of_both_partners() -> None:
     similarity, scores0, scores1 = points(1, 0), points(0.5, 0.5), points(0.8, 0.4)
     unreliability = 1 - math.exp(-1)
     loss = reliability_loss(similarity, scores0, scores1, 1)
@@ -110,7 +111,7 @@ def test_reliability_is_weighted_by_the_scores_of_both_partners():
     assert reliability_loss(similarity[:0], scores0[:0], scores1[:0], 1).item() == 0
 
 
-def test_reliability_raises_reliable_scores_lowers_others_and_leaves_descriptors_alone():
+def test_reliability_raises_reliable_scores_lowers_others_and_leaves_descriptors_alone() -> None:
     similarity, scores0, scores1 = (
         x.requires_grad_() for x in (points(1, 0), points(0.5, 0.5), points(1, 1))
     )
@@ -122,7 +123,7 @@ def test_reliability_raises_reliable_scores_lowers_others_and_leaves_descriptors
     assert torch.autograd.gradcheck(lambda a, b: reliability_loss(similarity, a, b, 1), (scores0, scores1))
 
 
-def test_triplet_compares_with_the_hardest_negative_that_is_not_near():
+def test_triplet_compares_with_the_hardest_negative_that_is_not_near() -> None:
     descriptors0 = points((1, 0))
     descriptors1 = points((1, 0), (0, 1), (-1, 0), (0.8, 0.6))
     is_near = torch.tensor([[True, False, False, True]])
@@ -132,7 +133,7 @@ def test_triplet_compares_with_the_hardest_negative_that_is_not_near():
     assert triplet_loss(descriptors0, descriptors1, first, first, is_near, margin=0.5).item() == 0
 
 
-def test_triplet_gradient():
+def test_triplet_gradient() -> None:
     inputs = (unit(4, 6).requires_grad_(), unit(5, 6, seed=1).requires_grad_())
     index, partner = torch.tensor([0, 2]), torch.tensor([4, 1])
     is_near = F.one_hot(partner, 5).bool()

@@ -4,24 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from vo_frontend.config import override
+from vo_frontend.config_files import override
 from vo_frontend.errors import ConfigError
+from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.schedule import learning_rate_at
-from vo_frontend.training.local_features.train_config import (
-    OptimizationConfig,
-    TrainConfig,
-    load_train_config,
-)
+from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("train_*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_shipped_configurations_are_valid(path):
+def test_shipped_configurations_are_valid(path: Path) -> None:
     assert load_train_config(path) != TrainConfig()
 
 
-def test_there_is_a_shipped_configuration():
+def test_there_is_a_shipped_configuration() -> None:
     assert CONFIGS
 
 
@@ -53,14 +50,14 @@ def test_there_is_a_shipped_configuration():
         ("validation.num_pairs=0", "validation.num_pairs: got 0, expected at least 1"),
     ],
 )
-def test_a_wrong_value_is_one_line_that_names_it(assignment, message):
+def test_a_wrong_value_is_one_line_that_names_it(assignment: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         override(TrainConfig(), [assignment])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_the_learning_rate_warms_up_and_falls_to_zero_along_half_a_cosine():
+def test_the_learning_rate_warms_up_and_falls_to_zero_along_half_a_cosine() -> None:
     config = OptimizationConfig(steps=110, warmup_steps=10, learning_rate=0.01)
     rates = [learning_rate_at(step, config) for step in range(110)]
     assert rates[:3] == pytest.approx([0.001, 0.002, 0.003])
@@ -70,6 +67,6 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_along_half_a_cosine():
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_a_constant_learning_rate_stays():
+def test_a_constant_learning_rate_stays() -> None:
     config = OptimizationConfig(steps=10, warmup_steps=0, learning_rate=0.01, schedule="constant")
     assert {learning_rate_at(step, config) for step in range(10)} == {0.01}

@@ -1,58 +1,73 @@
 """From the data section of a configuration to pairs."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import tiny_training
 from pair_data import CROP_PX, write_megadepth, write_tum
 
-from vo_frontend.errors import ConfigError, SourceError
-from vo_frontend.geometry.camera import Camera
-from vo_frontend.training.data.pairs import MixedPairs
-from vo_frontend.training.data.training_data import hold_out_end, hold_out_scattered, open_training_data
-from vo_frontend.training.local_features.train_config import DataConfig
+from vo_frontend.errors import ConfigError, SourceError, VoError
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.training.data.data_config import DataConfig
+from vo_frontend.training.data.pairs import ImagePair, MixedPairs, PairSource
+from vo_frontend.training.data.training_data import (
+    TrainingData,
+    hold_out_end,
+    hold_out_scattered,
+    open_training_data,
+)
 
-FREIBURG3 = Camera(535.4, 539.2, 320.1, 247.6, 640, 480)
+Divide = Callable[[PairSource, int], TrainingData]
+KindFields = dict[str, Any]  # of DataConfig
+
+FREIBURG3 = PinholeCamera(535.4, 539.2, 320.1, 247.6, 640, 480)
 
 
 class Numbers:
-    """Its pairs are their numbers."""
+    """Its pairs are black but for their number."""
 
-    def __init__(self, count):
+    def __init__(self, count: int) -> None:
         self._count = count
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self._count
 
-    def pair(self, number, rng):
-        return number
+    def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
+        image = np.full((32, 32, 3), number, np.uint8)
+        warp, covisible = np.zeros((32, 32, 2), np.float32), np.zeros((32, 32), np.bool_)
+        return ImagePair(image, image, warp, covisible, warp, covisible)
 
 
-def items(source):
-    return [source.pair(number, None) for number in range(len(source))]
+def items(source: PairSource) -> list[int]:
+    rng = np.random.default_rng(0)
+    return [int(source.pair(number, rng).image0[0, 0, 0]) for number in range(len(source))]
 
 
 @pytest.mark.parametrize("count", [2, 3, 9, 10, 11, 25])
 @pytest.mark.parametrize("one_in", [2, 4, 10])
 @pytest.mark.parametrize("divide", [hold_out_scattered, hold_out_end])
-def test_items_are_for_training_or_for_validation(divide, count, one_in):
+def test_items_are_for_training_or_for_validation(divide: Divide, count: int, one_in: int) -> None:
     data = divide(Numbers(count), one_in)
     assert sorted(items(data.training) + items(data.validation)) == list(range(count))
     assert len(data.validation) == -(-count // one_in)
 
 
-def test_photographs_are_held_out_everywhere_and_sequences_at_their_end():
+def test_photographs_are_held_out_everywhere_and_sequences_at_their_end() -> None:
     assert items(hold_out_scattered(Numbers(9), 4).validation) == [0, 4, 8]
     assert items(hold_out_end(Numbers(9), 4).validation) == [6, 7, 8]
 
 
 @pytest.mark.parametrize("divide", [hold_out_scattered, hold_out_end])
-def test_one_item_cannot_be_divided(divide):
+def test_one_item_cannot_be_divided(divide: Divide) -> None:
     with pytest.raises(ConfigError, match="got 1 images or frames in a source, expected at least 2"):
         divide(Numbers(1), 10)
 
 
 @pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where ``tum/fr3_office`` is the beginning of the built-in street."""
     root = tmp_path_factory.mktemp("data")
     folder = root / "tum" / "rgbd_dataset_freiburg3_long_office_household"
@@ -62,7 +77,7 @@ def data_root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def every_kind(tmp_path_factory):
+def every_kind(tmp_path_factory: pytest.TempPathFactory) -> dict[str, KindFields]:
     folder = tmp_path_factory.mktemp("kinds")
     (folder / "scene").mkdir()
     return {
@@ -74,7 +89,9 @@ def every_kind(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["images", "street", "rgbd", "megadepth"])
-def test_each_kind_of_data_gives_different_pairs_to_train_and_to_validate(kind, every_kind, data_root):
+def test_each_kind_of_data_gives_different_pairs_to_train_and_to_validate(
+    kind: str, every_kind: dict[str, KindFields], data_root: Path
+) -> None:
     data = open_training_data(DataConfig(CROP_PX, held_out_every=3, **every_kind[kind]), data_root)
     pairs = [source.pair(0, np.random.default_rng(0)) for source in (data.training, data.validation)]
     for pair in pairs:
@@ -83,28 +100,29 @@ def test_each_kind_of_data_gives_different_pairs_to_train_and_to_validate(kind, 
     assert (pairs[0].image0 != pairs[1].image0).mean() > 0.5
 
 
-def test_kinds_mix_by_weight_and_sources_of_a_kind_by_size(every_kind, tmp_path):
+def test_kinds_mix_by_weight_and_sources_of_a_kind_by_size(
+    every_kind: dict[str, KindFields], tmp_path: Path
+) -> None:
     few, many = (tiny_training.write_images(tmp_path / str(count), count) for count in (2, 8))
     values = every_kind["megadepth"] | {"images": (str(few), str(many)), "street_weight": 3.0}
-    mixed = open_training_data(
-        DataConfig(CROP_PX, images_weight=0.0, megadepth_weight=1.0, **values)
-    ).training
+    assert shares_of(DataConfig(CROP_PX, images_weight=0.0, **values)) == [0.75, 0.25]
+    twice = values | {"megadepth": values["megadepth"] * 2}
+    assert shares_of(DataConfig(CROP_PX, images_weight=4.0, **twice)) == [0.5, 0.375, 0.0625, 0.0625]
+
+
+def shares_of(config: DataConfig) -> list[float]:
+    mixed = open_training_data(config).training
     assert isinstance(mixed, MixedPairs)
-    assert mixed._shares.tolist() == [0.75, 0.25]
-    twice = values["megadepth"] * 2
-    mixed = open_training_data(
-        DataConfig(CROP_PX, images_weight=4.0, **values | {"megadepth": twice})
-    ).training
-    assert mixed._shares.tolist() == [0.5, 0.375, 0.0625, 0.0625]
+    return [float(share) for share in mixed.shares]
 
 
-def test_a_kind_without_weight_is_not_even_opened(every_kind, data_root):
+def test_a_kind_without_weight_is_not_even_opened(every_kind: dict[str, KindFields], data_root: Path) -> None:
     values = every_kind["images"] | {"rgbd": ("tum/missing",), "megadepth": ("missing.npz",)}
     open_training_data(DataConfig(CROP_PX, rgbd_weight=0.0, megadepth_weight=0.0, **values), data_root)
 
 
 @pytest.mark.parametrize("values", [{}, {"images": ("photos",), "images_weight": 0.0}])
-def test_without_any_data_the_error_says_what_to_give(values):
+def test_without_any_data_the_error_says_what_to_give(values: KindFields) -> None:
     with pytest.raises(ConfigError, match="no source of pairs; name a folder of photographs with --images"):
         open_training_data(DataConfig(**values))
 
@@ -118,18 +136,20 @@ def test_without_any_data_the_error_says_what_to_give(values):
         ({"megadepth": ("nowhere.npz",)}, SourceError, "nowhere.npz: cannot read the scene"),
     ],
 )
-def test_data_that_are_not_there_are_an_error(values, error, message, data_root):
+def test_data_that_are_not_there_are_an_error(
+    values: KindFields, error: type[VoError], message: str, data_root: Path
+) -> None:
     with pytest.raises(error, match=message):
         open_training_data(DataConfig(**values), data_root)
 
 
-def test_a_sequence_of_another_layout_is_an_error(tmp_path):
+def test_a_sequence_of_another_layout_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "7scenes" / "chess" / "seq-01").mkdir(parents=True)
     (tmp_path / "7scenes" / "chess" / "seq-01" / "frame-000000.color.png").touch()
     with pytest.raises(ConfigError, match="in the layout '7scenes', expected a TUM RGB-D sequence"):
         open_training_data(DataConfig(rgbd=("7scenes/chess/seq-01",)), tmp_path)
 
 
-def test_a_named_sequence_without_a_data_root_is_an_error():
+def test_a_named_sequence_without_a_data_root_is_an_error() -> None:
     with pytest.raises(SourceError, match="no data root; say where the datasets are with --data-root"):
         open_training_data(DataConfig(rgbd=("tum/fr1_desk",)))

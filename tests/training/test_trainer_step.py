@@ -1,56 +1,65 @@
 """What one training step does to the weights."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tiny_training import CROP_PX, OBJECTIVE, one_pair, write_images
-from torch import nn
+from torch import Tensor, nn
 
 from vo_frontend.errors import TrainingError
-from vo_frontend.features.loading import make_network
-from vo_frontend.training.data.pairs import ImagePair, stack
+from vo_frontend.features.networks.trunk import FeatureNetwork
+from vo_frontend.training.data.pairs import ImagePair, PairBatch, PairBatches, stack
 from vo_frontend.training.engine.distributed import Group
 from vo_frontend.training.engine.loader import micro_batches
 from vo_frontend.training.engine.randomness import sample_rng
+from vo_frontend.training.engine.run_config import OptimizationConfig
+from vo_frontend.training.engine.task import Objective
 from vo_frontend.training.engine.trainer import Trainer
-from vo_frontend.training.local_features.initialisation import initialise
-from vo_frontend.training.local_features.objective import LossTerms, Objective
-from vo_frontend.training.local_features.train_config import OptimizationConfig
+from vo_frontend.training.local_features.initialisation import random_network
+from vo_frontend.training.local_features.objective import LocalFeatureLosses, LocalFeatureObjective
 
-FIELDS = [field.name for field in dataclasses.fields(LossTerms)]
+PairObjective = Objective[FeatureNetwork, PairBatch]
+PairTrainer = Trainer[FeatureNetwork, PairBatch]
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory) -> list[ImagePair]:
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[ImagePair]:
     images = write_images(tmp_path_factory.mktemp("images"), 1)
     return [one_pair(images, seed) for seed in range(2)]
 
 
-def fresh_network():
-    network = make_network("aliked-t16")
-    initialise(network, torch.Generator().manual_seed(0))
-    return network
+def fresh_network() -> FeatureNetwork:
+    return random_network("aliked-t16", seed=0)
 
 
-def make_trainer(network=None, objective=None, **optimization):
-    values = {"warmup_steps": 0, "schedule": "constant"} | optimization
+def make_trainer(
+    network: FeatureNetwork | None = None, objective: PairObjective | None = None, **optimization: Any
+) -> PairTrainer:
+    defaults: dict[str, Any] = {"warmup_steps": 0, "schedule": "constant"}
     return Trainer(
         network or fresh_network(),
-        objective or Objective(OBJECTIVE),
-        OptimizationConfig(**values),
+        objective or LocalFeatureObjective(OBJECTIVE),
+        OptimizationConfig(**defaults | optimization),
         seed=0,
         group=Group(),
     )
 
 
-def state_of(trainer):
-    return {name: value.clone() for name, value in trainer.network.state_dict().items()}
+def state_of(trainer: PairTrainer) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
 
 
-def without_batch_norm(network):
+def gradients_of(trainer: PairTrainer) -> list[Tensor]:
+    gradients = [parameter.grad for parameter in trainer.model.parameters()]
+    return [gradient for gradient in gradients if gradient is not None]
+
+
+def without_batch_norm(network: FeatureNetwork) -> FeatureNetwork:
     for block in (network.block1, network.block2, network.block3, network.block4):
         block.bn1, block.bn2 = nn.Identity(), nn.Identity()
     return network
@@ -59,61 +68,77 @@ def without_batch_norm(network):
 class SumOfWeights:
     """A loss whose gradient is known: ``factor`` for every weight."""
 
-    def __init__(self, factors):
-        self.factors = iter(factors)
+    terms = LocalFeatureLosses
 
-    def __call__(self, network, batch, generator):
-        factor = next(self.factors)
-        total = factor * sum(parameter.sum() for parameter in network.parameters())
-        return LossTerms(total, *torch.full((4,), factor))
+    def __init__(self, factors: Sequence[float]) -> None:
+        self._factors = iter(factors)
+
+    def __call__(
+        self, network: FeatureNetwork, batch: PairBatch, generator: torch.Generator
+    ) -> LocalFeatureLosses:
+        factor = next(self._factors)
+        total = factor * torch.stack([parameter.sum() for parameter in network.parameters()]).sum()
+        return LocalFeatureLosses(total, *torch.full((4,), factor))
 
 
-def test_the_loss_falls_over_some_steps_on_one_pair(pairs):
+class SpoiledAfterwards:
+    """The objective of local features; from the second call on its total is multiplied by ``factor``."""
+
+    terms = LocalFeatureLosses
+
+    def __init__(self, factor: float) -> None:
+        self._factor, self._objective, self._num_calls = factor, LocalFeatureObjective(OBJECTIVE), 0
+
+    def __call__(
+        self, network: FeatureNetwork, batch: PairBatch, generator: torch.Generator
+    ) -> LocalFeatureLosses:
+        terms = self._objective(network, batch, generator)  # moves the statistics of batch normalisation
+        self._num_calls += 1
+        return terms if self._num_calls == 1 else dataclasses.replace(terms, total=terms.total * self._factor)
+
+
+def test_the_loss_falls_over_some_steps_on_one_pair(pairs: list[ImagePair]) -> None:
     trainer = make_trainer(steps=20)
     records = [trainer.train_step(step, [stack(pairs[:1])]) for step in range(20)]
     totals = [record.total for record in records]
     assert np.mean(totals[-5:]) < 0.8 * np.mean(totals[:5])
-    assert all(record.num_pairs == 1 and record.skipped == 0 for record in records)
+    assert all(record.num_items == 1 and record.skipped == 0 for record in records)
 
 
-def test_accumulating_two_pairs_equals_a_batch_of_two_where_the_network_has_no_batch_statistics(pairs):
+def test_accumulating_two_pairs_equals_a_batch_of_two_where_the_network_has_no_batch_statistics(
+    pairs: list[ImagePair],
+) -> None:
     # Random points are drawn per micro-batch, so that they differ by construction.
-    objective = Objective(dataclasses.replace(OBJECTIVE, num_random=0))
+    objective = LocalFeatureObjective(dataclasses.replace(OBJECTIVE, num_random=0))
     divided, together = (make_trainer(without_batch_norm(fresh_network()), objective) for _ in range(2))
     first = divided.train_step(0, [stack(pairs[:1]), stack(pairs[1:])])
     second = together.train_step(0, [stack(pairs)])
-    assert [getattr(first, name) for name in FIELDS] == pytest.approx(
-        [getattr(second, name) for name in FIELDS], rel=1e-4
-    )
+    assert first.losses == pytest.approx(second.losses, rel=1e-4)
     assert first.gradient_norm == pytest.approx(second.gradient_norm, rel=1e-3)
-    assert first.num_pairs == second.num_pairs == 2
-    for a, b in zip(divided.network.parameters(), together.network.parameters(), strict=True):
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-6)
+    assert first.num_items == second.num_items == 2
+    for a, b in zip(gradients_of(divided), gradients_of(together), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
 
 
-def test_gradients_are_means_over_the_micro_batches_and_long_ones_are_shortened(pairs):
+def test_gradients_are_means_over_the_micro_batches_and_long_ones_are_shortened(
+    pairs: list[ImagePair],
+) -> None:
     trainer = make_trainer(objective=SumOfWeights([1.0, 3.0]), max_gradient_norm=0.5)
     record = trainer.train_step(0, [stack(pairs[:1])] * 2)
-    num_weights = sum(parameter.numel() for parameter in trainer.network.parameters())
+    num_weights = sum(parameter.numel() for parameter in trainer.model.parameters())
     assert record.gradient_norm == pytest.approx(2 * num_weights**0.5, rel=1e-4)
-    assert record.descriptor == pytest.approx(2)
-    assert next(trainer.network.parameters()).grad[0, 0, 0, 0] == pytest.approx(
-        0.5 * num_weights**-0.5, rel=1e-3
-    )
+    assert record.losses[1:] == pytest.approx((2, 2, 2, 2))
+    shortened = gradients_of(trainer)[0].flatten()[0].item()
+    assert shortened == pytest.approx(0.5 * num_weights**-0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("factor", [float("nan"), float("inf")])
-def test_a_step_that_is_not_finite_is_skipped_and_changes_nothing(pairs, factor, caplog):
-    trainer = make_trainer(average_decay=0.9)
-    real = trainer._objective
+def test_a_step_that_is_not_finite_is_skipped_and_changes_nothing(
+    pairs: list[ImagePair], factor: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = make_trainer(objective=SpoiledAfterwards(factor), average_decay=0.9)
     trainer.train_step(0, [stack(pairs[:1])])
     weights, average = state_of(trainer), trainer.weights()
-
-    def broken(network, batch, generator):
-        terms = real(network, batch, generator)  # moves the statistics of batch normalisation
-        return dataclasses.replace(terms, total=terms.total * factor)
-
-    trainer._objective = broken
     record = trainer.train_step(1, [stack(pairs[:1])])
     assert record.skipped == 1
     assert "step 1: loss or gradient is not finite" in caplog.text
@@ -122,7 +147,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_changes_nothing(pairs, factor,
     assert all(torch.equal(average[name], average_after[name]) for name in average)
 
 
-def test_many_skipped_steps_in_a_row_end_with_a_clear_error(pairs):
+def test_many_skipped_steps_in_a_row_end_with_a_clear_error(pairs: list[ImagePair]) -> None:
     nan = float("nan")
     trainer = make_trainer(objective=SumOfWeights([nan, nan, 1.0, nan, nan, nan]), max_skipped=3)
     batches = [stack(pairs[:1])]
@@ -131,7 +156,7 @@ def test_many_skipped_steps_in_a_row_end_with_a_clear_error(pairs):
         trainer.train_step(5, batches)
 
 
-def test_exported_weights_are_a_moving_average_that_forgets_the_random_start(pairs):
+def test_exported_weights_are_a_moving_average_that_forgets_the_random_start(pairs: list[ImagePair]) -> None:
     trainer = make_trainer(objective=SumOfWeights([1.0] * 3), average_decay=0.15)
     name = "conv1.weight"
     expected = state_of(trainer)[name]
@@ -142,30 +167,34 @@ def test_exported_weights_are_a_moving_average_that_forgets_the_random_start(pai
     assert not torch.equal(trainer.weights()[name], state_of(trainer)[name])
 
 
-def test_without_an_average_the_weights_themselves_are_exported(pairs):
+def test_without_an_average_the_weights_themselves_are_exported(pairs: list[ImagePair]) -> None:
     trainer = make_trainer()
     trainer.train_step(0, [stack(pairs[:1])])
     assert all(torch.equal(value, state_of(trainer)[name]) for name, value in trainer.weights().items())
 
 
-def test_mixed_precision_stays_close_to_float32_and_gradients_are_float32(pairs):
+def test_mixed_precision_stays_close_to_float32_and_gradients_are_float32(pairs: list[ImagePair]) -> None:
     network = fresh_network()
     batch, values = stack(pairs), []
     for mixed_precision in (False, True):
         network.zero_grad()
-        objective = Objective(OBJECTIVE, mixed_precision=mixed_precision)
+        objective = LocalFeatureObjective(OBJECTIVE, mixed_precision=mixed_precision)
         terms = objective(network, batch, torch.Generator().manual_seed(0))
-        terms.total.backward()
-        values.append(torch.stack([getattr(terms, name) for name in FIELDS]))
-        assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+        torch.autograd.backward(terms.total)
+        values.append(terms.values())
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+            assert parameter.grad.dtype == torch.float32
+            assert parameter.grad.isfinite().all()
     assert values[1].dtype == torch.float32
     assert not torch.equal(*values)
     torch.testing.assert_close(*values, rtol=0.1, atol=0.02)
 
 
 @pytest.mark.gpu
-def test_mixed_precision_learns_on_a_gpu(pairs):
-    trainer = make_trainer(fresh_network().cuda(), Objective(OBJECTIVE, mixed_precision=True))
+def test_mixed_precision_learns_on_a_gpu(pairs: list[ImagePair]) -> None:
+    objective = LocalFeatureObjective(OBJECTIVE, mixed_precision=True)
+    trainer = make_trainer(fresh_network().cuda(), objective)
     totals = [trainer.train_step(step, [stack(pairs)]).total for step in range(20)]
     assert np.mean(totals[-5:]) < 0.8 * np.mean(totals[:5])
 
@@ -173,26 +202,31 @@ def test_mixed_precision_learns_on_a_gpu(pairs):
 class NumberedPairs:
     """Remembers which numbers were asked for, with a draw of each generator."""
 
-    def __init__(self, pair):
-        self.pair_, self.drawn = pair, []
+    def __init__(self, pair: ImagePair) -> None:
+        self._pair = pair
+        self.drawn: list[tuple[int, float]] = []
 
-    def __len__(self):
+    def __len__(self) -> int:
         return 50
 
-    def pair(self, number, rng):
+    def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
         self.drawn.append((number, rng.random()))
-        return self.pair_
+        return self._pair
 
 
-def draw(pairs, rank=0, size=1, first_step=0, **optimization):
+def draw(
+    pairs: list[ImagePair], rank: int = 0, size: int = 1, first_step: int = 0, **optimization: Any
+) -> tuple[list[tuple[int, float]], list[list[PairBatch]]]:
+    """Make all batches of a run of 3 steps. Returns what was drawn for them, and the batches of each step."""
     source = NumberedPairs(pairs[0])
-    config = OptimizationConfig(**{"steps": 3, "warmup_steps": 0} | optimization)
-    group = Group(rank, size)
-    steps = list(micro_batches(source, config, seed=7, first_step=first_step, group=group, workers=0))
-    return source.drawn, steps
+    config = OptimizationConfig(steps=3, warmup_steps=0, **optimization)
+    steps = micro_batches(
+        PairBatches(source), config, seed=7, first_step=first_step, group=Group(rank, size), workers=0
+    )
+    return source.drawn, list(steps)
 
 
-def test_a_step_consists_of_accumulation_times_batch_pairs(pairs):
+def test_a_step_consists_of_accumulation_times_batch_pairs(pairs: list[ImagePair]) -> None:
     drawn, steps = draw(pairs, batch=2, accumulation=3)
     assert [len(step) for step in steps] == [3, 3, 3]
     assert steps[0][0].image0.shape == (2, 3, CROP_PX, CROP_PX)
@@ -201,11 +235,13 @@ def test_a_step_consists_of_accumulation_times_batch_pairs(pairs):
     assert drawn[6 + 4] == (int(rng.integers(50)), rng.random())
 
 
-def test_a_resumed_run_draws_what_the_first_would_have_drawn(pairs):
+def test_a_resumed_run_draws_what_the_first_would_have_drawn(pairs: list[ImagePair]) -> None:
     assert draw(pairs, first_step=1)[0] == draw(pairs)[0][4 - 2 :]
 
 
-def test_two_processes_together_draw_what_one_with_twice_the_accumulation_draws(pairs):
+def test_two_processes_together_draw_what_one_with_twice_the_accumulation_draws(
+    pairs: list[ImagePair],
+) -> None:
     together = draw(pairs, accumulation=4)[0]
     first, second = (draw(pairs, rank, 2, accumulation=2)[0] for rank in range(2))
     for step in range(3):
@@ -214,10 +250,10 @@ def test_two_processes_together_draw_what_one_with_twice_the_accumulation_draws(
 
 
 @pytest.mark.slow
-def test_pairs_do_not_depend_on_the_number_of_background_processes(tmp_path: Path):
+def test_pairs_do_not_depend_on_the_number_of_background_processes(tmp_path: Path) -> None:
     from vo_frontend.training.data.homography_pairs import HomographyPairs
 
-    source = HomographyPairs([write_images(tmp_path)], CROP_PX)
+    source = PairBatches(HomographyPairs([write_images(tmp_path)], CROP_PX))
     config = OptimizationConfig(steps=3, warmup_steps=0, accumulation=2)
     alone, helped = (
         list(micro_batches(source, config, seed=0, first_step=0, group=Group(), workers=workers))

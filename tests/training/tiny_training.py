@@ -1,22 +1,20 @@
 """Training that takes a second: pictures of rectangles, crops of 64 px, few points."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
+from vo_frontend.training.data.data_config import DataConfig
 from vo_frontend.training.data.homography_pairs import HomographyPairs
 from vo_frontend.training.data.pairs import ImagePair
-from vo_frontend.training.data.training_data import open_training_data
 from vo_frontend.training.engine.distributed import Group
+from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.training_run import train
-from vo_frontend.training.local_features.objective import ObjectiveConfig
-from vo_frontend.training.local_features.train_config import (
-    DataConfig,
-    OptimizationConfig,
-    TrainConfig,
-    ValidationConfig,
-)
+from vo_frontend.training.local_features.recipe import open_task
+from vo_frontend.training.local_features.train_config import ObjectiveConfig, TrainConfig, ValidationConfig
 
 CROP_PX = 64
 OBJECTIVE = ObjectiveConfig(num_keypoints=40, num_random=40)
@@ -35,26 +33,26 @@ def write_images(folder: Path, count: int = 4) -> Path:
     return folder
 
 
-def tiny_config(images: Path, **optimization: object) -> TrainConfig:
+def tiny_config(images: Path, **optimization: Any) -> TrainConfig:
+    defaults: dict[str, Any] = {"steps": 6, "warmup_steps": 2, "average_decay": 0.9}
     return TrainConfig(
         workers=0,
         checkpoint_every=2,
         validate_every=100,
         data=DataConfig(crop_px=CROP_PX, images=(str(images),)),
         objective=OBJECTIVE,
-        optimization=OptimizationConfig(
-            **{"steps": 6, "warmup_steps": 2, "average_decay": 0.9} | optimization
-        ),
+        optimization=OptimizationConfig(**defaults | optimization),
         validation=ValidationConfig(num_pairs=1, max_keypoints=50),
     )
 
 
-def run(config: TrainConfig, folder: Path, stop_after: int = 10**9) -> int:
-    """Train in this process; asked to stop once ``stop_after`` steps are done."""
+def run(config: TrainConfig, folder: Path, stop_after: int = 10**9, device: str = "cpu") -> int:
+    """Train in this process; asked to stop once ``stop_after`` steps are done. Returns their number."""
     folder.mkdir(exist_ok=True)
     records: list[object] = []
+    group = Group(device=torch.device(device))
     return train(
-        config, open_training_data(config.data), folder, group=Group(),
+        open_task(config, None, group.device), config, folder, group=group,
         should_stop=lambda: len(records) + 1 >= stop_after,  # it is asked before the report
         report_step=records.append, report_validation=lambda record: None,
     )  # fmt: skip

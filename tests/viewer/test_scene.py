@@ -1,47 +1,48 @@
 import pickle
 
 import numpy as np
-from viewer_street import make_map, make_pose, make_result, make_street
+from viewer_street import make_map, make_pose, make_result, make_retired, make_street
 
+from vo_frontend.map_events import LandmarksRetired
 from vo_frontend.types import StampedPose, Status
 from vo_frontend.viewer.scene import Scene
 
-NOTHING = np.empty((0, 3))
 
-
-def test_a_new_scene_is_empty():
+def test_a_new_scene_is_empty() -> None:
     snapshot = Scene().snapshot()
     assert snapshot.is_empty
     assert snapshot.trajectories == ()
     assert len(snapshot.active_points) == len(snapshot.retired_points) == len(snapshot.ground_truth) == 0
 
 
-def test_active_points_are_replaced_and_retired_points_are_appended():
+def test_active_points_are_replaced_and_retired_points_are_appended() -> None:
     scene = Scene()
-    scene.update(make_result(0, (0, 0, 0), map=make_map(0, np.ones((3, 3)), NOTHING)))
-    scene.update(make_result(1, (0, 0, 1), map=make_map(0, np.full((2, 3), 5.0), np.full((1, 3), 1.0))))
-    scene.update(make_result(2, (0, 0, 2), map=make_map(0, np.full((2, 3), 6.0), np.full((1, 3), 2.0))))
+    scene.update(make_result(0, (0, 0, 0), map=make_map(0, np.ones((3, 3)))))
+    for index in (1, 2):
+        retired = make_retired(0, np.full((1, 3), float(index)))
+        local_map = make_map(0, np.full((2, 3), 4.0 + index))
+        scene.update(make_result(index, (0, 0, index), map=local_map, events=(retired,)))
     snapshot = scene.snapshot()
     np.testing.assert_array_equal(snapshot.active_points[:, 0], [6, 6])
     np.testing.assert_array_equal(snapshot.retired_points[:, 0], [1, 2])
 
 
-def test_every_retired_landmark_is_kept_exactly_once():
+def test_every_retired_landmark_is_kept_exactly_once() -> None:
     scene = Scene()
     results = make_street()
     for result in results:
         scene.update(result)
-    retired = np.concatenate([result.map.retired_points_world for result in results])
+    events = [event for result in results for event in result.events]
+    retired = np.concatenate([event.points_world for event in events if isinstance(event, LandmarksRetired)])
     np.testing.assert_array_equal(scene.snapshot().retired_points, retired.astype(np.float32))
 
 
-def test_the_cloud_never_grows_beyond_its_bound_and_colors_stay_with_their_points():
+def test_the_cloud_never_grows_beyond_its_bound_and_colors_stay_with_their_points() -> None:
     scene = Scene(max_retired_points=100)
     for i in range(50):
         points = np.full((9, 3), float(i))
-        local_map = make_map(0, NOTHING, points)
-        local_map.retired_colors[:] = i
-        scene.update(make_result(i, (0, 0, i), map=local_map))
+        retired = make_retired(0, points, grey=i)
+        scene.update(make_result(i, (0, 0, i), events=(retired,)))
         assert len(scene.snapshot().retired_points) <= 100
     snapshot = scene.snapshot()
     np.testing.assert_array_equal(snapshot.retired_points[:, 0], snapshot.retired_colors[:, 0])
@@ -49,7 +50,7 @@ def test_the_cloud_never_grows_beyond_its_bound_and_colors_stay_with_their_point
     assert snapshot.retired_points[-1, 0] == 49
 
 
-def test_backfilled_frames_come_before_the_frame_that_brought_them():
+def test_backfilled_frames_come_before_the_frame_that_brought_them() -> None:
     scene = Scene()
     scene.update(make_result(5, (0, 0, 5)))
     earlier = tuple(StampedPose(i, i, make_pose((0, 0, i))) for i in (2, 3, 4))
@@ -57,17 +58,18 @@ def test_backfilled_frames_come_before_the_frame_that_brought_them():
     np.testing.assert_array_equal(scene.snapshot().trajectories[0][:, 2], [2, 3, 4, 5, 6])
 
 
-def test_frames_without_a_pose_add_no_position_and_keep_the_last_camera():
+def test_frames_without_a_pose_add_no_position_and_keep_the_last_camera() -> None:
     scene = Scene()
     scene.update(make_result(0, (0, 0, 3)))
     scene.update(make_result(1, None))
     snapshot = scene.snapshot()
     assert snapshot.status is Status.LOST
     assert len(snapshot.trajectories[0]) == 1
+    assert snapshot.T_scene_cam is not None
     assert snapshot.T_scene_cam[2, 3] == 3
 
 
-def test_a_new_segment_is_a_new_line_that_starts_where_the_last_one_ended():
+def test_a_new_segment_is_a_new_line_that_starts_where_the_last_one_ended() -> None:
     scene = Scene()
     scene.update(make_result(0, (0, 0, 0)))
     scene.update(make_result(1, (0, 0, 7)))
@@ -78,23 +80,23 @@ def test_a_new_segment_is_a_new_line_that_starts_where_the_last_one_ended():
     np.testing.assert_array_equal(second, [[0, 0, 7], [1, 0, 7]])
 
 
-def test_landmarks_of_a_segment_that_was_given_up_stay_in_the_picture():
+def test_landmarks_of_a_segment_that_was_given_up_stay_in_the_picture() -> None:
     scene = Scene()
-    scene.update(make_result(0, (0, 0, 0), map=make_map(0, np.full((4, 3), 2.0), NOTHING)))
-    scene.update(make_result(1, (0, 0, 0), segment_id=1, map=make_map(1, np.full((2, 3), 3.0), NOTHING)))
+    scene.update(make_result(0, (0, 0, 0), map=make_map(0, np.full((4, 3), 2.0))))
+    scene.update(make_result(1, (0, 0, 0), segment_id=1, map=make_map(1, np.full((2, 3), 3.0))))
     snapshot = scene.snapshot()
     np.testing.assert_array_equal(snapshot.retired_points, np.full((4, 3), 2.0))
     np.testing.assert_array_equal(snapshot.active_points, np.full((2, 3), 3.0))
 
 
-def test_only_keyframes_leave_a_frustum():
+def test_only_keyframes_leave_a_frustum() -> None:
     scene = Scene()
     for i in range(6):
         scene.update(make_result(i, (0, 0, i), is_keyframe=i % 3 == 0))
     np.testing.assert_array_equal(scene.snapshot().T_scene_keyframes[:, 2, 3], [0, 3])
 
 
-def test_a_snapshot_is_not_changed_by_later_results_and_survives_the_trip_to_another_process():
+def test_a_snapshot_is_not_changed_by_later_results_and_survives_the_trip_to_another_process() -> None:
     scene = Scene()
     results = make_street(30)
     for result in results[:20]:
@@ -108,8 +110,8 @@ def test_a_snapshot_is_not_changed_by_later_results_and_survives_the_trip_to_ano
     assert snapshot.frame_index == copy.frame_index == 19
 
 
-def test_landmark_distance_is_that_of_the_typical_landmark():
+def test_landmark_distance_is_that_of_the_typical_landmark() -> None:
     points = np.array([[0, 0, 8.0], [0, 0, 10.0], [0, 0, 1000.0]])
     scene = Scene()
-    scene.update(make_result(0, (0, 0, 1), map=make_map(0, points, NOTHING)))
+    scene.update(make_result(0, (0, 0, 1), map=make_map(0, points)))
     assert scene.snapshot().landmark_distance == 9

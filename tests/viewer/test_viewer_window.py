@@ -7,23 +7,29 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Pipe
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from viewer_street import make_result, make_street
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame, Reason, Status
-from vo_frontend.viewer import palette
+from vo_frontend.viewer import availability, palette
 from vo_frontend.viewer import sink as sink_module
 from vo_frontend.viewer import window as window_module
 from vo_frontend.viewer.scene import Scene, SceneSnapshot
 from vo_frontend.viewer.sink import ViewerSink, make_viewer_sink
 from vo_frontend.viewer.window import ViewerWindow, open_window
 from vo_frontend.viewer.window_process import Update, WindowEvent, status_text
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 FRAME = Frame(0, 0, None)
 
@@ -71,7 +77,7 @@ class FakeWindow:
     def __init__(self) -> None:
         self.process, self.queue = FakeProcess(), FakeQueue()
         events, self.events = Pipe(duplex=False)
-        self.window = ViewerWindow(self.process, self.queue, events)
+        self.window = ViewerWindow(cast(BaseProcess, self.process), cast("Queue[Update]", self.queue), events)
 
 
 @pytest.fixture
@@ -82,26 +88,31 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeWindow:
 
 def test_a_stuck_window_gets_one_snapshot_and_no_more_are_made(
     fake: FakeWindow, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     scene = Scene()
-    made: list[int] = []
+    made: list[SceneSnapshot] = []
     original = Scene.snapshot
-    monkeypatch.setattr(
-        Scene, "snapshot", lambda *args, **options: made.append(1) or original(*args, **options)
-    )
+
+    def recorded(scene: Scene, frames_per_second: float) -> SceneSnapshot:
+        made.append(original(scene, frames_per_second))
+        return made[-1]
+
+    monkeypatch.setattr(Scene, "snapshot", recorded)
     sink = ViewerSink(scene, fake.window)
     for result in make_street():
         sink.consume(FRAME, result)
     assert len(made) == len(fake.queue.updates) == 1
 
 
-def test_a_window_that_is_late_by_a_moment_only_loses_the_snapshot(fake: FakeWindow, street: SceneSnapshot):
+def test_a_window_that_is_late_by_a_moment_only_loses_the_snapshot(
+    fake: FakeWindow, street: SceneSnapshot
+) -> None:
     fake.window.show(street)
     fake.window.show(street)
     assert len(fake.queue.updates) == 1
 
 
-def test_a_window_that_keeps_up_gets_every_frame(fake: FakeWindow):
+def test_a_window_that_keeps_up_gets_every_frame(fake: FakeWindow) -> None:
     sink = ViewerSink(Scene(), fake.window)
     for index in range(5):
         sink.consume(FRAME, make_result(index, (0, 0, index)))
@@ -110,7 +121,7 @@ def test_a_window_that_keeps_up_gets_every_frame(fake: FakeWindow):
 
 def test_a_stuck_window_is_killed_at_the_end(
     fake: FakeWindow, street: SceneSnapshot, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     fake.window.show(street)
     fake.window.close(street, hold=False)
     assert fake.process.was_killed
@@ -118,7 +129,7 @@ def test_a_stuck_window_is_killed_at_the_end(
     assert "does not respond" in caplog.text
 
 
-def test_the_last_snapshot_is_marked_as_such(fake: FakeWindow, street: SceneSnapshot):
+def test_the_last_snapshot_is_marked_as_such(fake: FakeWindow, street: SceneSnapshot) -> None:
     fake.window.close(street, hold=False)
     assert fake.queue.updates == [Update(street, is_last=True, hold=False)]
 
@@ -126,7 +137,7 @@ def test_the_last_snapshot_is_marked_as_such(fake: FakeWindow, street: SceneSnap
 @pytest.mark.parametrize("hold", [False, True])
 def test_only_a_window_that_is_held_open_asks_the_user_to_close_it(
     fake: FakeWindow, street: SceneSnapshot, caplog: pytest.LogCaptureFixture, hold: bool
-):
+) -> None:
     caplog.set_level(logging.INFO)
     fake.process.exitcode = 0
     fake.window.close(street, hold)
@@ -139,7 +150,7 @@ def test_only_a_window_that_is_held_open_asks_the_user_to_close_it(
 )
 def test_a_window_that_ends_is_one_line_in_the_log_and_the_run_goes_on(
     fake: FakeWindow, caplog: pytest.LogCaptureFixture, exit_code: int, level: int, words: str
-):
+) -> None:
     caplog.set_level(logging.INFO)
     sink = ViewerSink(Scene(), fake.window, hold=True)
     fake.process.exitcode = exit_code
@@ -154,13 +165,13 @@ def test_a_window_that_ends_is_one_line_in_the_log_and_the_run_goes_on(
 
 def test_an_error_in_the_windows_process_becomes_a_warning(
     fake: FakeWindow, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     fake.events.send(ViewerError("viewer: Open3D cannot load libGL.so.1"))
     ViewerSink(Scene(), fake.window).consume(FRAME, make_result(0, (0, 0, 0)))
     assert "libGL.so.1" in caplog.text
 
 
-def test_q_in_the_window_asks_the_run_to_stop(fake: FakeWindow):
+def test_q_in_the_window_asks_the_run_to_stop(fake: FakeWindow) -> None:
     sink = ViewerSink(Scene(), fake.window)
     assert not sink.stop_requested
     fake.events.send(WindowEvent.STOP_REQUESTED)
@@ -170,12 +181,12 @@ def test_q_in_the_window_asks_the_run_to_stop(fake: FakeWindow):
 
 def test_without_a_display_the_run_goes_on_without_a_window(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     def no_display() -> None:
         raise ViewerError("viewer: no display")
 
-    monkeypatch.setattr(window_module.availability, "check_installed", lambda: None)
-    monkeypatch.setattr(window_module.availability, "check_display", no_display)
+    monkeypatch.setattr(availability, "check_installed", lambda: None)
+    monkeypatch.setattr(availability, "check_display", no_display)
     sink = make_viewer_sink(Scene(), "test", show_window=True, picture_path=None)
     sink.consume(FRAME, make_result(0, (0, 0, 0)))
     sink.close()
@@ -185,7 +196,7 @@ def test_without_a_display_the_run_goes_on_without_a_window(
 
 def test_a_picture_that_fails_is_a_warning_and_the_window_is_closed_all_the_same(
     fake: FakeWindow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     def fail(*args: object) -> None:
         raise ViewerError("map.png: Open3D crashed")
 
@@ -195,7 +206,7 @@ def test_a_picture_that_fails_is_a_warning_and_the_window_is_closed_all_the_same
     assert fake.process.was_killed
 
 
-def test_the_status_line_gives_frame_state_reason_and_rate():
+def test_the_status_line_gives_frame_state_reason_and_rate() -> None:
     scene = Scene()
     scene.update(make_result(7, (0, 0, 0), num_inliers=123))
     assert status_text(scene.snapshot(12.34)).split("    ") == [
@@ -224,7 +235,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server.stdout.close()
 
 
-def wait_until(condition: object, timeout_s: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     give_up_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < give_up_s, "nothing happened"
@@ -248,20 +259,20 @@ def real_window(screen: Path, caplog: pytest.LogCaptureFixture) -> ViewerWindow:
     return window
 
 
-def pixels_of(color: palette.Color, screen: Path) -> np.ndarray:
+def pixels_of(color: palette.Color, screen: Path) -> NDArray[np.bool_]:
     """Where (800, 1300) the screen has a colour."""
     pixels = np.frombuffer(screen.read_bytes()[-1300 * 800 * 4 :], np.uint8).reshape(800, 1300, 4)
-    return (np.abs(pixels[:, :, 2::-1] / 255.0 - color) < 0.08).all(axis=2)
+    return np.asarray((np.abs(pixels[:, :, 2::-1] / 255.0 - color) < 0.08).all(axis=2))
 
 
-def width_px(mask: np.ndarray) -> int:
+def width_px(mask: NDArray[np.bool_]) -> int:
     columns = np.flatnonzero(mask.any(axis=0))
     return int(columns[-1] - columns[0]) if len(columns) else 0
 
 
 def test_a_real_window_shows_the_scene_and_closes(
     screen: Path, real_window: ViewerWindow, street: SceneSnapshot, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     real_window.show(street)
     wait_until(lambda: pixels_of(palette.CAMERA, screen).sum() > 300)
     real_window.close(street, hold=False)
@@ -271,7 +282,7 @@ def test_a_real_window_shows_the_scene_and_closes(
 @pytest.mark.slow
 def test_a_real_window_that_is_held_open_shows_the_whole_run(
     screen: Path, real_window: ViewerWindow, street: SceneSnapshot
-):
+) -> None:
     end = threading.Thread(target=real_window.close, args=(street, True))
     end.start()
     # From behind, the drive is in the middle; from above, it lies across the window.

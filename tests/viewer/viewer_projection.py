@@ -1,11 +1,12 @@
 """Where a viewpoint shows a point."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend.viewer.viewpoint import Viewpoint
 
 
-def project(view: Viewpoint, points: np.ndarray, aspect: float) -> np.ndarray:
+def project(view: Viewpoint, points: NDArray[np.float64], aspect: float) -> NDArray[np.float64]:
     """Picture coordinates (N, 2), x right and y up, in -1..1 where visible; NaN behind the eye."""
     forward = (view.target - view.eye) / np.linalg.norm(view.target - view.eye)
     right = np.cross(forward, view.up)

@@ -1,21 +1,30 @@
-"""``tools/ablation.py``: how accurate the odometry is, and what each of its parts is worth."""
+"""``vo-frontend ablate``: how accurate the odometry is, and what each of its parts is worth."""
 
 import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from vo_frontend.cli.exit_code import exit_code_of
-from vo_frontend.cli.options import folder_from, make_folder, names, positive
+from vo_frontend.cli.options import (
+    add_data_root,
+    add_debug,
+    add_markdown,
+    add_out,
+    add_weights_dir,
+    command_parser,
+    names,
+    positive,
+    positives,
+)
 from vo_frontend.session.cores import share_the_cores
 
 EXAMPLES = """examples:
-  python tools/ablation.py --data-root ~/datasets --markdown docs/accuracy.md       everything
-  python tools/ablation.py --only features,budget --sequences kitti/06,kitti/00     two tables, two sequences
-  python tools/ablation.py --only accuracy --sequences kitti/07,kitti/07:stereo     any other sequence
-  python tools/ablation.py --sequences street --features orb --frames 100           needs no data, no weights
+  vo-frontend ablate --data-root ~/datasets --markdown docs/accuracy.md       everything
+  vo-frontend ablate --only features,budget --sequences kitti/06,kitti/00     two tables, two sequences
+  vo-frontend ablate --only accuracy --sequences kitti/07,kitti/07:stereo     any other sequence
+  vo-frontend ablate --sequences street --features orb --frames 100           needs no data, no weights
 
 Tables: accuracy, features, budget, adjustment, estimator. The built-in street goes by the names street
 (1000 frames), street-short (300) and street-faults (300). What is measured is said in docs/accuracy.md.
@@ -23,13 +32,9 @@ Tables: accuracy, features, budget, adjustment, estimator. The built-in street g
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line; imports nothing heavy."""
-    parser = argparse.ArgumentParser(
-        prog="python tools/ablation.py",
-        description="Accuracy on sequences with ground truth, and what each part of the odometry is worth.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Build the command line; imports nothing heavy."""
+    description = "Accuracy on sequences with ground truth, and what each part of the odometry is worth."
+    parser = command_parser("ablate", description, EXAMPLES)
     what = parser.add_argument_group("what is run")
     what.add_argument("--only", metavar="A,B,C", type=names, help="these tables (default all)")
     what.add_argument(
@@ -41,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--features", metavar="A,B,C", type=names, help="to compare; the other tables use the first"
     )
-    what.add_argument("--budgets", metavar="N,N,N", type=_numbers, help="keypoints per image")
+    what.add_argument("--budgets", metavar="N,N,N", type=positives, help="keypoints per image")
     what.add_argument("--frames", metavar="N", type=positive, help="only the first N of each sequence")
     what.add_argument(
         "--seeds",
@@ -51,27 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="of every random draw (default 0:5); all tables but accuracy take only the first one or three",
     )
     where = parser.add_argument_group("where things are")
-    for option, text in (("--data-root", "the sequences"), ("--weights-dir", "official weights")):
-        variable = "VO_" + option.strip("-").replace("-", "_").upper()
-        where.add_argument(
-            option,
-            metavar="DIR",
-            type=Path,
-            default=folder_from(variable),
-            help=f"{text} (default: ${variable})",
-        )
+    add_data_root(where, "the sequences")
+    add_weights_dir(where)
     output = parser.add_argument_group("output, beside the terminal")
-    output.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("runs/ablation"),
-        help="ablation.json with every run, and the picture (default runs/ablation)",
-    )
-    output.add_argument(
-        "--markdown", metavar="FILE", type=Path, help="write the tables, e.g. docs/accuracy.md, and a picture"
-    )
-    output.add_argument("--debug", action="store_true", help="show the traceback of errors")
+    add_out(output, "runs/ablation", "ablation.json with every run, and the picture")
+    add_markdown(output, "docs/accuracy.md")
+    add_debug(output)
     return parser
 
 
@@ -89,19 +79,20 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         BUDGETS,
         FEATURES,
         TABLES,
-        choose_courses,
+        choose_sequences,
         choose_tables,
         seeds_of,
         with_cases,
     )
     from vo_frontend.experiments.ablation.report import as_mapping, describe, sections
     from vo_frontend.experiments.ablation.runs import measure
-    from vo_frontend.experiments.tables import format_section, split_at_marks, write_markdown
+    from vo_frontend.experiments.output_files import make_folder, split_at_marks, write_markdown
+    from vo_frontend.experiments.tables import format_section
     from vo_frontend.reports.run_metrics import write_json
 
     setting = describe(arguments, is_part=args.frames is not None)  # first, so that the load is not our own
-    courses = None if args.sequences is None else choose_courses(args.sequences)
-    tables = choose_tables(args.only or TABLES, courses, args.features or FEATURES, args.budgets or BUDGETS)
+    sequences = None if args.sequences is None else choose_sequences(args.sequences)
+    tables = choose_tables(args.only or TABLES, sequences, args.features or FEATURES, args.budgets or BUDGETS)
     if args.markdown:
         split_at_marks(args.markdown)
     make_folder(args.out)
@@ -124,10 +115,6 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     if args.markdown:
         write_markdown(args.markdown, setting, found)
     print(f"\nwritten to {args.out}/")
-
-
-def _numbers(text: str) -> list[int]:
-    return [positive(part) for part in names(text)]
 
 
 def _seeds(text: str) -> range:

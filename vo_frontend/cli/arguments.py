@@ -1,19 +1,17 @@
-"""The command line of ``run_vo.py``. Imports nothing heavy, so that ``--help`` is immediate."""
+"""The command line of ``vo-frontend run``. Imports nothing heavy, so that ``--help`` is immediate."""
 
 import argparse
 from pathlib import Path
 
-from vo_frontend.cli.options import folder_from
-
 EXAMPLES = """\
 examples:
-  python run_vo.py                                        built-in street, with ground truth
-  python run_vo.py --seq kitti/06 --data-root ~/datasets  a named sequence; --list shows all names
-  python run_vo.py --seq kitti/06 --sensor stereo         metric; also: --sensor rgbd, and the built-in street
-  python run_vo.py --seq kitti/06 --frames 0:40:2 --keypoints 500 --features aliked-n16 --out runs/x
-  python run_vo.py --images DIR --camera cam.yaml         any folder of images
-  python run_vo.py --video drive.mp4 --camera cam.yaml
-  python run_vo.py --webcam 0 --camera cam.yaml           index, device path or stream URL; stop with q
+  vo-frontend run                                        built-in street, with ground truth
+  vo-frontend run --seq kitti/06 --data-root ~/datasets  a named sequence; --list shows all names
+  vo-frontend run --seq kitti/06 --sensor stereo         metric; also: --sensor rgbd, and the built-in street
+  vo-frontend run --seq kitti/06 --frames 0:40:2 --keypoints 500 --features aliked-n16 --out runs/x
+  vo-frontend run --images DIR --camera cam.yaml         any folder of images
+  vo-frontend run --video drive.mp4 --camera cam.yaml
+  vo-frontend run --webcam 0 --camera cam.yaml           index, device path or stream URL; stop with q
 
 cam.yaml, in pixels (EuRoC's and Kalibr's names; distortion is optional):
   intrinsics: [fx, fy, cx, cy]
@@ -26,7 +24,7 @@ cam.yaml, in pixels (EuRoC's and Kalibr's names; distortion is optional):
 def build_parser() -> argparse.ArgumentParser:
     """The options, in the groups in which ``--help`` shows them."""
     parser = argparse.ArgumentParser(
-        prog="run_vo.py",
+        prog="vo-frontend run",
         description="Visual odometry on a sequence, a folder, a video or a camera.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -56,7 +54,6 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     frames.add_argument(
         "--sensor",
         choices=("mono", "stereo", "rgbd"),
-        default="mono",
         help="what to use of --seq or the street: one camera (default, scale unknown), two, or depth images",
     )
     frames.add_argument("--camera", metavar="YAML", type=Path, help="calibration, see below")
@@ -66,7 +63,6 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         "--data-root",
         metavar="DIR",
         type=Path,
-        default=folder_from("VO_DATA_ROOT"),
         help="where the datasets are (default: $VO_DATA_ROOT)",
     )
     frames.add_argument(

@@ -1,21 +1,30 @@
-"""``python -m vo_frontend.cli.evaluate_features``: how good features are, at equal budgets."""
+"""``vo-frontend evaluate-features``: how good features are, at equal budgets."""
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vo_frontend.cli.benchmark import THREAD_VARIABLES
 from vo_frontend.cli.exit_code import exit_code_of
-from vo_frontend.cli.options import folder_from, make_folder, names, positive
+from vo_frontend.cli.options import (
+    add_count,
+    add_data_root,
+    add_debug,
+    add_markdown,
+    add_out,
+    add_threads,
+    add_weights_dir,
+    command_parser,
+    names,
+    positives,
+    use_threads,
+)
 from vo_frontend.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vo_frontend.experiments.feature_quality.contestants import Contestant
-    from vo_frontend.experiments.feature_quality.report import FeatureReport
+    from vo_frontend.experiments.feature_quality.comparison import FeatureComparison
 
 KEYPOINTS = 1000
 GAPS = (2, 5, 10, 20)
@@ -24,10 +33,10 @@ NUM_PHOTO_PAIRS = 60
 LOSSES_OF = "aliked-t16"
 
 EXAMPLES = """examples:
-  python -m vo_frontend.cli.evaluate_features --features orb,sift        on the built-in street
-  python -m vo_frontend.cli.evaluate_features --hpatches ~/hpatches-sequences-release \\
-      --sequences kitti/06,tum/fr2_desk,7scenes/redkitchen,builtin --data-root ~/datasets
-  python -m vo_frontend.cli.evaluate_features --features aliked-t16,orb \\
+  vo-frontend evaluate-features --features orb,sift        on the built-in street
+  vo-frontend evaluate-features --hpatches ~/hpatches-sequences-release \\
+      --sequences kitti/06,tum/fr2_desk,7scenes/redkitchen,street --data-root ~/datasets
+  vo-frontend evaluate-features --features aliked-t16,orb \\
       --extra mine=aliked-t16:runs/train/t16/weights.pth --photos ~/photographs --losses
 
 What every figure means is said in docs/features.md. --photos takes the folders that the weights were trained
@@ -36,27 +45,15 @@ on, in the same order: only the photographs that training holds out are used.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line; imports nothing heavy."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vo_frontend.cli.evaluate_features",
-        description="Repeatability, matching and pose accuracy of features, beside what they cost.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Build the command line; imports nothing heavy."""
+    description = "Repeatability, matching and pose accuracy of features, beside what they cost."
+    parser = command_parser("evaluate-features", description, EXAMPLES)
     _add_features(parser.add_argument_group("features"))
     _add_data(parser.add_argument_group("data (none: the built-in street)"))
     output = parser.add_argument_group("output, beside the terminal")
-    output.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("runs/features"),
-        help="features.json and pictures (default runs/features)",
-    )
-    output.add_argument(
-        "--markdown", metavar="FILE", type=Path, help="write the tables, e.g. docs/features.md"
-    )
-    output.add_argument("--debug", action="store_true", help="show the traceback of errors")
+    add_out(output, "runs/features", "features.json and pictures")
+    add_markdown(output, "docs/features.md")
+    add_debug(output)
     return parser
 
 
@@ -74,22 +71,9 @@ def _add_features(group: "argparse._ArgumentGroup") -> None:
         default=[],
         help="also weights in a file, e.g. mine=aliked-t16:runs/train/t16/weights.pth; may be repeated",
     )
-    group.add_argument(
-        "--keypoints", metavar="N", type=positive, default=KEYPOINTS, help=f"per image (default {KEYPOINTS})"
-    )
-    group.add_argument(
-        "--threads",
-        metavar="N",
-        type=positive,
-        default=min(2, os.cpu_count() or 1),
-        help="CPU threads (default 2)",
-    )
-    group.add_argument(
-        "--weights-dir",
-        metavar="DIR",
-        type=Path,
-        help="folder of official weights (default: $VO_WEIGHTS_DIR, the user cache, else download)",
-    )
+    add_count(group, "--keypoints", KEYPOINTS, "per image")
+    add_threads(group, "CPU threads")
+    add_weights_dir(group)
 
 
 def _add_data(group: "argparse._ArgumentGroup") -> None:
@@ -102,41 +86,19 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
         default=[],
         help="folder of photographs, warped by random homographies; may be repeated",
     )
+    add_count(group, "--photo-pairs", NUM_PHOTO_PAIRS, "made of the held-out photographs")
     group.add_argument(
-        "--photo-pairs",
-        metavar="N",
-        type=positive,
-        default=NUM_PHOTO_PAIRS,
-        help=f"made of the held-out photographs (default {NUM_PHOTO_PAIRS})",
-    )
-    group.add_argument(
-        "--sequences",
-        metavar="A,B,C",
-        type=names,
-        default=[],
-        help="with poses; builtin: the built-in street",
+        "--sequences", metavar="A,B,C", type=names, default=[], help="with poses; street: the built-in one"
     )
     group.add_argument(
         "--gaps",
         metavar="N,N,N",
-        type=_gaps,
+        type=positives,
         default=GAPS,
         help=f"frames between the two of a pair (default {','.join(map(str, GAPS))})",
     )
-    group.add_argument(
-        "--starts",
-        metavar="N",
-        type=positive,
-        default=NUM_STARTS,
-        help=f"first frames of pairs, spread over each sequence (default {NUM_STARTS})",
-    )
-    group.add_argument(
-        "--data-root",
-        metavar="DIR",
-        type=Path,
-        default=folder_from("VO_DATA_ROOT"),
-        help="where the sequences are (default: $VO_DATA_ROOT)",
-    )
+    add_count(group, "--starts", NUM_STARTS, "first frames of pairs, spread over each sequence")
+    add_data_root(group, "where the sequences are")
     group.add_argument(
         "--losses",
         metavar="A,B,C",
@@ -153,28 +115,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = build_parser().parse_args(arguments)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(args.threads)))
+    use_threads(args.threads)
     return exit_code_of(lambda: _run(args, arguments), debug=args.debug)
 
 
 def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
-    from vo_frontend.experiments.feature_quality.contestants import ALL, choose_contestants
+    from vo_frontend.experiments.feature_quality.comparison import compare_features
     from vo_frontend.experiments.feature_quality.report import as_mapping, describe, sections
-    from vo_frontend.experiments.tables import format_section, split_at_marks, write_markdown
+    from vo_frontend.experiments.output_files import make_folder, split_at_marks, write_markdown
+    from vo_frontend.experiments.tables import format_section
     from vo_frontend.reports.run_metrics import write_json
 
     setting = describe(args.threads, arguments)  # first, so that the load is not our own
-    if args.features is None:
-        args.features = ALL
-    if not (args.hpatches or args.photos or args.sequences):
-        args.sequences = ["builtin"]
-    if args.losses and not args.photos:
-        raise ConfigError("--losses needs pairs to evaluate them on, add --photos DIR")
-    contestants = choose_contestants(args.features, args.extra)
+    comparison = _comparison(args)
     if args.markdown:
         split_at_marks(args.markdown)
     make_folder(args.out)
-    report = _measure(args, contestants)
+    report = compare_features(comparison, lambda line: print(line, file=sys.stderr, flush=True))
     tables = sections(report, args.out)
     for table in tables:
         print(f"\n{format_section(table)}", flush=True)
@@ -184,37 +141,27 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     print(f"\nwritten to {args.out}/")
 
 
-def _measure(args: argparse.Namespace, contestants: "Sequence[Contestant]") -> "FeatureReport":
-    from vo_frontend.experiments.feature_quality.costs import measure_costs
-    from vo_frontend.experiments.feature_quality.hpatches import read_hpatches
-    from vo_frontend.experiments.feature_quality.losses import compare_losses, loss_pairs
-    from vo_frontend.experiments.feature_quality.pairs import (
-        held_out_photo_pairs,
-        hpatches_scenes,
-        open_posed_sequence,
-        photo_scenes,
+def _comparison(args: argparse.Namespace) -> "FeatureComparison":
+    from vo_frontend.experiments.feature_quality.comparison import FeatureComparison
+    from vo_frontend.experiments.feature_quality.contestants import ALL, choose_contestants
+    from vo_frontend.simulation import STREET
+
+    if args.losses and not args.photos:
+        raise ConfigError("--losses needs pairs to evaluate them on, add --photos DIR")
+    has_data = args.hpatches or args.photos or args.sequences
+    return FeatureComparison(
+        contestants=choose_contestants(args.features or ALL, args.extra),
+        max_keypoints=args.keypoints,
+        weights_dir=args.weights_dir,
+        data_root=args.data_root,
+        hpatches=args.hpatches,
+        photos=args.photos,
+        num_photo_pairs=args.photo_pairs,
+        sequences=args.sequences if has_data else [STREET],
+        gaps=args.gaps,
+        num_starts=args.starts,
+        losses=args.losses,
     )
-    from vo_frontend.experiments.feature_quality.report import FeatureReport
-    from vo_frontend.experiments.feature_quality.scores import score_homographies, score_poses
-
-    hpatches = read_hpatches(args.hpatches) if args.hpatches else []
-    pairs = held_out_photo_pairs(args.photos, args.photo_pairs) if args.photos else []
-    sequences = [open_posed_sequence(name, args.data_root, args.gaps, args.starts) for name in args.sequences]
-    losses_on = loss_pairs(args.photos, args.photo_pairs) if args.losses else []
-    losses = compare_losses(args.losses, contestants, losses_on, args.weights_dir)
-    costs = measure_costs(contestants, args.keypoints, args.weights_dir, args.data_root)
-    homographies, poses = [], []
-    for contestant in contestants:
-        print(f"{contestant.name} ...", file=sys.stderr, flush=True)
-        extractor = contestant.load(args.keypoints, args.weights_dir)
-        homographies += score_homographies(contestant.name, extractor, hpatches_scenes(hpatches))
-        homographies += score_homographies(contestant.name, extractor, photo_scenes(pairs))
-        poses += [score_poses(contestant.name, extractor, sequence) for sequence in sequences]
-    return FeatureReport(costs, homographies, poses, losses)
-
-
-def _gaps(text: str) -> tuple[int, ...]:
-    return tuple(positive(part) for part in names(text))
 
 
 if __name__ == "__main__":

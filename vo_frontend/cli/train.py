@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING
 
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import folder_from
-from vo_frontend.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from vo_frontend.training.data.training_data import TrainingData
-    from vo_frontend.training.engine.distributed import Group
     from vo_frontend.training.local_features.train_config import TrainConfig
 
 FORWARDED_S = 1.0  # torchrun repeats a Ctrl-C that its processes have already had from the terminal
 
 EXAMPLES = """examples:
-  python -m vo_frontend.cli.train --config configs/train_t16.yaml --images ~/photographs --out runs/train/t16
-  python -m vo_frontend.cli.train --resume --out runs/train/t16       continue, e.g. after Ctrl-C
-  python -m vo_frontend.cli.train --config configs/train_t16.yaml --images ~/photographs \\
+  vo-frontend train --config configs/train_t16.yaml --images ~/photographs --out runs/train/t16
+  vo-frontend train --resume --out runs/train/t16                     continue, e.g. after Ctrl-C
+  vo-frontend train --config configs/train_t16.yaml --images ~/photographs \\
       --out runs/train/long --set optimization.steps=50000 --set data.crop_px=320
   torchrun --nproc-per-node 8 -m vo_frontend.cli.train ...            one process per GPU
 
@@ -36,9 +33,9 @@ weights.pth, a state dict for vo_frontend.features.loading.make_network.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line; imports nothing heavy."""
+    """Build the command line; imports nothing heavy."""
     parser = argparse.ArgumentParser(
-        prog="python -m vo_frontend.cli.train",
+        prog="vo-frontend train",
         description="Train ALIKED or ALIKE on image pairs with known geometry.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -83,39 +80,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from vo_frontend.features.networks.extractor import select_device
-    from vo_frontend.training.data.training_data import open_training_data
+    from vo_frontend.cli.training_progress import TrainingProgress
+    from vo_frontend.features.devices import select_device
     from vo_frontend.training.engine.distributed import process_group
+    from vo_frontend.training.engine.run_folder import prepare_run_folder
+    from vo_frontend.training.engine.training_run import train
+    from vo_frontend.training.local_features.recipe import open_task
 
-    config = _config(args)
+    config, folder = _config(args), args.out
+    num_steps = config.optimization.steps
     with process_group(select_device(config.device)) as group:
         if group.is_leader:
-            _prepare_folder(args.out, resume=args.resume)
-        _train(config, open_training_data(config.data, args.data_root), args.out, group)
-
-
-def _train(config: "TrainConfig", data: "TrainingData", folder: Path, group: "Group") -> None:
-    from vo_frontend.cli.training_progress import TrainingProgress
-    from vo_frontend.training.engine.training_run import train
-
-    num_steps = config.optimization.steps
-    progress = TrainingProgress(num_steps)
-    with _stop_signals() as stop:
-        try:
-            num_done = train(
-                config, data, folder, group=group, should_stop=stop.is_set,
-                report_step=progress.step, report_validation=progress.validation,
-            )  # fmt: skip
-        finally:
-            progress.close()
-    if group.is_leader:
-        early = f", stopped after {num_done} of {num_steps} steps; continue with --resume"
-        print(f"written to {folder}/{early if num_done < num_steps else ''}")
+            prepare_run_folder(folder, resume=args.resume)
+        task = open_task(config, args.data_root, group.device)
+        progress = TrainingProgress(num_steps, task.item_name)
+        with _stop_signals() as stop:
+            try:
+                num_done = train(
+                    task, config, folder, group=group, should_stop=stop.is_set,
+                    report_step=progress.step, report_validation=progress.validation,
+                )  # fmt: skip
+            finally:
+                progress.close()
+        if group.is_leader:
+            early = f", stopped after {num_done} of {num_steps} steps; continue with --resume"
+            print(f"written to {folder}/{early if num_done < num_steps else ''}")
 
 
 def _config(args: argparse.Namespace) -> "TrainConfig":
-    from vo_frontend.config import override
-    from vo_frontend.training.engine.training_run import CONFIG_NAME
+    from vo_frontend.config_files import override
+    from vo_frontend.training.engine.run_folder import CONFIG_NAME
     from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
 
     path = args.config
@@ -125,17 +119,6 @@ def _config(args: argparse.Namespace) -> "TrainConfig":
     if args.images:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, images=tuple(args.images)))
     return override(config, args.set)
-
-
-def _prepare_folder(folder: Path, *, resume: bool) -> None:
-    """Create the folder; refuse to mix two runs."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        is_empty = not any(folder.iterdir())
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot write there ({error.strerror}); choose another --out") from None
-    if not is_empty and not resume:
-        raise ConfigError(f"{folder}: is not empty; continue that run with --resume or give a new folder")
 
 
 class _Stop:

@@ -5,8 +5,8 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from vo_frontend.training.engine.task import ValidationRecord
     from vo_frontend.training.engine.trainer import StepRecord
-    from vo_frontend.training.local_features.validation import ValidationRecord
 
 REFRESH_S = 0.5  # in a terminal
 REPEAT_S = 30.0  # in a file or pipe, where every line stays
@@ -14,22 +14,23 @@ FORGETTING = 0.98  # of the shown mean of the loss, per step
 
 
 class TrainingProgress:
-    """Writes the loss, pairs/s and the time left; each validation stays on a line of its own."""
+    """Writes the loss, items/s and the time left; each validation stays on a line of its own."""
 
-    def __init__(self, num_steps: int, stream: TextIO | None = None) -> None:
-        self._num_steps = num_steps
+    def __init__(self, num_steps: int, item_name: str, stream: TextIO | None = None) -> None:
+        """Args: ``item_name``: plural of what a batch consists of; ``stream``: stderr by default."""
+        self._num_steps, self._item_name = num_steps, item_name
         self._stream = stream or sys.stderr
         self._in_place = self._stream.isatty()
         self._interval_s = REFRESH_S if self._in_place else REPEAT_S
         self._first_s = self._shown_s = time.monotonic()
-        self._num_done = self._num_pairs = 0
+        self._num_done = self._num_items = 0
         self._loss: float | None = None
 
     def step(self, record: "StepRecord") -> None:
         """Count one step; show the line when it is due."""
         now_s = time.monotonic()
         self._num_done += 1
-        self._num_pairs += record.num_pairs
+        self._num_items += record.num_items
         if not record.skipped:
             before = record.total if self._loss is None else self._loss
             self._loss = FORGETTING * before + (1 - FORGETTING) * record.total
@@ -41,11 +42,7 @@ class TrainingProgress:
     def validation(self, record: "ValidationRecord") -> None:
         """Say how good the weights are."""
         self._end_line()
-        self._stream.write(
-            f"step {record.step + 1}: matching accuracy {record.mma_3px:.3f} and repeatability "
-            f"{record.repeatability_3px:.3f} at 3 px, {record.num_matches:.0f} matches of "
-            f"{record.num_keypoints:.0f} keypoints\n"
-        )
+        self._stream.write(f"step {record.step + 1}: {record.summary()}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -58,7 +55,7 @@ class TrainingProgress:
         loss = "-" if self._loss is None else f"{self._loss:.3f}"
         return (
             f"step {record.step + 1}/{self._num_steps}  loss {loss}  "
-            f"{self._num_pairs / elapsed_s:.2f} pairs/s  {hours}:{minutes:02d} h left"
+            f"{self._num_items / elapsed_s:.2f} {self._item_name}/s  {hours}:{minutes:02d} h left"
         )
 
     def _show(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Activations on vectors."""
+"""Activation functions on vectors of float32."""
 
 import numpy as np
 from numba import njit
@@ -29,7 +29,7 @@ C2, C1, C0 = np.float32(5.5503569543e-2), np.float32(2.4022650719e-1), np.float3
 
 @njit
 def power_of_two_minus_one(x: Vector) -> Vector:
-    """2**x - 1 for -126 <= x <= 126, within 2e-7 of max(1, 2**x)."""
+    """Compute 2**x - 1 for -126 <= x <= 126, within 2e-7 of max(1, 2**x)."""
     shifted = add(x, splat(np.float32(ROUNDING)))
     f = subtract(x, subtract(shifted, splat(np.float32(ROUNDING))))
     p = fma(fma(splat(C5), f, splat(C4)), f, splat(C3))
@@ -40,7 +40,7 @@ def power_of_two_minus_one(x: Vector) -> Vector:
 
 @njit
 def selu(x: Vector) -> Vector:
-    """Scaled exponential linear unit (G. Klambauer et al., NeurIPS 2017)."""
+    """Apply the scaled exponential linear unit (G. Klambauer et al., NeurIPS 2017)."""
     exponent = smaller(multiply(x, splat(LOG2_E)), splat(ZERO))
     negative = power_of_two_minus_one(larger(exponent, splat(LOWEST)))
     return fma(negative, splat(SELU_NEGATIVE), multiply(larger(x, splat(ZERO)), splat(SELU_SCALE)))
@@ -48,6 +48,6 @@ def selu(x: Vector) -> Vector:
 
 @njit
 def sigmoid(x: Vector) -> Vector:
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
     exponent = smaller(larger(multiply(x, splat(-LOG2_E)), splat(LOWEST)), splat(HIGHEST))
     return divide(splat(ONE), add(power_of_two_minus_one(exponent), splat(TWO)))

@@ -5,33 +5,38 @@ from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import selu
-from vo_frontend.compute.simd import LANES, fma, load, splat, store
+from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
 STEP = 6  # rows of a tile; times two vectors of columns, 12 sums stay in registers
 COLUMNS = 2 * LANES
 
+Pair = tuple[Vector, Vector]  # of 2 * LANES columns side by side
+
 
 def padded(count: int, step: int) -> int:
-    """Round up to whole steps."""
+    """Round a count up to whole steps."""
     return -(-count // step) * step
 
 
 def pack_matrix(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Order (K, D) as ``multiply_rows`` reads it: (groups, K, COLUMNS), with D filled up by zeros."""
+    """Order a matrix (K, D) as ``multiply_rows`` reads it.
+
+    Returns (groups, K, COLUMNS) float32, with D filled up by zeros.
+    """
     filled = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % COLUMNS))).astype(np.float32)
     return np.ascontiguousarray(filled.reshape(len(matrix), -1, COLUMNS).transpose(1, 0, 2))
 
 
 @njit
-def fma_pair(value, pair, total):
-    """Value * pair + total."""
+def fma_pair(value: np.float32, pair: Pair, total: Pair) -> Pair:
+    """Compute value * pair + total, lane by lane."""
     vector = splat(value)
     return fma(vector, pair[0], total[0]), fma(vector, pair[1], total[1])
 
 
 @njit
-def store_pair(pair, target, row, column, activate):
-    """Write two vectors side by side, through SELU if asked to."""
+def store_pair(pair: Pair, target: NDArray[np.float32], row: int, column: int, activate: bool) -> None:
+    """Write a pair into a (R, C) target from a column on, through SELU if asked to."""
     if activate:
         pair = (selu(pair[0]), selu(pair[1]))
     store(pair[0], target, (row, column))
@@ -39,15 +44,22 @@ def store_pair(pair, target, row, column, activate):
 
 
 @njit
-def multiply_rows(table, num_rows, matrix, bias, target, activate):
+def multiply_rows(
+    table: NDArray[np.float32],
+    num_rows: int,
+    matrix: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    target: NDArray[np.float32],
+    activate: bool,
+) -> None:
     """Compute table @ matrix + bias, optionally through SELU.
 
     Args:
-        table: (R, K) with R a multiple of STEP not below ``num_rows``.
+        table: (R, K) float32 with R a multiple of STEP not below ``num_rows``.
         num_rows: how many rows count; the tile that holds the last one is computed whole.
         matrix: (groups, K, COLUMNS), see ``pack_matrix``.
         bias: (groups * COLUMNS,).
-        target: (R, groups * COLUMNS).
+        target: (R, groups * COLUMNS), written.
         activate: apply SELU.
     """
     for group in range(matrix.shape[0]):

@@ -19,7 +19,7 @@ from numba.extending import intrinsic, models, register_model
 
 
 def _register_lanes() -> int:
-    """How many float32 a register of this machine holds; LLVM splits or merges where that is wrong."""
+    """Count the float32 in a register of this machine; LLVM splits or merges where that is wrong."""
     features = llvmlite.binding.get_host_cpu_features()
     if features.get("avx512f"):
         return 16
@@ -34,7 +34,7 @@ _HALVES = ir.VectorType(ir.IntType(16), LANES)
 
 
 class Vector(types.Type):
-    """LANES float32 values."""
+    """Numba's type of LANES float32 values."""
 
     def __init__(self) -> None:
         super().__init__(name=f"float32x{LANES}")
@@ -44,8 +44,8 @@ VECTOR = Vector()
 
 
 @register_model(Vector)
-class VectorModel(models.PrimitiveModel):
-    """Held in a register."""
+class VectorModel(models.PrimitiveModel):  # type: ignore[misc]  # numba has no types
+    """Keeps a vector in a register."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _FLOATS)
@@ -88,7 +88,7 @@ def store(typing_context: Any, value: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def widen(typing_context: Any, element: Any) -> Any:
-    """An element of an array, float32 or bfloat16, as a float."""
+    """Convert an element of an array, float32 or bfloat16, to float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if signature.args[0] == types.float32:
@@ -101,7 +101,7 @@ def widen(typing_context: Any, element: Any) -> Any:
 
 @intrinsic
 def splat(typing_context: Any, scalar: Any) -> Any:
-    """All lanes equal to a float."""
+    """Fill all lanes with a float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         undefined = ir.Constant(_FLOATS, ir.Undefined)
@@ -113,7 +113,7 @@ def splat(typing_context: Any, scalar: Any) -> Any:
 
 @intrinsic
 def total(typing_context: Any, a: Any) -> Any:
-    """Sum of the lanes, as pairs of halves."""
+    """Sum the lanes to a float32, as pairs of halves."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, width = arguments[0], LANES
@@ -133,7 +133,7 @@ def total(typing_context: Any, a: Any) -> Any:
 
 @intrinsic
 def rounded_power_of_two(typing_context: Any, a: Any) -> Any:
-    """2**n from n + ROUNDING, for integers n in -126..127.
+    """Compute 2**n from n + ROUNDING, for integers n in -126..127.
 
     A float32 near ROUNDING is an integer; its lowest bits are those of n + 127, the biased exponent of 2**n.
     """
@@ -175,19 +175,25 @@ def _llvm(name: str) -> Callable[..., Any]:
     return emit
 
 
-add = _lanewise(2, lambda builder, a, b: builder.fadd(a, b), "a + b")
-subtract = _lanewise(2, lambda builder, a, b: builder.fsub(a, b), "a - b")
-multiply = _lanewise(2, lambda builder, a, b: builder.fmul(a, b), "a * b")
-divide = _lanewise(2, lambda builder, a, b: builder.fdiv(a, b), "a / b")
-fma = _lanewise(3, _llvm("fmuladd"), "a * b + c, rounded once where the machine can")
-larger = _lanewise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b), "Maximum.")
+add = _lanewise(2, lambda builder, a, b: builder.fadd(a, b), "Compute a + b.")
+subtract = _lanewise(2, lambda builder, a, b: builder.fsub(a, b), "Compute a - b.")
+multiply = _lanewise(2, lambda builder, a, b: builder.fmul(a, b), "Compute a * b.")
+divide = _lanewise(2, lambda builder, a, b: builder.fdiv(a, b), "Compute a / b.")
+fma = _lanewise(3, _llvm("fmuladd"), "Compute a * b + c, rounded once where the machine can.")
+larger = _lanewise(
+    2,
+    lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b),
+    "Choose the larger of a and b.",
+)
 smaller = _lanewise(
-    2, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b), "Minimum."
+    2,
+    lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b),
+    "Choose the smaller of a and b.",
 )
 choose = _lanewise(
     4,
     lambda builder, a, b, c, d: builder.select(builder.fcmp_ordered(">", a, b), c, d),
-    "c where a > b, else d.",
+    "Choose c where a > b, else d.",
 )
 
 
@@ -196,7 +202,7 @@ def _integers(value: int) -> Any:
 
 
 def _pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
-    """Address of element arguments[1] (a tuple) of array arguments[0], for a whole vector.
+    """Find the address of element arguments[1] (a tuple) of array arguments[0], for a whole vector.
 
     Returns it and whether the elements are float32, else bfloat16.
     """

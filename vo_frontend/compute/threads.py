@@ -1,18 +1,18 @@
-"""A few threads that share the rows of a map."""
+"""A few threads that share the parts of a computation."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
-class Team:
+class ThreadTeam:
     """Runs compiled functions that release the interpreter lock, one part per thread.
 
     Numba's own ``prange`` takes no nested tuples, and its threads spin against those of torch.
     """
 
     def __init__(self, size: int) -> None:
-        """size: number of threads, the caller's included."""
+        """Start ``size`` threads, the caller's included."""
         self.size = size
         self._pool = ThreadPoolExecutor(size - 1, "extractor") if size > 1 else None
 

@@ -1,10 +1,11 @@
-"""Which pose of one trajectory belongs to which of another, by time."""
+"""Pair the poses of two trajectories by time."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import TrajectoryError
-from vo_frontend.formats.trajectories import format_seconds
+from vo_frontend.formats.seconds import format_seconds
+from vo_frontend.geometry.timestamps import mutually_nearest, nearest
 
 DEFAULT_MAX_DIFFERENCE_S = 0.02
 
@@ -27,27 +28,14 @@ def associate(
     Raises:
         TrajectoryError: no pair is left; the message says how far the clocks are apart.
     """
-    nearest = _nearest(estimate_ns, ground_truth_ns)
-    back = _nearest(ground_truth_ns, estimate_ns)
-    own = np.arange(len(estimate_ns))
-    gap_ns = np.abs(ground_truth_ns[nearest] - estimate_ns)
-    is_pair = (back[nearest] == own) & (gap_ns <= round(max_difference_s * 1e9))
-    if not is_pair.any():
-        raise TrajectoryError(_no_pairs(estimate_ns, ground_truth_ns, int(gap_ns.min()), max_difference_s))
-    return own[is_pair], nearest[is_pair]
+    partner = mutually_nearest(estimate_ns, ground_truth_ns, round(max_difference_s * 1e9))
+    own = np.flatnonzero(partner >= 0)
+    if not len(own):
+        raise TrajectoryError(_no_pairs(estimate_ns, ground_truth_ns, max_difference_s))
+    return own, partner[own]
 
 
-def _nearest(stamps_ns: NDArray[np.int64], candidates_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the nearest candidate per stamp, the earlier one where two are equally near."""
-    after = np.clip(np.searchsorted(candidates_ns, stamps_ns), 0, len(candidates_ns) - 1)
-    before = np.maximum(after - 1, 0)
-    is_after = np.abs(candidates_ns[after] - stamps_ns) < np.abs(stamps_ns - candidates_ns[before])
-    return np.where(is_after, after, before)
-
-
-def _no_pairs(
-    estimate_ns: NDArray[np.int64], ground_truth_ns: NDArray[np.int64], smallest_gap_ns: int, limit_s: float
-) -> str:
+def _no_pairs(estimate_ns: NDArray[np.int64], ground_truth_ns: NDArray[np.int64], limit_s: float) -> str:
     ranges = [
         f"{format_seconds(stamps[0])}..{format_seconds(stamps[-1])} s"
         for stamps in (estimate_ns, ground_truth_ns)
@@ -58,6 +46,8 @@ def _no_pairs(
     )
     overlap = estimate_ns[0] <= ground_truth_ns[-1] and ground_truth_ns[0] <= estimate_ns[-1]
     if overlap:
+        gaps_ns = ground_truth_ns[nearest(estimate_ns, ground_truth_ns)] - estimate_ns
+        smallest_gap_ns = int(np.abs(gaps_ns).min())
         return message + f"the nearest is {smallest_gap_ns * 1e-9:.3g} s away, allow a larger difference"
     offset_s = (int(estimate_ns[0]) - int(ground_truth_ns[0])) * 1e-9
     return message + (

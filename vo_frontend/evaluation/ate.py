@@ -17,7 +17,7 @@ class ErrorStatistics:
 
 
 def summarize(errors: NDArray[np.float64]) -> ErrorStatistics:
-    """Statistics of errors (P,), P > 0."""
+    """Summarize errors (P,), P > 0, in their own unit."""
     return ErrorStatistics(
         rmse=float(np.sqrt(np.mean(errors**2))),
         mean=float(np.mean(errors)),
@@ -29,5 +29,5 @@ def summarize(errors: NDArray[np.float64]) -> ErrorStatistics:
 def position_errors(
     positions_estimate: NDArray[np.float64], positions_ground_truth: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Distance (N,) between aligned positions (N, 3) and their ground truth (N, 3)."""
+    """Measure the distance (N,) from aligned positions (N, 3) to their ground truth (N, 3), in its unit."""
     return np.linalg.norm(positions_estimate - positions_ground_truth, axis=1)

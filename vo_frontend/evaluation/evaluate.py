@@ -97,7 +97,7 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True)
 class _Attempts:
-    """Runs computations and remembers why some have no answer."""
+    """Run computations and remember why some have no answer."""
 
     missing: dict[str, str]
 
@@ -168,7 +168,7 @@ class _Poses:
         return summarize(self.relative(frame_pairs(len(self.positions), num_frames)).rotation_deg)
 
     def per_distance(self) -> DistanceErrors:
-        """Over the largest power of ten that fits four times into the path."""
+        """Compare pieces as long as the largest power of ten that fits four times into the path."""
         self.require_metres()
         self.require_motion()
         distance_m = 10.0 ** np.floor(np.log10(self.path_length_m / 4))
@@ -180,7 +180,7 @@ class _Poses:
         return self.relative(frame_pairs(num_poses, max(1, num_poses - 1)))
 
     def final_heading_deg(self) -> float:
-        """The part of it that turns the view left or right."""
+        """Return the part of the final rotation error that turns the view left or right."""
         headings = _final_heading_rad(self.T_world_cam), _final_heading_rad(self.T_world_cam_gt)
         difference_rad = headings[0] - headings[1]
         return float(np.rad2deg(abs(np.arctan2(np.sin(difference_rad), np.cos(difference_rad)))))
@@ -196,7 +196,7 @@ class _Poses:
 
 
 def _final_heading_rad(T_world_cam: NDArray[np.float64]) -> float:
-    """Direction of the last optical axis in the horizontal plane (x, z) of the first camera."""
+    """Return the direction of the last optical axis in the horizontal plane (x, z) of the first camera."""
     forward = T_world_cam[0, :3, :3].T @ T_world_cam[-1, :3, 2]
     return float(np.arctan2(forward[0], forward[2]))
 

@@ -31,12 +31,12 @@ class ImageSize:
 
     @property
     def corners(self) -> Array:
-        """Centres (4, 2) of the corner pixels."""
+        """Return the centres (4, 2) of the corner pixels, px."""
         x, y = self.width - 1.0, self.height - 1.0
         return np.array([[0.0, 0.0], [x, 0.0], [x, y], [0.0, y]])
 
     def contains(self, pixels: Array) -> NDArray[np.bool_]:
-        """Which pixels (N, 2) lie in the image; NaN never does."""
+        """Tell which pixels (N, 2) lie in the image, as (N,) booleans; NaN never does."""
         return np.asarray(((pixels >= 0) & (pixels <= self.corners[2])).all(axis=1))
 
 
@@ -77,11 +77,13 @@ def score_homography_pair(
     """Compare keypoints and matches of two images with the homography between them.
 
     Args:
-        pixels0, pixels1: (N0, 2), (N1, 2) keypoints, px.
+        pixels0: (N0, 2) keypoints of the first image, px.
+        pixels1: (N1, 2) keypoints of the second image, px.
         matches: (M, 2) indices into both, one to one.
         H_1_0: (3, 3) true homography, ``pixels1 ~ H_1_0 @ pixels0``.
         H_1_0_estimated: (3, 3) from the matches, None where estimation failed.
-        size0, size1: of the images.
+        size0: of the first image.
+        size1: of the second image.
     """
     warped0, warped1 = warp(H_1_0, pixels0), warp(_inverse(H_1_0), pixels1)
     is_covisible0, is_covisible1 = size1.contains(warped0), size0.contains(warped1)
@@ -119,7 +121,7 @@ def mean_homography_scores(scores: Sequence[HomographyScores]) -> MeanHomography
 
 
 def warp(H_b_a: Array, pixels_a: Array) -> Array:
-    """Map pixels (N, 2) by a homography; NaN at or beyond the horizon of image a.
+    """Map pixels (N, 2) of image a to (N, 2) of image b by a homography (3, 3); NaN beyond a's horizon.
 
     The sign of a homography is free; the side of the horizon on which the origin of image a lies is taken
     as the visible one.
@@ -130,7 +132,7 @@ def warp(H_b_a: Array, pixels_a: Array) -> Array:
 
 
 def nearest_distances(points: Array, candidates: Array) -> Array:
-    """Distance (N,) from each point (N, 2) to the nearest of the candidates (M, 2), infinite for M = 0."""
+    """Measure how far (N,) points (N, 2) are from the nearest of (M, 2) candidates; infinite for M = 0."""
     distances = np.full(len(points), np.inf)
     if len(candidates):
         for start in range(0, len(points), CHUNK):
@@ -140,7 +142,7 @@ def nearest_distances(points: Array, candidates: Array) -> Array:
 
 
 def corner_error_px(H_estimated: Array | None, H_true: Array, size: ImageSize) -> float:
-    """Mean distance of the image's corners under two homographies; infinite without the first."""
+    """Average how far apart two homographies (3, 3) put the corners; infinite without the first."""
     if H_estimated is None:
         return float("inf")
     difference = warp(H_estimated, size.corners) - warp(H_true, size.corners)
@@ -149,7 +151,7 @@ def corner_error_px(H_estimated: Array | None, H_true: Array, size: ImageSize) -
 
 
 def pose_error_deg(T_0_1_estimated: Transform | None, T_0_1_true: Transform, min_baseline: float) -> float:
-    """Larger of the angles between two rotations and between two directions of translation.
+    """Return the larger of the angles between two rotations and between two directions of translation.
 
     Opposite directions count as the same, as in SuperGlue: an essential matrix does not tell them apart.
 
@@ -168,7 +170,7 @@ def pose_error_deg(T_0_1_estimated: Transform | None, T_0_1_true: Transform, min
 
 
 def pose_auc(errors_deg: Array, thresholds_deg: Sequence[float] = AUC_THRESHOLDS_DEG) -> tuple[float, ...]:
-    """Area under the curve of recall over error, from 0 to each threshold, as a share of the whole.
+    """Measure the area under the curve of recall over error, from 0 to each threshold, as a share.
 
     The curve is linear between the sorted errors (N,) and level after the last one below the threshold.
     Failures are infinite.
@@ -189,11 +191,11 @@ def _inverse(H_b_a: Array) -> Array:
 
 
 def _angle_between_lines_rad(direction0: Array, direction1: Array) -> float:
-    """Angle in [0, pi / 2]; by the arc tangent, which is exact for tiny angles too."""
+    """Measure an angle in [0, pi / 2] by the arc tangent, which is exact for tiny angles too."""
     sine = np.linalg.norm(np.cross(direction0, direction1))
     return float(np.arctan2(sine, abs(direction0 @ direction1)))
 
 
 def _num_within(errors_px: Array) -> Array:
-    """How many errors (N,) lie within each of ``THRESHOLDS_PX``; NaN and infinity never do."""
+    """Count the errors (N,) within each of ``THRESHOLDS_PX`` (T,); NaN and infinity never are."""
     return np.asarray((errors_px[:, None] <= THRESHOLDS_PX).sum(axis=0), dtype=np.float64)

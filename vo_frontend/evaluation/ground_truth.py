@@ -48,12 +48,12 @@ def load_ground_truth(spec: GroundTruthSpec) -> Trajectory:
 
 
 def ground_truth_of_camera(ground_truth: Trajectory, T_body_cam: Transform) -> Trajectory:
-    """Poses ``T_world_cam`` of a camera that is fixed to the body of ``ground_truth``."""
+    """Return the poses ``T_world_cam`` of a camera fixed to the body of ``ground_truth`` by a (4, 4) pose."""
     return Trajectory(ground_truth.timestamps_ns, ground_truth.T_world_cam @ T_body_cam)
 
 
 def frame_times_ns(frame_numbers: NDArray[np.int64], rate_hz: float) -> NDArray[np.int64]:
-    """Times (N,) of frames whose number is all that is known of their time."""
+    """Make times (N,) of frame numbers (N,), where nothing else is known of their time."""
     return np.array([round(number * 1e9 / rate_hz) for number in frame_numbers.tolist()], dtype=np.int64)
 
 

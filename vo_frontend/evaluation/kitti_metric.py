@@ -25,7 +25,7 @@ class KittiErrors:
 
 
 def kitti_errors(T_world_cam: NDArray[np.float64], T_world_cam_gt: NDArray[np.float64]) -> KittiErrors:
-    """t_rel and r_rel of aligned poses (N, 4, 4) against true ones (N, 4, 4), in metres.
+    """Compute t_rel and r_rel of aligned poses (N, 4, 4) against true ones (N, 4, 4), in metres.
 
     Lengths are 100..800 m. A path of less than 100 m is judged by 5..50 m and every start instead
     of every tenth.

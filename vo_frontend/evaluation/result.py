@@ -1,4 +1,4 @@
-"""What an evaluation found, as a frozen value, a JSON mapping and rows of a table."""
+"""The result of an evaluation, as a frozen value, a JSON mapping and rows of a table."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class DistanceErrors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ErrorSeries:
-    """What the summary was made of, for plots. N associated poses, in time order."""
+    """The errors of N associated poses in time order, for plots."""
 
     timestamps_ns: NDArray[np.int64]  # (N,) of the estimate
     T_world_cam: NDArray[np.float64]  # (N, 4, 4) estimate, aligned with ground truth where possible
@@ -64,17 +64,17 @@ class Evaluation:
 
     @property
     def scale(self) -> float | None:
-        """Metres per unit of the estimate, 1 for SE(3)."""
+        """Return metres per unit of the estimate: 1 for SE(3), None where alignment failed."""
         return self.similarity.scale if self.similarity else None
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain nested values for JSON; per-pose arrays are left out."""
+        """Return plain nested values for JSON, without the arrays per pose."""
         plain = dataclasses.asdict(dataclasses.replace(self, series=None, similarity=None))
         del plain["series"], plain["similarity"]
         return {**plain, "scale": self.scale}
 
     def rows(self) -> list[Row]:
-        """The closing table: metric, value, unit."""
+        """Return the closing table: metric, value, unit."""
         distance = f"{self.rpe_distance.distance_m:g} m" if self.rpe_distance else "distance"
         lengths = f", {_lengths(self.kitti)}" if self.kitti else ""
         share: list[Row] = []

@@ -31,7 +31,7 @@ def relative_errors(
     Args:
         T_world_cam: (N, 4, 4) estimate, in the unit of the ground truth (scale already aligned).
         T_world_cam_gt: (N, 4, 4) true poses of the same instants; its world may be another one.
-        pairs: which motions.
+        pairs: indices (P,) of the first and of the last pose of each motion.
     """
     first, last = pairs
     T_first_last = se3.inverse(T_world_cam[first]) @ T_world_cam[last]
@@ -44,17 +44,20 @@ def relative_errors(
 
 
 def frame_pairs(num_poses: int, step: int) -> Pairs:
-    """All pairs that are ``step`` poses apart."""
+    """Pair each pose with the one ``step`` poses later: two (P,) arrays of indices."""
     first = np.arange(max(0, num_poses - step))
     return first, first + step
 
 
 def distance_pairs(positions: NDArray[np.float64], distance_m: float) -> Pairs:
-    """For each pose the later one whose path length from it is nearest to ``distance_m``.
+    """Pair each pose with the later one whose path length from it is nearest to ``distance_m``.
 
     Args:
         positions: (N, 3) of the ground truth, along which the path is measured.
         distance_m: starts without an end within ``DISTANCE_TOLERANCE`` of it are left out.
+
+    Returns:
+        Indices (P,) of the first and (P,) of the last pose of each pair.
     """
     path_m = path_lengths(positions)
     start = np.arange(len(path_m) - 1)
@@ -69,6 +72,6 @@ def distance_pairs(positions: NDArray[np.float64], distance_m: float) -> Pairs:
 
 
 def path_lengths(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Path length (N,) from the first position (N, 3) to each."""
+    """Measure the path (N,) from the first position (N, 3) to each, in their unit."""
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     return np.concatenate([[0.0], np.cumsum(steps)])

@@ -13,7 +13,7 @@ PIECE = 0.25  # share of the path at either end whose scale is compared
 def scale_drift(
     positions_estimate: NDArray[np.float64], positions_ground_truth: NDArray[np.float64]
 ) -> float:
-    """Local scale at the end over local scale at the start; 1 means no drift.
+    """Divide the local scale at the end by that at the start; 1 means no drift.
 
     The local scale is the size of the estimate per true metre: the inverse of the Sim(3) scale that
     aligns the first (last) quarter of the path, measured along the ground truth, on its own.

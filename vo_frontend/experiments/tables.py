@@ -1,20 +1,14 @@
-"""Tables, JSON and Markdown of measured rows."""
+"""Tables of measured rows, as plain values and in Markdown."""
 
 import dataclasses
-import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vo_frontend.errors import OutputError
-
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-BEGIN = "<!-- begin of generated tables -->"
-END = "<!-- end of generated tables -->"
 UNITS = {"ms": "ms", "mb": "MB", "s": "s", "m": "m", "deg": "deg", "percent": "%"}
 DECIMALS = {"cosine": 6, "m": 4, "deg": 4}
 
@@ -43,13 +37,13 @@ class Setting:
 
 
 def as_mapping(setting: Setting, sections: Sequence[Section]) -> dict[str, Any]:
-    """Everything as plain nested values."""
+    """Turn setting and rows into plain nested values for JSON."""
     rows = {section.key: [dataclasses.asdict(row) for row in section.rows] for section in sections}
     return {**dataclasses.asdict(setting), **rows}
 
 
 def format_setting(setting: Setting) -> str:
-    """One Markdown list."""
+    """List command, hardware, versions and warnings in Markdown."""
     versions = ", ".join(f"{name} {version}" for name, version in setting.versions.items() if version)
     lines = [
         f"command: `{setting.command}`",
@@ -61,12 +55,12 @@ def format_setting(setting: Setting) -> str:
 
 
 def format_section(section: Section) -> str:
-    """Title and table, in Markdown that is also readable as it is."""
+    """Format title and table in Markdown that is also readable as it is."""
     return f"### {section.title}\n\n{format_rows(section.rows)}"
 
 
 def format_rows(rows: Sequence["DataclassInstance"]) -> str:
-    """One table; columns that are the same in all rows stay, so that every row is complete."""
+    """Format one table. Columns that are the same in all rows stay, so that every row is complete."""
     names = [field.name for field in dataclasses.fields(rows[0])]
     header = [_header(name) for name in names]
     body = [[_text(getattr(row, name), name) for name in names] for row in rows]
@@ -77,60 +71,6 @@ def format_rows(rows: Sequence["DataclassInstance"]) -> str:
     ]
     lines = [header, rule, *body]
     return "\n".join("| " + " | ".join(_padded(line, widths, is_number)) + " |" for line in lines)
-
-
-def write_markdown(path: Path, setting: Setting, sections: Sequence[Section]) -> None:
-    """Write the tables: between the two marks of an existing file, or as a new file.
-
-    Raises:
-        OutputError: the file has no such marks, or cannot be written.
-    """
-    before, after = split_at_marks(path)
-    parts = [format_setting(setting)]
-    for section in sections:
-        parts.append(format_section(section))
-        if section.picture is not None:
-            picture = os.path.relpath(section.picture, path.parent).replace(os.sep, "/")
-            parts.append(f"![{section.title}]({picture})")
-    try:
-        path.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the file ({error.strerror})") from None
-
-
-def split_at_marks(path: Path) -> tuple[str, str]:
-    """What stands before and after the generated part of a file; a new file is all generated.
-
-    Raises:
-        OutputError: the file cannot be read or has no such part, the folder does not exist.
-    """
-    check_folder(path)
-    if not path.exists():
-        return "", "\n"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot read the file ({error.strerror})") from None
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise OutputError(f"{path}: has no lines '{BEGIN}' and '{END}' to write the tables between")
-    return before, after
-
-
-def check_folder(path: Path) -> None:
-    """Find out before the measuring, not after it, that a file has no place to go.
-
-    Raises:
-        OutputError: its folder does not exist.
-    """
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path}: no such folder {path.parent}")
-
-
-def quoted_command(arguments: Sequence[str]) -> str:
-    """Return the command for whoever wants to run it again."""
-    return shlex.join(["python", "-m", "vo_frontend.cli.benchmark", *arguments])
 
 
 def _header(name: str) -> str:

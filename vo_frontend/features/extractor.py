@@ -1,5 +1,6 @@
 """What every feature extractor promises; ``tests/features/test_extractor_contract.py`` says it in code."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from vo_frontend.types import Features, Image
@@ -10,22 +11,27 @@ class FeatureExtractor(Protocol):
 
     @property
     def name(self) -> str:
-        """As accepted by :func:`vo_frontend.features.load_extractor`, e.g. "aliked-t16"."""
+        """Name as accepted by :func:`vo_frontend.features.load_extractor`, e.g. "aliked-t16"."""
         ...
 
     @property
     def descriptor_size(self) -> int:
-        """D of the (N, D) descriptors."""
+        """Length D of a descriptor, of the (N, D) in the features."""
         ...
 
     @property
     def max_keypoints(self) -> int:
-        """The budget: N equals it whenever the image has that many local maxima."""
+        """Budget per image: N equals it whenever the image has that many local maxima."""
         ...
 
     @property
     def device_name(self) -> str:
-        """Where it runs and at what precision below fp32, for the report: "cpu", "cpu, bf16", a GPU."""
+        """Hardware, and the precision where it is below fp32, for the report: "cpu", "cpu, bf16", a GPU."""
+        ...
+
+    @property
+    def runs_on_gpu(self) -> bool:
+        """Whether extraction leaves the cores of the processor free."""
         ...
 
     @property
@@ -38,5 +44,15 @@ class FeatureExtractor(Protocol):
 
         Raises:
             ValueError: the array is not such an image; the message says what it is.
+        """
+        ...
+
+    def extract_batch(self, images: Sequence[Image]) -> list[Features]:
+        """Detect and describe in images of one shape, (H, W) or (H, W, 3) uint8, e.g. a stereo pair.
+
+        Returns what ``extract`` finds in each image: exactly on the CPU, up to rounding on a GPU.
+
+        Raises:
+            ValueError: an array is no image, or their shapes differ.
         """
         ...

@@ -1,5 +1,7 @@
 """What counts as an image for every extractor."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vo_frontend.types import Image
@@ -22,3 +24,16 @@ def check_image(image: Image) -> None:
         raise ValueError(f"image: got shape {image.shape}, {expected}")
     if min(image.shape[:2]) < MIN_SIZE_PX:
         raise ValueError(f"image: got {image.shape[1]}x{image.shape[0]} px, {expected}")
+
+
+def check_batch(images: Sequence[Image]) -> None:
+    """Refuse what is not a batch of images of one shape, (H, W) or (H, W, 3); it may be empty.
+
+    Raises:
+        ValueError: one is no image, see :func:`check_image`, or their shapes differ.
+    """
+    for image in images:
+        check_image(image)
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        raise ValueError(f"images: got shapes {sorted(shapes)}, expected one shape in a batch")

@@ -1,33 +1,40 @@
 """Extractors by name. Torch is imported when a network is loaded, so that ``--help`` stays fast."""
 
-import difflib
 import io
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vo_frontend.errors import VoError
+from vo_frontend.errors import VoError, WeightsError, did_you_mean
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.features.weights import Progress, find_or_download, read_verified, weights_file
 
 if TYPE_CHECKING:
-    from vo_frontend.features.networks.network import FeatureNetwork
+    from vo_frontend.features.networks.trunk import FeatureNetwork
 
-EXTRACTORS = (
-    "aliked-t16",
-    "vof-t16",
-    "aliked-n16",
-    "aliked-n16rot",
-    "aliked-n32",
-    "alike-t",
-    "alike-s",
-    "alike-n",
-    "alike-l",
-    "orb",
-)
-PRECISIONS = {
-    "cpu": ("fp32", "bf16"),
-    "cuda": ("fp32", "fp16", "bf16"),
-}  # of ALIKED and ours; else fp32
+
+@dataclass(frozen=True)
+class Request:
+    """What :func:`load_extractor` is asked for."""
+
+    name: str
+    max_keypoints: int
+    device: str
+    precision: str
+    weights_dir: Path | None
+    score_threshold: float
+    report: Progress | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """Extractors that are built alike."""
+
+    names: tuple[str, ...]
+    precisions: Mapping[str, tuple[str, ...]]  # by type of device
+    build: Callable[[Request], FeatureExtractor]
 
 
 def load_extractor(
@@ -36,7 +43,7 @@ def load_extractor(
     max_keypoints: int,
     device: str = "auto",
     precision: str = "fp32",
-    weights_dir: Path | None = None,
+    weights_dir: str | Path | None = None,
     score_threshold: float = 0.0,
     report: Progress | None = None,
 ) -> FeatureExtractor:
@@ -59,73 +66,25 @@ def load_extractor(
         VoError: unknown name, no such device, a precision that this extractor has not.
         WeightsError: the weights are nowhere to be found, truncated or altered.
     """
-    if name not in EXTRACTORS:
-        close = difflib.get_close_matches(name, EXTRACTORS, n=1)
-        hint = f", did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(EXTRACTORS)}"
-        raise VoError(f"features: unknown name '{name}'{hint}")
+    family = _family(name)
     if max_keypoints < 1:
         raise ValueError(f"max_keypoints: got {max_keypoints}, expected at least 1")
-    if name == "orb":
-        _check_precision(name, "cpu", precision)
-        from vo_frontend.features.classical.orb import OrbExtractor
-
-        return OrbExtractor(max_keypoints=max_keypoints, score_threshold=score_threshold)
-
-    from vo_frontend.features.cpu.extractor import FastAlikedExtractor
-    from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
-    from vo_frontend.features.networks.aliked.network import AlikedNetwork
-    from vo_frontend.features.networks.extractor import NetworkExtractor, select_device
-
-    target = select_device(device)
-    _check_precision(name, target.type, precision)
-    path = find_or_download(name, weights_dir, report)
-    network = make_network(name)
-    load_weights(network, name, path)
-    sha256 = weights_file(name).sha256
-    if target.type == "cpu" and isinstance(network, AlikedNetwork):
-        return FastAlikedExtractor(
-            name,
-            network,
-            max_keypoints=max_keypoints,
-            precision=precision,
-            score_threshold=score_threshold,
-            weights_sha256=sha256,
-        )
-    if isinstance(network, AlikedNetwork):
-        return CudaAlikedExtractor(
-            name,
-            network,
-            max_keypoints=max_keypoints,
-            precision=precision,
-            score_threshold=score_threshold,
-            device=target,
-            weights_sha256=sha256,
-        )
-    return NetworkExtractor(
-        name,
-        network,
-        max_keypoints=max_keypoints,
-        score_threshold=score_threshold,
-        device=target,
-        weights_sha256=sha256,
-    )
+    folder = None if weights_dir is None else Path(weights_dir)
+    return family.build(Request(name, max_keypoints, device, precision, folder, score_threshold, report))
 
 
 def available_precisions(name: str, device_type: str) -> tuple[str, ...]:
-    """Precisions that an extractor has on "cpu" or "cuda"; all have "fp32"."""
-    return PRECISIONS[device_type] if name.startswith(("aliked-", "vof-")) else ("fp32",)
+    """List the precisions that an extractor has on "cpu" or "cuda"; all have "fp32".
 
-
-def _check_precision(name: str, device_type: str, precision: str) -> None:
-    available = available_precisions(name, device_type)
-    if precision not in available:
-        has = " and ".join(available)
-        raise VoError(f"features.precision: got '{precision}', but {name} on {device_type} has {has}")
+    Raises:
+        VoError: unknown name.
+    """
+    return _family(name).precisions[device_type]
 
 
 def make_network(name: str) -> "FeatureNetwork":
     """Build the network of an ALIKED or ALIKE variant, with random weights."""
-    from vo_frontend.features.networks.alike.network import ALIKE_VARIANTS, AlikeNetwork
+    from vo_frontend.features.networks.alike import ALIKE_VARIANTS, AlikeNetwork
     from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
 
     if name in ALIKED_VARIANTS:
@@ -134,7 +93,7 @@ def make_network(name: str) -> "FeatureNetwork":
 
 
 def load_weights(network: "FeatureNetwork", name: str, path: Path) -> None:
-    """Load the official state dict of a variant into its network.
+    """Load the registered state dict of a variant into its network.
 
     Raises:
         WeightsError: the file cannot be read, is truncated or altered.
@@ -144,3 +103,117 @@ def load_weights(network: "FeatureNetwork", name: str, path: Path) -> None:
     content = read_verified(path, weights_file(name))
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     network.load_state_dict(state, strict=True)
+
+
+def load_trained_weights(network: "FeatureNetwork", name: str, path: Path) -> None:
+    """Load a state dict that is not registered, e.g. the result of a training, into a network.
+
+    Args:
+        network: of the variant ``name``.
+        name: for messages, e.g. "aliked-t16".
+        path: what ``torch.save`` made of a state dict; nothing but tensors is loaded from it.
+
+    Raises:
+        WeightsError: the file cannot be read, or holds weights of another network.
+    """
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{path}: cannot be read ({reason}); expected a state dict of {name}") from None
+    try:
+        network.load_state_dict(state, strict=True)
+    except (RuntimeError, TypeError):  # other names or shapes; no dictionary
+        raise WeightsError(
+            f"{path}: does not hold weights of {name}; was it trained as another network?"
+        ) from None
+
+
+def _family(name: str) -> Family:
+    if name not in EXTRACTORS:
+        raise VoError(f"features: unknown name '{name}', {did_you_mean(name, EXTRACTORS)}")
+    return next(family for family in FAMILIES if name in family.names)
+
+
+def _check_precision(request: Request, device_type: str) -> None:
+    available = available_precisions(request.name, device_type)
+    if request.precision not in available:
+        raise VoError(
+            f"features.precision: got '{request.precision}', but {request.name} on {device_type} "
+            f"has {' and '.join(available)}"
+        )
+
+
+def _build_aliked(request: Request) -> FeatureExtractor:
+    from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
+    from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
+    from vo_frontend.features.devices import select_device
+    from vo_frontend.features.networks.aliked.network import AlikedNetwork
+
+    device = select_device(request.device)
+    _check_precision(request, device.type)
+    network = _load_network(request)
+    assert isinstance(network, AlikedNetwork)
+    if device.type == "cpu":
+        return CpuAlikedExtractor(
+            request.name,
+            network,
+            max_keypoints=request.max_keypoints,
+            precision=request.precision,
+            score_threshold=request.score_threshold,
+            weights_sha256=weights_file(request.name).sha256,
+        )
+    return CudaAlikedExtractor(
+        request.name,
+        network,
+        max_keypoints=request.max_keypoints,
+        precision=request.precision,
+        score_threshold=request.score_threshold,
+        device=device,
+        weights_sha256=weights_file(request.name).sha256,
+    )
+
+
+def _build_alike(request: Request) -> FeatureExtractor:
+    from vo_frontend.features.devices import select_device
+    from vo_frontend.features.networks.extractor import NetworkExtractor
+
+    device = select_device(request.device)
+    _check_precision(request, device.type)
+    return NetworkExtractor(
+        request.name,
+        _load_network(request),
+        max_keypoints=request.max_keypoints,
+        score_threshold=request.score_threshold,
+        device=device,
+        weights_sha256=weights_file(request.name).sha256,
+    )
+
+
+def _build_orb(request: Request) -> FeatureExtractor:
+    from vo_frontend.features.classical.orb import OrbExtractor
+
+    _check_precision(request, "cpu")
+    return OrbExtractor(max_keypoints=request.max_keypoints, score_threshold=request.score_threshold)
+
+
+def _load_network(request: Request) -> "FeatureNetwork":
+    path = find_or_download(request.name, request.weights_dir, request.report)
+    network = make_network(request.name)
+    load_weights(network, request.name, path)
+    return network
+
+
+ONLY_FP32 = {"cpu": ("fp32",), "cuda": ("fp32",)}
+FAMILIES = (
+    Family(
+        ("aliked-t16", "vof-t16", "aliked-n16", "aliked-n16rot", "aliked-n32"),
+        {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "fp16", "bf16")},
+        _build_aliked,
+    ),
+    Family(("alike-t", "alike-s", "alike-n", "alike-l"), ONLY_FP32, _build_alike),
+    Family(("orb",), ONLY_FP32, _build_orb),
+)
+EXTRACTORS = tuple(name for family in FAMILIES for name in family.names)

@@ -1,6 +1,5 @@
 """Network weights: what they are, where they may lie, and how to fetch the official ones safely."""
 
-import difflib
 import hashlib
 import http.client
 import logging
@@ -11,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_frontend.errors import WeightsError
+from vo_frontend.errors import OutputError, WeightsError, did_you_mean
+from vo_frontend.formats.atomic import open_atomically
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class WeightsFile:
 
     @property
     def filename(self) -> str:
-        """Name under which the file is looked for in every folder."""
+        """Name of the file in every folder."""
         return f"{self.name}.pth"
 
 
@@ -70,14 +70,12 @@ def weights_file(name: str) -> WeightsFile:
         WeightsError: no such name; the message suggests the nearest one.
     """
     if name not in WEIGHTS:
-        close = difflib.get_close_matches(name, WEIGHTS, n=1)
-        hint = f", did you mean '{close[0]}'?" if close else f"; expected one of {', '.join(WEIGHTS)}"
-        raise WeightsError(f"weights: unknown name '{name}'{hint}")
+        raise WeightsError(f"weights: unknown name '{name}', {did_you_mean(name, WEIGHTS)}")
     return WEIGHTS[name]
 
 
 def cache_dir() -> Path:
-    """Folder for downloads: ``$XDG_CACHE_HOME/vo_frontend/weights``, by default below ``~/.cache``."""
+    """Name the download folder: ``$XDG_CACHE_HOME/vo_frontend/weights``, by default below ``~/.cache``."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base) / "vo_frontend" / "weights"
 
@@ -149,23 +147,15 @@ def download(file: WeightsFile, folder: Path, report: Progress | None = None) ->
         WeightsError: no network, unexpected content, or the folder cannot be written.
     """
     path = folder / file.filename
-    temporary = folder / f".{file.filename}.{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        output = temporary.open("wb")
-    except OSError as error:
+        with open_atomically(path) as output:
+            _fetch(file, output.write, report)
+    except (OSError, OutputError) as error:
         raise WeightsError(
-            f"{folder}: cannot write there ({error.strerror}); set XDG_CACHE_HOME to a writable folder, "
+            f"{folder}: cannot write there ({error}); set XDG_CACHE_HOME to a writable folder, "
             f"or put {file.filename} from {file.url} into a folder and name it with --weights-dir"
         ) from None
-    try:
-        with output:
-            _fetch(file, output.write, report)
-        temporary.replace(path)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot write the download ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     log.info("%s: downloaded from %s", path, file.url)
     return path
 
@@ -208,7 +198,7 @@ def _check(file: WeightsFile, num_bytes: int, sha256: str) -> None:
 
 
 def _folders(weights_dir: Path | None) -> list[Path]:
-    """Folders to look into, best first."""
+    """List the folders to look into, best first."""
     folders = []
     if weights_dir is not None:
         if not weights_dir.is_dir():

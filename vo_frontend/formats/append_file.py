@@ -7,7 +7,7 @@ from vo_frontend.errors import OutputError
 
 
 class AppendFile:
-    """Writes each record to the system at once, completely or not at all.
+    """Hands each record to the system at once, completely or not at all.
 
     Unbuffered on purpose: what ``append`` accepted is safe from a crash of this process.
 
@@ -60,7 +60,7 @@ class AppendFile:
             self._file.truncate(size)
 
     def close(self) -> None:
-        """Safe to call twice, and after a failure."""
+        """Close the file. Safe to call twice, and after a failure."""
         with contextlib.suppress(OSError):
             self._file.close()
 

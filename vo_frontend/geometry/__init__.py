@@ -1,1 +1,1 @@
-"""Pure functions on arrays: rigid transforms, cameras, epipolar geometry, alignment."""
+"""Pure functions of arrays: rigid transforms, the pinhole camera, two views, alignment."""

@@ -10,35 +10,25 @@ from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 
 MIN_POINTS = 3
-RANK_TOLERANCE = 1e-12  # relative to the largest singular value of the covariance
 
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
     """``p_target = scale * R_target_source @ p_source + t_target_source``.
 
-    ``is_rotation_unique`` is False where the points lie on a straight line (or do not move at all):
-    the rotation about that line is then arbitrary, the aligned *points* are not.
+    Where the points lie on a straight line, the rotation about it is arbitrary; the aligned *points* are not.
     """
 
     scale: float
     R_target_source: NDArray[np.float64]  # (3, 3)
     t_target_source: NDArray[np.float64]  # (3,) in units of the target
-    is_rotation_unique: bool = True
-
-    @property
-    def S_target_source(self) -> NDArray[np.float64]:
-        """The (4, 4) matrix [s R, t; 0, 1]."""
-        S = se3.from_rotation_translation(self.R_target_source, self.t_target_source)
-        S[:3, :3] *= self.scale
-        return S
 
     def transform_points(self, points_source: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take (N, 3) points from source to target."""
+        """Take points (N, 3) from source to target (N, 3)."""
         return self.scale * points_source @ self.R_target_source.T + self.t_target_source
 
     def transform_poses(self, T_source_cam: Transform) -> Transform:
-        """Take poses (N, 4, 4) from source to target: positions are scaled, rotations stay rotations."""
+        """Take poses (N, 4, 4) from source to target (N, 4, 4): scales positions, not rotations."""
         return se3.from_rotation_translation(
             self.R_target_source @ T_source_cam[:, :3, :3], self.transform_points(T_source_cam[:, :3, 3])
         )
@@ -47,15 +37,15 @@ class Similarity:
 def align(
     points_source: NDArray[np.float64], points_target: NDArray[np.float64], *, with_scale: bool
 ) -> Similarity:
-    """Find the similarity that takes source to target with the least squared error.
+    """Find the similarity from source to target with the least sum of squared distances.
 
     Args:
-        points_source: (N, 3), row i belongs to row i of the target.
+        points_source: (N, 3), N >= 3; row i belongs to row i of the target.
         points_target: (N, 3).
-        with_scale: False fixes the scale at 1 (SE(3) instead of Sim(3)).
+        with_scale: estimate the scale (Sim(3)); False fixes it at 1 (SE(3)).
 
     Raises:
-        TrajectoryError: fewer than 3 points, or a scale is asked for and one side does not move.
+        TrajectoryError: fewer than 3 points, or ``with_scale`` and all points of one side are equal.
     """
     if points_source.shape != points_target.shape or points_source.shape[1:] != (3,):
         raise ValueError(f"align needs two (N, 3) arrays, got {points_source.shape}, {points_target.shape}")
@@ -79,11 +69,11 @@ def align(
         scale=scale,
         R_target_source=R,
         t_target_source=mean_target - scale * R @ mean_source,  # eq. 41
-        is_rotation_unique=bool(D[1] > RANK_TOLERANCE * D[0]),
     )
 
 
 def _require_motion(name: str, points: NDArray[np.float64], centred: NDArray[np.float64]) -> None:
+    """Raise if all points (N, 3) are equal; ``centred`` (N, 3) is the same about their mean."""
     # Rounding of equal positions far from the origin must not pass for motion.
     if np.abs(centred).max() <= 1e-12 * max(1.0, float(np.abs(points).max())):
         raise TrajectoryError(

@@ -14,7 +14,7 @@ from vo_frontend.errors import CameraError
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class PinholeCamera:
     """Ideal pinhole camera: focal lengths and principal point in px, image size in px."""
 
     fx: float
@@ -43,24 +43,24 @@ class Camera:
 
     @property
     def K(self) -> NDArray[np.float64]:
-        """The (3, 3) calibration matrix."""
+        """The calibration matrix (3, 3), in px."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
 
     @property
     def focal_px(self) -> float:
-        """Mean focal length: turns px thresholds into ray thresholds."""
+        """Mean focal length in px, which turns thresholds in px into thresholds for rays."""
         return 0.5 * (self.fx + self.fy)
 
     def rays(self, pixels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Normalised coordinates (N, 2) of pixels (N, 2)."""
+        """Turn pixels (N, 2) into normalised coordinates (N, 2)."""
         return (np.asarray(pixels, dtype=np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
 
     def project(self, points_cam: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Pixels (N, 2) of points (N, 3) in the camera frame; NaN at or behind the camera plane."""
+        """Project points (N, 3) in the camera frame to pixels (N, 2), NaN at or behind the camera plane."""
         z = np.where(points_cam[:, 2] > 1e-9, points_cam[:, 2], np.nan)
         return points_cam[:, :2] / z[:, None] * (self.fx, self.fy) + (self.cx, self.cy)
 
     def contains(self, pixels: NDArray[np.float64], margin_px: float = 0.0) -> NDArray[np.bool_]:
-        """Which pixels (N, 2) lie in the image, NaN never does."""
+        """Return which pixels (N, 2) lie at least ``margin_px`` inside the image: (N,), False for NaN."""
         low, high = margin_px, np.array([self.width, self.height]) - 1.0 - margin_px
         return np.asarray(((pixels >= low) & (pixels <= high)).all(axis=1))

@@ -7,7 +7,7 @@ from vo_frontend.geometry.se3 import Transform, hat, inverse
 
 
 def essential_from_pose(T_cam0_cam1: Transform) -> NDArray[np.float64]:
-    """E (3, 3) with ``ray1' E ray0 == 0`` for homogeneous rays of the same point."""
+    """Return E (3, 3) of a pose (4, 4): ``ray1' E ray0 == 0`` for homogeneous rays of one point."""
     T_cam1_cam0 = inverse(T_cam0_cam1)
     return np.asarray(hat(T_cam1_cam0[:3, 3]) @ T_cam1_cam0[:3, :3])
 
@@ -15,9 +15,10 @@ def essential_from_pose(T_cam0_cam1: Transform) -> NDArray[np.float64]:
 def sampson_errors(
     E: NDArray[np.float64], rays0: NDArray[np.float64], rays1: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Sampson distance (N,) in ray units; times the focal length it is in px.
+    """Return the Sampson distance (N,) of matching rays (N, 2) from E (3, 3), in ray units.
 
-    Sampson, not algebraic, distance: the latter favours epipoles inside the image (HZ 11.4.3).
+    Times the focal length it is in px. Not the algebraic distance, which favours epipoles inside the
+    image (HZ 11.4.3).
     """
     x0 = np.column_stack([rays0, np.ones(len(rays0))])
     x1 = np.column_stack([rays1, np.ones(len(rays1))])

@@ -13,7 +13,7 @@ Transform = NDArray[np.float64]  # (4, 4), bottom row [0, 0, 0, 1]
 
 
 def from_rotation_translation(R_a_b: NDArray[np.float64], t_a_b: NDArray[np.float64]) -> Transform:
-    """Assemble ``T_a_b`` (..., 4, 4) from R (..., 3, 3) and t (..., 3)."""
+    """Assemble ``T_a_b`` (..., 4, 4) from a rotation (..., 3, 3) and a translation (..., 3)."""
     R_a_b = np.asarray(R_a_b, dtype=np.float64)
     T_a_b = np.zeros((*R_a_b.shape[:-2], 4, 4))
     T_a_b[..., :3, :3] = R_a_b
@@ -23,18 +23,18 @@ def from_rotation_translation(R_a_b: NDArray[np.float64], t_a_b: NDArray[np.floa
 
 
 def inverse(T_a_b: Transform) -> Transform:
-    """Return ``T_b_a``. Uses the transpose, so the rotation block must be orthonormal."""
+    """Return ``T_b_a`` (..., 4, 4) of ``T_a_b`` (..., 4, 4), whose rotation must be orthonormal."""
     R_b_a = np.swapaxes(T_a_b[..., :3, :3], -1, -2)
     return from_rotation_translation(R_b_a, -np.einsum("...ij,...j->...i", R_b_a, T_a_b[..., :3, 3]))
 
 
 def transform_points(T_a_b: Transform, points_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take (N, 3) points from frame b to frame a (one transform, many points)."""
+    """Take points (N, 3) from frame b to frame a (N, 3), by one transform (4, 4)."""
     return points_b @ T_a_b[:3, :3].T + T_a_b[:3, 3]
 
 
 def hat(v: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (..., 3, 3) matrix with ``hat(v) @ w == cross(v, w)``."""
+    """Return the matrix (..., 3, 3) of v (..., 3) with ``hat(v) @ w == cross(v, w)``."""
     zero = np.zeros_like(v[..., 0])
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
     rows = [zero, -z, y, z, zero, -x, -y, x, zero]
@@ -42,7 +42,7 @@ def hat(v: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def so3_exp(phi_rad: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation (..., 3, 3) by the rotation vector phi (..., 3) (Rodrigues)."""
+    """Turn a rotation vector (..., 3) in rad into a rotation (..., 3, 3) (Rodrigues)."""
     angle = np.linalg.norm(phi_rad, axis=-1)[..., None, None]
     K = hat(phi_rad)
     small = angle < 1e-6
@@ -53,7 +53,7 @@ def so3_exp(phi_rad: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def so3_log(R_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation vector (..., 3) of R, angle in [0, pi]. Goes through the quaternion: no singularity."""
+    """Turn a rotation (..., 3, 3) into its vector (..., 3), angle in [0, pi], through the quaternion."""
     q = quaternion_from_rotation(R_a_b)
     w, v = q[..., :1], q[..., 1:]
     sine = np.linalg.norm(v, axis=-1, keepdims=True)
@@ -63,7 +63,7 @@ def so3_log(R_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def left_jacobian(phi_rad: NDArray[np.float64]) -> NDArray[np.float64]:
-    """V(phi) (3, 3) with ``exp([rho, phi]).t == V(phi) @ rho`` (Barfoot 2017, eq. 7.77b)."""
+    """Return V (3, 3) of phi (3,) rad with ``exp([rho, phi]).t == V @ rho`` (Barfoot 2017, eq. 7.77b)."""
     angle = float(np.linalg.norm(phi_rad))
     K = hat(phi_rad)
     if angle < 1e-5:
@@ -74,24 +74,24 @@ def left_jacobian(phi_rad: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def exp(twist: NDArray[np.float64]) -> Transform:
-    """Transform (4, 4) of one twist (6,) ``[rho, phi]``."""
+    """Turn one twist (6,) ``[rho, phi]`` into a transform (4, 4)."""
     phi_rad = twist[3:]
     return from_rotation_translation(so3_exp(phi_rad), left_jacobian(phi_rad) @ twist[:3])
 
 
 def log(T_a_b: Transform) -> NDArray[np.float64]:
-    """Twist (6,) ``[rho, phi]`` of one transform, the inverse of :func:`exp` for angles below pi."""
+    """Turn one transform (4, 4) into its twist (6,) ``[rho, phi]``: inverse of :func:`exp` below pi."""
     phi_rad = so3_log(T_a_b[:3, :3])
     return np.concatenate([np.linalg.solve(left_jacobian(phi_rad), T_a_b[:3, 3]), phi_rad])
 
 
 def rotation_angle_rad(R_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angle (...,) of a rotation (..., 3, 3), in [0, pi], exact for tiny angles too."""
+    """Return the angle (...,) in rad of a rotation (..., 3, 3), in [0, pi], exact for tiny angles too."""
     return np.linalg.norm(so3_log(R_a_b), axis=-1)
 
 
 def nearest_rotation(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Closest proper rotation (..., 3, 3) in the Frobenius norm (Kabsch)."""
+    """Return the rotation (..., 3, 3) nearest to a matrix (..., 3, 3) in the Frobenius norm (Kabsch)."""
     U, _, Vt = np.linalg.svd(matrix)
     sign = np.linalg.det(U @ Vt)
     U = U.copy()
@@ -100,7 +100,7 @@ def nearest_rotation(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def quaternion_from_rotation(R_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Unit quaternion wxyz (..., 4) with w >= 0 (Shepperd's method: divides by the largest term)."""
+    """Turn a rotation (..., 3, 3) into a unit quaternion wxyz (..., 4), w >= 0 (Shepperd's method)."""
     R = np.asarray(R_a_b, dtype=np.float64)
     flat = R.reshape(-1, 3, 3)
     m00, m11, m22 = flat[:, 0, 0], flat[:, 1, 1], flat[:, 2, 2]
@@ -118,6 +118,7 @@ def quaternion_from_rotation(R_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
         ],
         axis=1,
     )
+    # Of the four equal solutions, take the one that divides by the largest term.
     q = candidates[np.arange(len(flat)), np.argmax(squared, axis=1)]
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     q *= np.where(q[:, :1] < 0, -1.0, 1.0)
@@ -125,7 +126,7 @@ def quaternion_from_rotation(R_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def rotation_from_quaternion(q_wxyz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation (..., 3, 3) of a quaternion wxyz (..., 4), which is normalised first."""
+    """Turn a quaternion wxyz (..., 4), of any length, into a rotation (..., 3, 3)."""
     q = np.asarray(q_wxyz, dtype=np.float64)
     q = q / np.linalg.norm(q, axis=-1, keepdims=True)
     w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]

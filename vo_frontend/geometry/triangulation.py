@@ -1,7 +1,7 @@
 """Two-view triangulation.
 
-Lee and Civera, "Triangulation: Why Optimize?" (BMVC 2019): the inverse-depth weighted midpoint is
-closed form, as accurate as the optimum over both views, and stays sound at low parallax.
+Lee and Civera, "Triangulation: Why Optimize?" (BMVC 2019): the inverse-depth weighted midpoint has a
+closed form, is as accurate as the optimum over both views, and stays sound at low parallax.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 def triangulate(T_cam0_cam1: Transform, rays0: Array, rays1: Array) -> tuple[Array, Array]:
-    """Intersect matching rays of two cameras, in the frame of camera 0.
+    """Intersect matching rays of two cameras.
 
     Args:
         T_cam0_cam1: (4, 4) pose of camera 1 in camera 0. Its translation sets the unit of depth.
@@ -22,19 +22,13 @@ def triangulate(T_cam0_cam1: Transform, rays0: Array, rays1: Array) -> tuple[Arr
         rays1: (N, 2) the same points seen from camera 1.
 
     Returns:
-        points_cam0: (N, 3). NaN where the rays do not meet in front of both cameras.
+        points_cam0: (N, 3) in the frame of camera 0; NaN where the rays do not meet in front of both.
         parallax_rad: (N,) angle between the two rays, in [0, pi].
     """
     T_cam1_cam0 = np.ascontiguousarray(inverse(T_cam0_cam1))
     points_cam0, parallax_rad = np.full((len(rays0), 3), np.nan), np.zeros(len(rays0))
     _intersect(T_cam1_cam0, np.ascontiguousarray(T_cam0_cam1), rays0, rays1, points_cam0, parallax_rad)
     return points_cam0, parallax_rad
-
-
-def parallax_between(points_world: Array, center0_world: Array, center1_world: Array) -> Array:
-    """Angle (N,) in rad at which points (N, 3) see the two camera centres (3,)."""
-    a, b = points_world - center0_world, points_world - center1_world
-    return np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(axis=1))
 
 
 @kernel
@@ -46,7 +40,16 @@ def _intersect(
     points_cam0: Array,
     parallax_rad: Array,
 ) -> None:
-    """Fill the rows of ``points_cam0`` whose rays meet, and all parallaxes. Works in camera 1."""
+    """Write the points whose rays meet, and all parallaxes. Works in camera 1.
+
+    Args:
+        T_cam1_cam0: (4, 4) float64.
+        T_cam0_cam1: (4, 4) float64, its inverse.
+        rays0: (N, 2) float64, normalised image coordinates in camera 0.
+        rays1: (N, 2) float64 in camera 1.
+        points_cam0: (N, 3) float64 of NaN, written where the rays meet.
+        parallax_rad: (N,) float64, written.
+    """
     R, t = T_cam1_cam0[:3, :3], T_cam1_cam0[:3, 3]
     f0, f1, point = np.empty(3), np.empty(3), np.empty(3)
     for i in range(len(rays0)):
@@ -79,13 +82,14 @@ def _intersect(
 
 @kernel
 def _cross_length(a: Array, b: Array) -> float:
+    """Return the length of the cross product of a (3,) and b (3,)."""
     x, y, z = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
     return float(np.sqrt(x * x + y * y + z * z))
 
 
 @kernel
 def _gap(t: Array, f0: Array, f1: Array, depth0: float, depth1: float) -> float:
-    """Squared distance between a point on either ray."""
+    """Return the squared distance of two points: on ray f0 (3,) from t (3,), and on ray f1 (3,) from 0."""
     total = 0.0
     for a in range(3):
         total += (t[a] + depth0 * f0[a] - depth1 * f1[a]) ** 2

@@ -10,7 +10,7 @@ from vo_frontend.types import Reason
 
 
 class DepthStart:
-    """The first view of a stereo or RGB-D camera becomes the first keyframe. World: that camera, in m."""
+    """Makes the first view of a stereo or RGB-D camera the first keyframe. World: that camera, in m."""
 
     def __init__(self, mapper: Mapper, *, min_landmarks: int, max_keyframes: int) -> None:
         self._mapper = mapper
@@ -18,7 +18,7 @@ class DepthStart:
         self._max_keyframes = max_keyframes
 
     def offer(self, view: View, segment_id: int) -> StartOutcome:
-        """Start a map from this view, if enough of its features have a depth."""
+        """Start a map from a view, if enough of its features have a depth."""
         sparse_map = SparseMap(
             segment_id,
             max_keyframes=self._max_keyframes,

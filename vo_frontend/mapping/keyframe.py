@@ -1,4 +1,4 @@
-"""What the map keeps of a frame."""
+"""The values that the map keeps of a frame."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ NO_LANDMARK = -1
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A frame without its images: features, their colours, their depths where a sensor measures them."""
+    """Keeps a frame without its images: features, their colours, and depths where a sensor measures them."""
 
     frame_index: int
     timestamp_ns: int
@@ -21,11 +21,16 @@ class View:
     colors: NDArray[np.uint8]  # (N, 3) RGB at the features
     depths: KeypointDepths | None = None
 
+    @property
+    def timestamp_s(self) -> float:
+        """Time in seconds from the source's clock."""
+        return self.timestamp_ns * 1e-9
+
     @classmethod
     def of(
         cls, frame: Frame, image: Image, features: Features, depths: KeypointDepths | None = None
     ) -> "View":
-        """Take the features of a frame, with the image's colours at them."""
+        """Take N features of a frame, with the colours of ``image`` (H, W) or (H, W, 3) at them."""
         column, row = np.rint(features.pixels).astype(int).T
         row, column = row.clip(0, image.shape[0] - 1), column.clip(0, image.shape[1] - 1)
         sampled = image[row, column]
@@ -35,7 +40,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """A view with a pose in the map. Replaced, not changed, when its pose or landmarks change."""
+    """Gives a view a pose and landmarks in the map. Replaced, not changed, when they change."""
 
     view: View
     T_world_cam: Transform
@@ -43,10 +48,10 @@ class Keyframe:
 
     @property
     def features(self) -> Features:
-        """Of the view."""
+        """Return the features of the view."""
         return self.view.features
 
     @property
     def has_landmark(self) -> NDArray[np.bool_]:
-        """Which features (N,) see a landmark."""
+        """Tell which features (N,) see a landmark."""
         return np.asarray(self.landmark_ids != NO_LANDMARK)

@@ -1,4 +1,4 @@
-"""The points of the map, as a table."""
+"""The landmarks of the map, as a table."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Points of the map, one row each, ids strictly increasing."""
+    """Holds the M points of the map, one row each, ids strictly increasing."""
 
     ids: NDArray[np.int64]  # (M,)
     points_world: NDArray[np.float64]  # (M, 3)
@@ -24,7 +24,7 @@ class Landmarks:
 
     @classmethod
     def empty(cls, descriptor_size: int) -> "Landmarks":
-        """No rows, but the right columns."""
+        """Make a table without rows, for descriptors of this size."""
         return cls.new(
             np.zeros(0, np.int64),
             np.zeros((0, 3)),
@@ -40,16 +40,23 @@ class Landmarks:
         descriptors: NDArray[np.float32],
         colors: NDArray[np.uint8],
     ) -> "Landmarks":
-        """Landmarks that no frame has looked for yet."""
+        """Make landmarks that no frame has looked for yet.
+
+        Args:
+            ids: (M,) strictly increasing.
+            points_world: (M, 3) in map units.
+            descriptors: (M, D) of unit length.
+            colors: (M, 3) RGB.
+        """
         unseen = np.zeros(len(ids), np.int32)
         return cls(ids, points_world, descriptors, colors, unseen, unseen)
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Row of each id, which must exist."""
+        """Find the row (L,) of each id (L,). All ids must exist."""
         return self._row_of_id[ids - self.ids[0]] if len(ids) else np.zeros(0, np.int64)
 
     def contains(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which ids (any) exist."""
+        """Tell which ids (L,) exist, as a mask (L,). Any number may be asked for."""
         if not len(self):
             return np.zeros(len(ids), bool)
         known = (ids >= self.ids[0]) & (ids <= self.ids[-1])
@@ -57,7 +64,7 @@ class Landmarks:
         return known
 
     def select(self, mask_or_index: NDArray[Any] | slice) -> "Landmarks":
-        """A subset; the order must be kept."""
+        """Return the rows of a mask (M,), an increasing index (L,) or a slice."""
         s = mask_or_index
         return Landmarks(
             self.ids[s],
@@ -69,7 +76,7 @@ class Landmarks:
         )
 
     def joined(self, newer: "Landmarks") -> "Landmarks":
-        """These, then the newer ones."""
+        """Append landmarks whose ids are all greater than those here."""
         return Landmarks(
             np.concatenate([self.ids, newer.ids]),
             np.concatenate([self.points_world, newer.points_world]),
@@ -81,7 +88,7 @@ class Landmarks:
 
     @cached_property
     def _row_of_id(self) -> NDArray[np.int64]:
-        """Row of id ``ids[0] + i``, -1 where it is gone: a table beats thousands of binary searches."""
+        """Tabulate the row of id ``ids[0] + i``, -1 where it is gone: beats thousands of binary searches."""
         table = np.full(self.ids[-1] - self.ids[0] + 1, -1, np.int64)
         table[self.ids - self.ids[0]] = np.arange(len(self.ids))
         return table

@@ -18,7 +18,7 @@ from vo_frontend.types import Reason, StampedPose
 
 @dataclass(frozen=True, slots=True)
 class StartOutcome:
-    """A first map with the poses it gives to the waiting frames, or the reason to go on waiting."""
+    """Holds a first map with the poses of the frames that waited, or the reason to go on waiting."""
 
     reason: Reason
     num_matches: int = 0
@@ -28,15 +28,15 @@ class StartOutcome:
 
 
 class MapStart(Protocol):
-    """Turns views into a first map, at once or after some."""
+    """Turns one or several views into a first map."""
 
     def offer(self, view: View, segment_id: int) -> StartOutcome:
-        """Take a view; the outcome has a map, or the reason to go on waiting."""
+        """Take the next view; return a first map, or the reason to go on waiting."""
         ...
 
 
 class MonoStart:
-    """Holds the reference view and those since, until two-view geometry succeeds."""
+    """Collects views of one camera until two-view geometry of the first and the latest succeeds."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class MonoStart:
         self._views: list[View] = []  # reference first
 
     def offer(self, view: View, segment_id: int) -> StartOutcome:
-        """Try to start a map from the reference view and this one."""
+        """Try to start a map from the reference view and a new one."""
         if not self._views or len(self._views) > self._max_wait_frames:
             self._views = [view]
             return StartOutcome(Reason.FIRST_VIEW)
@@ -96,7 +96,7 @@ class MonoStart:
         points_cam0: NDArray[np.float64],
         feature_index: tuple[NDArray[np.int64], NDArray[np.int64]],
     ) -> SparseMap:
-        """World: the reference camera. Unit: the median depth of the first landmarks."""
+        """Build the map. World: the reference camera. Unit: the median depth of the first landmarks."""
         scale = 1.0 / float(np.median(points_cam0[:, 2]))
         T_world_cam1 = T_cam0_cam1.copy()
         T_world_cam1[:3, 3] *= scale
@@ -113,7 +113,7 @@ class MonoStart:
         return sparse_map
 
     def _backfill(self, sparse_map: SparseMap, views: list[View]) -> tuple[StampedPose, ...]:
-        """Poses of the waiting views: the reference is the origin, the others are placed by PnP."""
+        """Estimate the poses of the waiting views: the reference is the origin, PnP places the others."""
         reference, landmarks = views[0], sparse_map.landmarks
         poses = [StampedPose(reference.frame_index, reference.timestamp_ns, np.eye(4))]
         for view in views[1:]:

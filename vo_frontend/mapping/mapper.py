@@ -1,12 +1,11 @@
 """What happens when a frame becomes a keyframe: new landmarks, fusion, adjustment, culling."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.config import MappingConfig
 from vo_frontend.geometry import epipolar, se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.triangulation import triangulate
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
@@ -17,29 +16,14 @@ from vo_frontend.tracking.matching import Matcher
 MIN_EXPECTED = 4  # frames, before a landmark is judged
 
 
-@dataclass(frozen=True, slots=True)
-class MapperOptions:
-    """Values of the ``mapping`` section of the configuration."""
-
-    num_neighbors: int
-    min_parallax_rad: float
-    max_epipolar_px: float
-    max_reprojection_px: float
-    max_depth_error: float
-    min_found_share: float
-    adjusted_keyframes: int
-    huber_px: float
-    pixel_sigma_px: float
-    max_iterations: int
-
-
 class Mapper:
     """Grows and improves a map. Stateless: everything it knows is in the map."""
 
-    def __init__(self, camera: Camera, matcher: Matcher, options: MapperOptions) -> None:
+    def __init__(self, camera: PinholeCamera, matcher: Matcher, config: MappingConfig) -> None:
         self._camera = camera
         self._matcher = matcher
-        self._options = options
+        self._config = config
+        self._min_parallax_rad = float(np.deg2rad(config.min_parallax_deg))
 
     def extend(self, sparse_map: SparseMap) -> None:
         """Give the newest keyframe landmarks of its own, then adjust the window and drop outliers."""
@@ -54,22 +38,22 @@ class Mapper:
         self._cull(sparse_map)
 
     def add_measured(self, sparse_map: SparseMap) -> None:
-        """Landmarks for the newest keyframe's free features whose depth the sensor measures well."""
+        """Give the newest keyframe landmarks at free features whose depth the sensor measures well."""
         keyframe, position = sparse_map.last_keyframe, len(sparse_map.keyframes) - 1
         depths = keyframe.view.depths
         if depths is None:
             return
         # False where NaN. The relative error of the depth is that of its inverse.
-        sound = depths.sigma_per_m < self._options.max_depth_error * depths.inverse_depth_per_m
+        sound = depths.sigma_per_m < self._config.max_depth_error * depths.inverse_depth_per_m
         index = np.flatnonzero(sound & ~keyframe.has_landmark)
         rays = self._camera.rays(keyframe.features.pixels[index])
         points_cam = np.column_stack([rays, np.ones(len(index))]) / depths.inverse_depth_per_m[index, None]
         sparse_map.add_landmarks(se3.transform_points(keyframe.T_world_cam, points_cam), [(position, index)])
 
     def adjust(self, sparse_map: SparseMap) -> None:
-        """Windowed bundle adjustment; observations that still disagree afterwards are forgotten."""
-        options, focal_px = self._options, self._camera.focal_px
-        num_fixed = max(1, len(sparse_map.keyframes) - options.adjusted_keyframes)
+        """Bundle-adjust the window, then forget the observations that still disagree."""
+        config, focal_px = self._config, self._camera.focal_px
+        num_fixed = max(1, len(sparse_map.keyframes) - config.adjusted_keyframes)
         seen = sparse_map.observations()
         num_landmarks = len(sparse_map.landmarks)
         num_views = np.bincount(seen.landmark_row, minlength=num_landmarks)
@@ -84,24 +68,24 @@ class Mapper:
         seen = Observations(*(column[order] for column in seen))
 
         problem = self._problem(sparse_map, seen, points[order], rows, num_fixed)
-        solution = adjust(problem, huber=options.huber_px / focal_px, max_iterations=options.max_iterations)
+        solution = adjust(problem, huber=config.huber_px / focal_px, max_iterations=config.max_iterations)
         points_world = sparse_map.landmarks.points_world.copy()
         points_world[rows] = solution.points_world
         sparse_map.move(solution.T_world_cam, points_world)
-        bad = np.linalg.norm(solution.residuals, axis=1) * focal_px > options.max_reprojection_px
+        bad = np.linalg.norm(solution.residuals, axis=1) * focal_px > config.max_reprojection_px
         sparse_map.remove_observations(Observations(*(column[bad] for column in seen)))
 
     def _neighbors(self, sparse_map: SparseMap) -> NDArray[np.int64]:
-        """Positions of the keyframes that share most landmarks with the newest, oldest first."""
+        """Find the keyframes that share most landmarks with the newest: positions (K,), oldest first."""
         newest = len(sparse_map.keyframes) - 1
         shared = sparse_map.covisibility(newest)[:newest]
         # Among equals the latest: it is nearest.
         order = np.lexsort([np.arange(newest), shared])[::-1]
-        return np.sort(order[: self._options.num_neighbors])
+        return np.sort(order[: self._config.num_neighbors])
 
     def _triangulate(self, sparse_map: SparseMap, position: int) -> None:
         """Match features of a keyframe and the newest that have no landmark, and add the sound points."""
-        options, camera, newest = self._options, self._camera, len(sparse_map.keyframes) - 1
+        config, camera, newest = self._config, self._camera, len(sparse_map.keyframes) - 1
         keyframe0, keyframe1 = sparse_map.keyframes[position], sparse_map.keyframes[newest]
         free0, free1 = np.flatnonzero(~keyframe0.has_landmark), np.flatnonzero(~keyframe1.has_landmark)
         matches = self._matcher.match(
@@ -115,9 +99,9 @@ class Mapper:
         E = epipolar.essential_from_pose(T_cam0_cam1)
         points_cam0, parallax_rad = triangulate(T_cam0_cam1, rays0, rays1)
         points_cam1 = se3.transform_points(se3.inverse(T_cam0_cam1), points_cam0)
-        max_error = options.max_reprojection_px / camera.focal_px
-        sound = epipolar.sampson_errors(E, rays0, rays1) < options.max_epipolar_px / camera.focal_px
-        sound &= parallax_rad > options.min_parallax_rad
+        max_error = config.max_reprojection_px / camera.focal_px
+        sound = epipolar.sampson_errors(E, rays0, rays1) < config.max_epipolar_px / camera.focal_px
+        sound &= parallax_rad > self._min_parallax_rad
         sound &= _ray_errors(points_cam0, rays0) < max_error  # False where NaN
         sound &= _ray_errors(points_cam1, rays1) < max_error
         if sound.any():
@@ -150,13 +134,13 @@ class Mapper:
         keyframe: Keyframe,
         feature_index: NDArray[np.int64],
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs of those landmarks and features of a keyframe that look alike and lie together."""
+        """Pair landmarks ``rows`` and features of a keyframe, (P,) each, that look alike and lie together."""
         points_cam = se3.transform_points(se3.inverse(keyframe.T_world_cam), landmarks.points_world[rows])
         matches = self._matcher.match_guided(
             landmarks.descriptors[rows],
             self._camera.project(points_cam),
             keyframe.features.select(feature_index),
-            self._options.max_reprojection_px,
+            self._config.max_reprojection_px,
         )
         return rows[matches.index0], feature_index[matches.index1]
 
@@ -164,7 +148,7 @@ class Mapper:
         """Forget landmarks that frames keep missing: mismatches, things that moved."""
         landmarks = sparse_map.landmarks
         share = landmarks.num_found / np.maximum(landmarks.num_expected, 1)
-        weak = (landmarks.num_expected >= MIN_EXPECTED) & (share < self._options.min_found_share)
+        weak = (landmarks.num_expected >= MIN_EXPECTED) & (share < self._config.min_found_share)
         sparse_map.remove_landmarks(weak)
 
     def _problem(
@@ -175,7 +159,7 @@ class Mapper:
         rows: NDArray[np.int64],
         num_fixed: int,
     ) -> BundleProblem:
-        """The adjustment of landmarks, by row, and all keyframes but the first ``num_fixed``."""
+        """Pose the adjustment of landmarks ``rows`` and of all keyframes but the first ``num_fixed``."""
         keyframes = sparse_map.keyframes
         sizes = np.array([len(keyframe.features) for keyframe in keyframes])
         index = (np.cumsum(sizes) - sizes)[seen.position] + seen.feature_index
@@ -183,7 +167,7 @@ class Mapper:
         inverse_depth, depth_weight = None, None
         if any(keyframe.view.depths is not None for keyframe in keyframes):
             inverse_depth, sigma = _measured_depths(keyframes)[:, index]
-            depth_weight = self._options.pixel_sigma_px / self._camera.focal_px / sigma
+            depth_weight = self._config.pixel_sigma_px / self._camera.focal_px / sigma
         return BundleProblem(
             T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),
             num_fixed=num_fixed,
@@ -197,14 +181,14 @@ class Mapper:
 
 
 def _seen_by(sparse_map: SparseMap, keyframe: Keyframe) -> NDArray[np.bool_]:
-    """Which landmarks (M,) a keyframe sees."""
+    """Tell which landmarks (M,) a keyframe sees."""
     seen = np.zeros(len(sparse_map.landmarks), bool)
     seen[sparse_map.rows_seen_by(keyframe)] = True
     return seen
 
 
 def _measured_depths(keyframes: list[Keyframe]) -> NDArray[np.float64]:
-    """Inverse depth and its sigma, (2, F) over the features of all keyframes, NaN where unknown."""
+    """Stack inverse depths and their sigmas, 1/m, (2, F) over the features of all keyframes; NaN: unknown."""
     columns = []
     for keyframe in keyframes:
         depths = keyframe.view.depths
@@ -214,5 +198,5 @@ def _measured_depths(keyframes: list[Keyframe]) -> NDArray[np.float64]:
 
 
 def _ray_errors(points_cam: NDArray[np.float64], rays: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance (N,) between projected and observed ray; NaN where the point is NaN."""
+    """Measure the distance (N,) at z = 1 of points (N, 3) from observed rays (N, 2); NaN stays NaN."""
     return np.asarray(np.hypot(*(points_cam[:, :2] / points_cam[:, 2:] - rays).T))

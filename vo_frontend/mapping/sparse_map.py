@@ -16,6 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.map_events import (
+    KeyframeAdded,
+    KeyframesMoved,
+    LandmarksAdded,
+    LandmarksMerged,
+    LandmarksMoved,
+    LandmarksRemoved,
+    LandmarksRetired,
+    MapEvent,
+    SegmentBegun,
+    SegmentEnded,
+)
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.types import MapSnapshot
@@ -27,15 +39,15 @@ NEVER_REDUNDANT = 2  # newest keyframes, which the track hangs on
 
 
 class Observations(NamedTuple):
-    """Who sees what, O rows: keyframe by keyframe, in the order of their features."""
+    """Lists which keyframe sees which landmark with which feature, ordered by keyframe, then by feature."""
 
-    position: NDArray[np.int64]  # of the keyframe
-    feature_index: NDArray[np.int64]  # in the keyframe
-    landmark_row: NDArray[np.int64]
+    position: NDArray[np.int64]  # (O,) of the keyframe in the window
+    feature_index: NDArray[np.int64]  # (O,) in the keyframe
+    landmark_row: NDArray[np.int64]  # (O,)
 
 
 class SparseMap:
-    """Keyframes (oldest first) and landmarks of one segment."""
+    """Holds the keyframes (oldest first) and landmarks of one segment, and tells by events what changes."""
 
     def __init__(self, segment_id: int, *, max_keyframes: int, descriptor_size: int) -> None:
         self.segment_id = segment_id
@@ -43,23 +55,29 @@ class SparseMap:
         self.landmarks = Landmarks.empty(descriptor_size)
         self._max_keyframes = max_keyframes
         self._next_landmark_id = 0
-        self._retired = [self.landmarks]
+        self._events: list[MapEvent] = [SegmentBegun(segment_id)]
 
     @property
     def last_keyframe(self) -> Keyframe:
-        """The newest keyframe."""
+        """Return the newest keyframe."""
         return self.keyframes[-1]
+
+    def take_events(self) -> tuple[MapEvent, ...]:
+        """Hand over what has happened since the last call; the front-end passes it on to all readers."""
+        events, self._events = tuple(self._events), []
+        return events
 
     def add_keyframe(self, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64]) -> None:
         """Append a keyframe. When the window is full one leaves, and its unseen landmarks retire.
 
         Args:
             view: with N features.
-            T_world_cam: its pose.
+            T_world_cam: (4, 4) its pose.
             landmark_ids: (N,) of each feature, NO_LANDMARK where it has none.
         """
         keyframe = Keyframe(view, T_world_cam, landmark_ids)
         self.keyframes.append(keyframe)
+        self._events.append(KeyframeAdded(self.segment_id, view.frame_index, view.timestamp_ns, T_world_cam))
         seen = np.flatnonzero(keyframe.has_landmark)
         # The latest view looks most like the next frame.
         descriptors = self.landmarks.descriptors.copy()
@@ -77,7 +95,7 @@ class SparseMap:
         """Add landmarks seen by keyframes.
 
         Args:
-            points_world: (M, 3).
+            points_world: (M, 3) in map units.
             observations: pairs of position in ``keyframes`` and (M,) feature indices there. Descriptor
                 and colour come from the last pair.
         """
@@ -90,6 +108,8 @@ class SparseMap:
             ids, points_world, view.features.descriptors[feature_index], view.colors[feature_index]
         )
         self.landmarks = self.landmarks.joined(new)
+        if len(ids):
+            self._events.append(LandmarksAdded(self.segment_id, ids, new.points_world, new.colors))
 
     def observe(
         self, position: int, feature_index: NDArray[np.int64], landmark_ids: NDArray[np.int64]
@@ -100,17 +120,31 @@ class SparseMap:
         self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
 
     def note_tracked(self, expected_rows: NDArray[np.int64], found_rows: NDArray[np.int64]) -> None:
-        """Count, for landmarks by row, that a frame should have seen them, and that it did."""
+        """Count, for landmarks by row (E,) and (F,), that a frame should have seen them, and that it did."""
         num_expected, num_found = self.landmarks.num_expected.copy(), self.landmarks.num_found.copy()
         num_found[found_rows] += 1
         num_expected[np.union1d(expected_rows, found_rows)] += 1
         self.landmarks = replace(self.landmarks, num_expected=num_expected, num_found=num_found)
+
+    def ids_by_feature(
+        self, view: View, feature_index: NDArray[np.int64], landmark_rows: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Spread matches, pairs of feature index and landmark row (I,), over the features of a view.
+
+        Returns:
+            (N,) landmark id of each feature, NO_LANDMARK where it has none.
+        """
+        landmark_ids = np.full(len(view.features), NO_LANDMARK, np.int64)
+        landmark_ids[feature_index] = self.landmarks.ids[landmark_rows]
+        return landmark_ids
 
     def move(self, T_world_keyframes: NDArray[np.float64], points_world: NDArray[np.float64]) -> None:
         """Take over adjusted poses (K, 4, 4) and points (M, 3), in the order of the map."""
         pairs = zip(self.keyframes, T_world_keyframes, strict=True)
         self.keyframes = [replace(keyframe, T_world_cam=T) for keyframe, T in pairs]
         self.landmarks = replace(self.landmarks, points_world=points_world)
+        self._events.append(KeyframesMoved(self.segment_id, self._frame_indices(), T_world_keyframes))
+        self._events.append(LandmarksMoved(self.segment_id, self.landmarks.ids, points_world))
 
     def fuse(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Merge pairs of landmarks (P,) that are one point: the second's views become the first's.
@@ -134,10 +168,11 @@ class SparseMap:
             ids = keyframe.landmark_ids.copy()
             ids[seen[changed]] = heirs
             self.keyframes[position] = replace(keyframe, landmark_ids=ids)
-        self.remove_landmarks(heir != NO_LANDMARK)
+        self._drop(heir != NO_LANDMARK)
+        self._events.append(LandmarksMerged(self.segment_id, kept_ids, gone_ids))
 
     def remove_observations(self, bad: Observations) -> None:
-        """Forget observations.
+        """Forget observations, as :meth:`observations` lists them.
 
         A landmark that loses one and is left with fewer than two is forgotten too: nothing supports
         its depth any more.
@@ -151,9 +186,19 @@ class SparseMap:
         self.remove_landmarks(unsupported & (self.num_observations() < 2))
 
     def remove_landmarks(self, mask: NDArray[np.bool_]) -> None:
-        """Forget landmarks (mask (M,)) for good: they were wrong, and will not be part of any output."""
-        if not mask.any():
-            return
+        """Forget the landmarks of a mask (M,) for good: they were wrong, and become part of no output."""
+        if mask.any():
+            self._events.append(LandmarksRemoved(self.segment_id, self.landmarks.ids[mask]))
+            self._drop(mask)
+
+    def end(self) -> None:
+        """Give the segment up: every landmark retires, and no keyframe is left."""
+        self._retire(np.ones(len(self.landmarks), bool))
+        self.keyframes = []
+        self._events.append(SegmentEnded(self.segment_id))
+
+    def _drop(self, mask: NDArray[np.bool_]) -> None:
+        """Take the landmarks of a mask (M,) and their observations out of the map."""
         seen = self.observations()
         gone = mask[seen.landmark_row]
         for position in np.unique(seen.position[gone]):
@@ -163,7 +208,7 @@ class SparseMap:
         self.landmarks = self.landmarks.select(~mask)
 
     def observations(self) -> Observations:
-        """All of them."""
+        """Return every observation in the window, ordered by keyframe, then by feature."""
         ids = [keyframe.landmark_ids for keyframe in self.keyframes]
         sizes = np.array([len(each) for each in ids], np.int64)
         all_ids = np.concatenate([np.zeros(0, np.int64), *ids])
@@ -173,11 +218,11 @@ class SparseMap:
         return Observations(position, seen - first[position], self.landmarks.rows(all_ids[seen]))
 
     def num_observations(self) -> NDArray[np.int64]:
-        """How many keyframes see each landmark (M,)."""
+        """Count the keyframes that see each landmark (M,)."""
         return np.bincount(self.observations().landmark_row, minlength=len(self.landmarks))
 
     def covisibility(self, position: int) -> NDArray[np.int64]:
-        """Number of landmarks (K,) that each keyframe shares with the one at ``position``; itself: 0."""
+        """Count the landmarks (K,) that each keyframe shares with the one at ``position``; 0 for itself."""
         seen = self.observations()
         own = np.zeros(len(self.landmarks), bool)
         own[seen.landmark_row[seen.position == position]] = True
@@ -186,25 +231,18 @@ class SparseMap:
         return shared
 
     def rows_seen_by(self, keyframe: Keyframe) -> NDArray[np.int64]:
-        """Rows (L,) of a keyframe's landmarks, in the order of its features."""
+        """Find the rows (L,) of a keyframe's landmarks, in the order of its features."""
         return self.landmarks.rows(keyframe.landmark_ids[keyframe.has_landmark])
 
-    def snapshot(self, *, retire_all: bool = False) -> MapSnapshot:
-        """A copy for viewers and writers. Each retired landmark is handed out once."""
-        if retire_all:
-            self._retired.append(self.landmarks)
-            self.landmarks = self.landmarks.select(slice(0))
-            self.keyframes = []
-        retired, self._retired = self._retired, [self.landmarks.select(slice(0))]
+    def snapshot(self) -> MapSnapshot:
+        """Copy the local map as it is now."""
         return MapSnapshot(
             segment_id=self.segment_id,
             landmark_ids=self.landmarks.ids.copy(),
             points_world=self.landmarks.points_world.copy(),
             colors=self.landmarks.colors.copy(),
-            retired_points_world=np.concatenate([part.points_world for part in retired]),
-            retired_colors=np.concatenate([part.colors for part in retired]),
             T_world_keyframes=np.array([k.T_world_cam for k in self.keyframes]).reshape(-1, 4, 4),
-            keyframe_indices=np.array([k.view.frame_index for k in self.keyframes], np.int64),
+            keyframe_indices=self._frame_indices(),
         )
 
     def check(self) -> None:
@@ -220,7 +258,7 @@ class SparseMap:
         assert len(self.keyframes) <= self._max_keyframes, "the window is too large"
 
     def _least_useful(self) -> int:
-        """Position of the keyframe to give up: the oldest redundant one, else the oldest."""
+        """Choose the keyframe to give up, by position: the oldest redundant one, else the oldest."""
         num_views = self.num_observations()
         for position, keyframe in enumerate(self.keyframes[:-NEVER_REDUNDANT]):
             views = num_views[self.rows_seen_by(keyframe)]
@@ -229,7 +267,14 @@ class SparseMap:
         return 0
 
     def _retire_unseen(self) -> None:
-        seen = self.num_observations() > 0
-        if not seen.all():
-            self._retired.append(self.landmarks.select(~seen))
-            self.landmarks = self.landmarks.select(seen)
+        unseen = self.num_observations() == 0
+        if unseen.any():
+            self._retire(unseen)
+
+    def _retire(self, mask: NDArray[np.bool_]) -> None:
+        gone = self.landmarks.select(mask)
+        self.landmarks = self.landmarks.select(~mask)
+        self._events.append(LandmarksRetired(self.segment_id, gone.ids, gone.points_world, gone.colors))
+
+    def _frame_indices(self) -> NDArray[np.int64]:
+        return np.array([keyframe.view.frame_index for keyframe in self.keyframes], np.int64)

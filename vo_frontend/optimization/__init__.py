@@ -1,0 +1,1 @@
+"""Robust least squares: reprojection errors, the pose of one camera, bundle adjustment."""

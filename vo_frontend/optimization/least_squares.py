@@ -1,4 +1,4 @@
-"""Numba kernels that the Levenberg-Marquardt solvers share: a symmetric solve, and moving a pose."""
+"""Numba kernels that the Levenberg-Marquardt solvers share: solve a symmetric system, move a pose."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,16 @@ Array = NDArray[np.float64]
 
 @kernel
 def solve_positive_definite(H: Array, b: Array) -> bool:
-    """Solve H x = b by Cholesky, in place: b (N,) becomes x, H (N, N) is overwritten.
+    """Solve H x = b by Cholesky, in place.
 
-    Reads the upper triangle of H. False where H is not positive definite or not finite; b is then
-    worthless. LAPACK would need SciPy here, and takes longer for matrices of this size.
+    LAPACK would need SciPy here, and takes longer for matrices of this size.
+
+    Args:
+        H: (N, N) float64, overwritten; only the upper triangle is read.
+        b: (N,) float64, overwritten with x.
+
+    Returns:
+        False if H is not positive definite or not finite; b is then meaningless.
     """
     n = len(b)
     for i in range(n):
@@ -39,9 +45,14 @@ def solve_positive_definite(H: Array, b: Array) -> bool:
 
 @kernel
 def move_pose(T_cam_world: Array, k: int, twist: Array, first: int, moved: Array) -> None:
-    """Write exp([rho, phi]) T_cam_world[k], to first order in rho, to ``moved[k]``.
+    """Write exp([rho, phi]) T_cam_world[k] to ``moved[k]``, exact in phi and to first order in rho.
 
-    The twist is ``twist[first : first + 6]``. The rotation is Rodrigues' exactly.
+    Args:
+        T_cam_world: (K, 4, 4) float64.
+        k: index of the pose.
+        twist: float64, [rho, phi] at ``twist[first : first + 6]``.
+        first: index of the first entry of the twist.
+        moved: (K, 4, 4) float64, row k is written.
     """
     T = T_cam_world
     px, py, pz = twist[first + 3], twist[first + 4], twist[first + 5]

@@ -1,6 +1,4 @@
-"""The pose of one camera among points that stay where they are: robust least squares over six numbers."""
-
-from dataclasses import dataclass
+"""Pose of one camera among fixed points: robust least squares over six numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,61 +23,47 @@ MAX_DAMPING = 1e6
 TOLERANCE = 1e-6  # relative fall of the cost that ends it
 
 
-@dataclass(frozen=True, slots=True)
-class RefinedPose:
-    """A pose at the minimum of the robust cost, and what the observations say there."""
-
-    T_world_cam: Transform
-    residuals: NDArray[np.float64]  # (N, 2) ray units
-    depth_residuals: NDArray[np.float64]  # (N,) ray units, 0 without depth
-    information: NDArray[np.float64]  # (6, 6) see refine_pose
-    cost: float
-
-
 def refine_pose(
     T_world_cam: Transform,
     points_world: NDArray[np.float64],
     rays: NDArray[np.float64],
-    inverse_depth: NDArray[np.float64] | None = None,
-    depth_weight: NDArray[np.float64] | None = None,
     *,
     huber: float,
     max_iterations: int,
-) -> RefinedPose:
-    """Minimise the Huber-robust reprojection and depth error of known points over the pose.
+) -> Transform:
+    """Minimise the Huber-robust reprojection error of known points over the pose.
 
-    Levenberg-Marquardt from a guess. Wrong matches are held down by the Huber cost, not removed: their
-    pull is bounded, so up to about a third of them costs accuracy, not the pose. Releases the GIL.
+    Levenberg-Marquardt from a guess. Wrong matches are not removed, but the Huber cost bounds their pull: up
+    to about a third of them costs accuracy, not the pose. Releases the GIL.
 
     Args:
-        T_world_cam: the guess.
-        points_world: (N, 3).
+        T_world_cam: (4, 4) the guess.
+        points_world: (N, 3) in map units.
         rays: (N, 2) observed, normalised image coordinates.
-        inverse_depth: (N,) measured 1/z, or None.
-        depth_weight: (N,) standard deviation of a ray over that of the inverse depth, 0 where unknown.
         huber: in ray units, see :mod:`vo_frontend.optimization.reprojection`.
-        max_iterations: refused steps count.
+        max_iterations: including refused steps.
 
     Returns:
-        Its ``information`` is the curvature of the cost for ``T_cam_world <- exp([rho, phi]) T_cam_world``:
-        with rays of standard deviation s, the covariance of the twist is s^2 times the inverse. Where points
-        do not determine the pose (fewer than three), it is singular and the pose stays near the guess.
+        T_world_cam (4, 4); it stays near the guess if the points do not determine it (fewer than three).
     """
     T_cam_world = se3.inverse(T_world_cam)[None]
-    measured = measurements(rays, inverse_depth, depth_weight)
-    T_cam_world, information, residuals, cost = _minimize(
-        T_cam_world, points_world, measured, huber, max_iterations
-    )
-    return RefinedPose(
-        se3.inverse(T_cam_world[0]), residuals[:, :2], residuals[:, 2], information, float(cost)
-    )
+    T_cam_world = _minimize(T_cam_world, points_world, measurements(rays), huber, max_iterations)
+    return se3.inverse(T_cam_world[0])
 
 
 @kernel
 def _minimize(
     T_cam_world: Array, points_world: Array, measured: Array, huber: float, max_iterations: int
-) -> tuple[Array, Array, Array, float]:
-    """Levenberg-Marquardt from T_cam_world (1, 4, 4); returns it, H (6, 6), residuals, cost."""
+) -> Array:
+    """Return T_cam_world (1, 4, 4) at the minimum of the cost, by Levenberg-Marquardt.
+
+    Args:
+        T_cam_world: (1, 4, 4) float64, the start.
+        points_world: (N, 3) float64.
+        measured: (N, 4) float64, see :func:`vo_frontend.optimization.reprojection.measurements`.
+        huber: in ray units.
+        max_iterations: including refused steps.
+    """
     T, new_T = T_cam_world.copy(), T_cam_world.copy()
     H, g = np.empty((6, 6)), np.empty(6)
     cost, damping = _total_cost(T, points_world, measured, huber), FIRST_DAMPING
@@ -99,21 +83,17 @@ def _minimize(
             continue
         converged = cost - new_cost < TOLERANCE * cost
         T, new_T, cost, damping = new_T, T, new_cost, damping / 10.0
-        _normal_equations(T, points_world, measured, huber, H, g)
         if converged:
             break
-    residuals = np.empty((len(points_world), 3))
-    for m in range(len(points_world)):
-        x, y, z = in_camera(T, 0, points_world, m)
-        residuals[m, 0], residuals[m, 1], residuals[m, 2] = residual(x, y, z, measured, m)
-    return T, H, residuals, cost
+        _normal_equations(T, points_world, measured, huber, H, g)
+    return T
 
 
 @kernel
 def _normal_equations(
     T_cam_world: Array, points_world: Array, measured: Array, huber: float, H: Array, g: Array
 ) -> None:
-    """Fill the curvature H (6, 6) and -gradient g (6,) of the cost."""
+    """Write the curvature H (6, 6) and the negative gradient g (6,) of the cost; see :func:`_minimize`."""
     H[:], g[:] = 0.0, 0.0
     for m in range(len(points_world)):
         x, y, z = in_camera(T_cam_world, 0, points_world, m)
@@ -122,6 +102,7 @@ def _normal_equations(
 
 @kernel
 def _total_cost(T_cam_world: Array, points_world: Array, measured: Array, huber: float) -> float:
+    """Return the sum of all robust costs; arguments as in :func:`_minimize`."""
     total = 0.0
     for m in range(len(points_world)):
         x, y, z = in_camera(T_cam_world, 0, points_world, m)

@@ -1,4 +1,4 @@
-"""How far an observation lies from where a point should appear: residuals, their cost, its curvature.
+"""Reprojection errors: residuals of an observation, their robust cost and its curvature.
 
 Numba kernels, shared by bundle adjustment and pose refinement. An observation is a row of four numbers,
 see :func:`measurements`. Its residuals, all in ray units (normalised image coordinates):
@@ -6,11 +6,11 @@ see :func:`measurements`. Its residuals, all in ray units (normalised image coor
     r_x = x/z - ray_x,  r_y = y/z - ray_y,  r_d = depth_weight * (1/z - inverse_depth)
 
 The cost of an observation is huber(|(r_x, r_y)|) + huber(|r_d|), two terms on purpose: at an occlusion
-edge a stereo match or a depth camera picks the wrong surface while the pixel is right. In one Huber norm
-over all three (ORB-SLAM2) such a depth takes the good pixel's weight with it.
+edge a stereo match or a depth camera picks the wrong surface while the pixel is right. One Huber norm
+over all three (ORB-SLAM2) would take the weight of the good pixel along with that of the wrong depth.
 
-Derivatives are taken with respect to the point in the camera frame. Everything else is linear behind
-it: the point in the world through R_cam_world, the pose through ``[I, -hat(p)]`` for a perturbation
+Derivatives are taken with respect to the point p in the camera frame. The rest is linear: the point in the
+world enters through R_cam_world, the pose through ``[I, -hat(p)]`` for a perturbation
 ``T_cam_world <- exp([rho, phi]) T_cam_world``.
 """
 
@@ -22,19 +22,22 @@ from vo_frontend.compute.compilation import inlined
 Array = NDArray[np.float64]
 
 NEAREST_Z = 1e-6  # closer points count as behind the camera
-BEHIND = 1e3  # their residual: large and finite, so that a step that puts points there is refused
+BEHIND = 1e3  # residual of a point behind the camera: large, so that steps which put points there are refused
 # The ray residual has two degrees of freedom, the depth one: Huber widths at the same quantile (95 %).
 DEPTH_HUBER = np.sqrt(3.841 / 5.991)
 
 
 def measurements(rays: Array, inverse_depth: Array | None = None, depth_weight: Array | None = None) -> Array:
-    """Observations as the kernels read them: (O, 4) ray x, ray y, inverse depth, depth weight.
+    """Lay out observations as the kernels read them.
 
     Args:
         rays: (O, 2) observed, normalised image coordinates.
         inverse_depth: (O,) measured 1/z in the camera, per unit of the world; None without depth.
-        depth_weight: (O,) the standard deviation of a ray over that of the inverse depth; 0 or NaN where
+        depth_weight: (O,) standard deviation of a ray over that of the inverse depth; 0 or NaN where the
             depth is unknown. None without depth.
+
+    Returns:
+        (O, 4) float64: ray x, ray y, inverse depth, depth weight; the latter two 0 where unknown.
 
     Raises:
         ValueError: one of the two depth arrays is missing, or a shape is wrong.
@@ -58,7 +61,16 @@ def measurements(rays: Array, inverse_depth: Array | None = None, depth_weight: 
 
 @inlined
 def in_camera(T_cam_world: Array, k: int, points_world: Array, m: int) -> tuple[float, float, float]:
-    """Point m in camera k. Takes whole arrays and indices: a view costs more than the arithmetic."""
+    """Return point m in camera k.
+
+    Takes whole arrays and indices, because a view costs more than the arithmetic.
+
+    Args:
+        T_cam_world: (K, 4, 4) float64.
+        k: index of the camera.
+        points_world: (M, 3) float64.
+        m: index of the point.
+    """
     T, p = T_cam_world, points_world
     return (
         T[k, 0, 0] * p[m, 0] + T[k, 0, 1] * p[m, 1] + T[k, 0, 2] * p[m, 2] + T[k, 0, 3],
@@ -69,7 +81,7 @@ def in_camera(T_cam_world: Array, k: int, points_world: Array, m: int) -> tuple[
 
 @inlined
 def residual(x: float, y: float, z: float, measured: Array, o: int) -> tuple[float, float, float]:
-    """Residuals r_x, r_y, r_d of observation o (row of ``measured``) of a point in the camera frame."""
+    """Return r_x, r_y, r_d of a point in the camera frame, observed as row o of ``measured`` (O, 4)."""
     if z <= NEAREST_Z:
         return BEHIND, BEHIND, 0.0
     iz = 1.0 / z
@@ -78,7 +90,7 @@ def residual(x: float, y: float, z: float, measured: Array, o: int) -> tuple[flo
 
 @inlined
 def robust_cost(rx: float, ry: float, rd: float, huber: float) -> float:
-    """Huber cost of one observation's residuals; ``huber`` in ray units."""
+    """Return the Huber cost of the residuals of one observation; ``huber`` in ray units."""
     ray_cost = _huber_cost(np.sqrt(rx * rx + ry * ry), huber)
     return ray_cost + _huber_cost(abs(rd), DEPTH_HUBER * huber)
 
@@ -92,10 +104,16 @@ def _huber_cost(e: float, huber: float) -> float:
 def curvature(
     x: float, y: float, z: float, measured: Array, o: int, huber: float
 ) -> tuple[float, float, float, float, float, float, float]:
-    """Gradient and Gauss-Newton curvature of one observation's cost, by the point in the camera frame.
+    """Return gradient and Gauss-Newton curvature of one observation's cost by the point in the camera frame.
 
     The Jacobian of the residuals is J = [[1/z, 0, -u/z], [0, 1/z, -v/z], [0, 0, -depth_weight/z^2]]
     with (u, v) = (x, y)/z; the curvature is C = J' W J, the gradient b = J' W r.
+
+    Args:
+        x, y, z: the point in the camera frame.
+        measured: (O, 4) float64, see :func:`measurements`.
+        o: row of the observation.
+        huber: in ray units.
 
     Returns:
         b0, b1, b2, C00 (= C11), C02, C12, C22; C01 is zero. All zero behind the camera.
@@ -122,7 +140,15 @@ def add_pose_curvature(
     H: Array,
     g: Array,
 ) -> None:
-    """Add L C L' to ``H[first : first + 6]`` (..., 6), -L b to ``g[first : first + 6]``; L = [I; hat(p)]."""
+    """Add the curvature and the negative gradient of one observation to those of a pose.
+
+    Args:
+        first: first row of the pose in H and g.
+        x, y, z: the point p in the camera frame.
+        C: gradient b and curvature C by p, as :func:`curvature` returns them.
+        H: (..., 6) float64; L C L' is added to rows ``first`` to ``first + 5``, with L = [I; hat(p)].
+        g: float64; -L b is added to the same rows.
+    """
     b0, b1, b2, c00, c02, c12, c22 = C
     g[first] -= b0
     g[first + 1] -= b1
@@ -141,6 +167,7 @@ def add_pose_curvature(
 
 @inlined
 def _add_row(H: Array, row: int, x: float, y: float, z: float, r0: float, r1: float, r2: float) -> None:
+    """Add [r, p x r] to a row of H (..., 6)."""
     H[row, 0] += r0
     H[row, 1] += r1
     H[row, 2] += r2

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vo_frontend.formats.append_file import AppendFile
-from vo_frontend.formats.trajectories import format_seconds
+from vo_frontend.formats.seconds import format_seconds
 from vo_frontend.types import Frame, FrameResult
 
 FRAMES_NAME = "frames.csv"
@@ -18,7 +18,7 @@ class FrameLogSink:
         self._file.append(HEADER.encode(), num_records=0)
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Append one line.
+        """Append the line of one frame.
 
         Raises:
             OutputError: the disk is full or the folder has gone.

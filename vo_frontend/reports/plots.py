@@ -18,9 +18,9 @@ DPI = 120
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlottedSegment:
-    """One segment of the estimate, in the world that all plotted things share."""
+    """Holds one segment of the estimate, in the world that all plotted things share."""
 
-    positions_world: NDArray[np.float64]  # (N, 3)
+    positions_world: NDArray[np.float64]  # (N, 3) in ``unit`` of the picture
     times_s: NDArray[np.float64]  # (N,)
     position_errors_m: NDArray[np.float64] | None = None  # (N,)
     rotation_errors_deg: NDArray[np.float64] | None = None  # (N - 1,) per frame, entry i at time i + 1
@@ -35,14 +35,14 @@ def plot_trajectory(
     T_world_view: Transform | None = None,
     unit: str = "",
 ) -> None:
-    """Draw and save the picture.
+    """Draw the path from above, and its errors where they are known, and save the picture.
 
     Args:
         path: the PNG to write.
         title: above the top view.
         segments: of the estimate; each with errors if there is ground truth.
         positions_gt: (M, 3) ground truth in the same world.
-        T_world_view: the first camera; the top view shows its x-z plane. None: the world is that camera.
+        T_world_view: (4, 4) pose of the first camera, whose x-z plane is drawn. None: identity.
         unit: of positions, "m" where that is true.
 
     Raises:

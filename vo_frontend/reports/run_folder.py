@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from vo_frontend.config import Config, to_mapping
+from vo_frontend.config import Config
+from vo_frontend.config_files import to_mapping
 from vo_frontend.errors import OutputError
 from vo_frontend.reports.frame_log import FRAMES_NAME
 from vo_frontend.reports.point_cloud import MAP_NAME
@@ -91,7 +92,7 @@ def write_config(folder: Path, config: Config) -> None:
 
 
 def open_log(folder: Path) -> logging.Handler:
-    """A handler that writes ``log.txt``; add it to the ``vo_frontend`` logger and close it in the end.
+    """Open a handler that writes ``log.txt``; add it to the ``vo_frontend`` logger and close it in the end.
 
     Raises:
         OutputError: the folder is not writable.
@@ -106,7 +107,7 @@ def open_log(folder: Path) -> logging.Handler:
 
 
 def safe_name(name: str) -> Path:
-    """A relative path without ``..`` and without characters that some file systems refuse."""
+    """Make a relative path without ``..`` and without characters that some file systems refuse."""
     parts = [re.sub(r"[^\w.+-]+", "_", part).strip("._") for part in re.split(r"[/\\]+", name)]
     return Path(*[part for part in parts if part] or ["run"])
 
@@ -124,7 +125,7 @@ def _holds_a_run(folder: Path) -> bool:
 
 
 def _link_latest(parent: Path, folder: Path) -> None:
-    """Swap the link in one step; some file systems have no links, which must not stop a run."""
+    """Swap the link ``latest`` in one step; a file system without links must not stop a run."""
     temporary = parent / f".latest-{folder.name}-{os.getpid()}"
     try:
         temporary.symlink_to(folder.name, target_is_directory=True)

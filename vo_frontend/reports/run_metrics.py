@@ -1,37 +1,25 @@
 """``metrics.json`` and the closing table."""
 
 import contextlib
-import importlib.metadata
 import json
 import math
-import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vo_frontend.errors import OutputError
+from vo_frontend.formats.atomic import write_atomically
+from vo_frontend.reports.machine import this_machine
 from vo_frontend.reports.statistics import Percentiles, RunStatistics
 from vo_frontend.types import Reason, Sensor, Status
 
 Row = tuple[str, str | int | float | None, str]  # metric, value, unit
 
-# Distributions per import name: OpenCV goes by several.
-_DISTRIBUTIONS = {
-    "vo_frontend": ("vo_frontend",),
-    "torch": ("torch",),
-    "numpy": ("numpy",),
-    "opencv": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
-    "numba": ("numba",),
-    "poselib": ("poselib",),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What was run, for whoever wants to run it again."""
+    """Says what was run, for whoever wants to run it again."""
 
     sequence: str  # the source's name
     sensor: Sensor
@@ -45,11 +33,11 @@ class RunInfo:
 def metrics_mapping(
     info: RunInfo, statistics: RunStatistics, evaluation: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Everything known about a run as plain nested values.
+    """Collect everything known about a run as plain nested values.
 
-    ``evaluation`` is that of the trajectory as a plain mapping, None without ground truth.
+    ``evaluation`` is the evaluation of the trajectory as plain values, None without ground truth.
     """
-    by_status = statistics.num_by_status
+    by_status, machine = statistics.num_by_status, this_machine()
     return {
         "sequence": info.sequence,
         "sensor": info.sensor.value,
@@ -59,6 +47,7 @@ def metrics_mapping(
         "command": list(info.command),
         "frames": statistics.num_frames,
         "tracked": by_status.get(Status.TRACKING, 0),
+        "repeated": statistics.num_repeated,
         "lost": by_status.get(Status.LOST, 0),
         "initializing": by_status.get(Status.INITIALIZING, 0),
         "bad_images": statistics.num_by_reason.get(Reason.BAD_IMAGE, 0),
@@ -84,32 +73,28 @@ def metrics_mapping(
         "stages_ms": {stage: _percentiles(value) for stage, value in statistics.stage_ms.items()},
         "peak_memory_mb": peak_memory_mb(),
         "errors": dict(evaluation) if evaluation is not None else None,
-        "versions": versions(),
-        "hardware": {"cpu": cpu_model(), "cores": num_cores(), "device": info.device},
+        "versions": machine.versions,
+        "hardware": {"cpu": machine.cpu, "cores": machine.cores, "device": info.device},
     }
 
 
 def write_json(path: Path, mapping: Mapping[str, Any]) -> None:
-    """Write atomically: readers see the old file or the new one. NaN and infinity become null.
+    """Write JSON atomically: readers see the old file or the new one. NaN and infinity become null.
 
     Raises:
         OutputError: the folder is not writable or the disk is full; an older file stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(json.dumps(_finite(mapping), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot write the file ({error.strerror})") from None
+    text = json.dumps(_finite(mapping), indent=2, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
 
 
 def statistics_rows(statistics: RunStatistics) -> list[Row]:
-    """The part of the closing table that needs no ground truth."""
+    """List the rows of the closing table that need no ground truth."""
     by_status, by_reason = statistics.num_by_status, statistics.num_by_reason
     rows: list[Row] = [
         ("frames", statistics.num_frames, ""),
         ("tracked", by_status.get(Status.TRACKING, 0), "frames"),
+        *([("repeated", statistics.num_repeated, "frames")] if statistics.num_repeated else []),
         ("lost", by_status.get(Status.LOST, 0), "frames"),
         ("initializing", by_status.get(Status.INITIALIZING, 0), "frames"),
         ("bad images", by_reason.get(Reason.BAD_IMAGE, 0), "frames"),
@@ -125,7 +110,7 @@ def statistics_rows(statistics: RunStatistics) -> list[Row]:
 
 def format_table(rows: Sequence[Row]) -> str:
     """Align rows of metric, value and unit in columns; a missing value reads ``n/a``."""
-    texts = [(metric, _value_text(value), unit) for metric, value, unit in rows]
+    texts = [(metric, format_value(value), unit) for metric, value, unit in rows]
     metric_width = max((len(metric) for metric, _, _ in texts), default=0)
     value_width = max((len(value) for _, value, _ in texts), default=0)
     return "\n".join(
@@ -133,8 +118,17 @@ def format_table(rows: Sequence[Row]) -> str:
     )
 
 
+def format_value(value: str | int | float | None) -> str:
+    """Format one value of a table with four significant digits; a missing one reads ``n/a``."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "n/a"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def peak_memory_mb() -> float | None:
-    """Largest resident size of this process so far, None on systems that do not tell."""
+    """Measure the largest resident size of this process so far, MB; None on systems that do not tell."""
     with contextlib.suppress(OSError):  # not Linux
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             # Not getrusage: a program that another one started inherits the peak of its parent there.
@@ -146,38 +140,6 @@ def peak_memory_mb() -> float | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, other systems kilobytes
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
-
-
-def versions() -> dict[str, str | None]:
-    """Of Python and the packages that results depend on; None for those that are not installed."""
-    installed = {name: _version(distributions) for name, distributions in _DISTRIBUTIONS.items()}
-    return {"python": platform.python_version(), **installed}
-
-
-def cpu_model() -> str:
-    """As the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def num_cores() -> int:
-    """Cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _version(distributions: Sequence[str]) -> str | None:
-    for distribution in distributions:
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
 
 
 def _percentiles(value: Percentiles | None) -> dict[str, float] | None:
@@ -192,11 +154,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
-
-
-def _value_text(value: str | int | float | None) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "n/a"
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.1f}" if abs(value) >= 1000 else f"{value:.4g}"

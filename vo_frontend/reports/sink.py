@@ -9,7 +9,7 @@ class Sink(Protocol):
     """Receives every frame with its result, in order. Never feeds back into the estimator."""
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Take one result. Must return quickly: it runs between two frames."""
+        """Take the result of one frame. Must return quickly: it runs between two frames."""
         ...
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ MAX_SEGMENTS = 1000  # later ones are counted but not listed
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Median and 95th percentile."""
+    """Holds the median and the 95th percentile of times, ms."""
 
     p50: float
     p95: float
@@ -23,7 +23,7 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSummary:
-    """A stretch of poses in one world."""
+    """Summarises a stretch of poses in one world."""
 
     segment_id: int
     first_frame: int
@@ -33,7 +33,7 @@ class SegmentSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunStatistics:
-    """A run in numbers. ``inliers`` and times are of the latest frames only."""
+    """Tells a run in numbers. Inliers and times are of the latest frames only."""
 
     num_frames: int
     num_skipped: int  # gaps in the frame numbers: dropped by a live source, or left out on purpose
@@ -41,6 +41,7 @@ class RunStatistics:
     num_keyframes: int
     num_single_images: int  # frames with an image, but neither a right image nor depth
     num_segments: int
+    num_repeated: int  # frames that have the pose of the frame that they repeat; of no status
     num_by_status: Mapping[Status, int]
     num_by_reason: Mapping[Reason, int]  # of frames that have one
     median_inliers: float | None  # of tracked frames
@@ -61,7 +62,7 @@ class StatisticsSink:
         self._window_frames = window_frames
         self._first_s = self._last_s = 0.0
         self._num_frames = self._num_poses = self._num_keyframes = self._num_segments = 0
-        self._num_skipped = self._num_single_images = 0
+        self._num_skipped = self._num_single_images = self._num_repeated = 0
         self._last_index: int | None = None
         self._by_status: Counter[Status] = Counter()
         self._by_reason: Counter[Reason] = Counter()
@@ -72,7 +73,7 @@ class StatisticsSink:
         self._segment: SegmentSummary | None = None
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Count one result."""
+        """Count the result of one frame."""
         self._last_s = self._clock()
         if self._num_frames == 0:
             self._first_s = self._last_s
@@ -83,10 +84,12 @@ class StatisticsSink:
         self._num_keyframes += result.is_keyframe
         if frame.image is not None and frame.image_right is None and frame.depth_m is None:
             self._num_single_images += 1
-        self._by_status[result.status] += 1
+        is_copy = result.reason is Reason.REPEATED_FRAME and result.status is Status.TRACKING
+        self._num_repeated += is_copy
+        self._by_status[result.status] += not is_copy
         if result.reason is not Reason.NONE:
             self._by_reason[result.reason] += 1
-        if result.status is Status.TRACKING:
+        if result.status is Status.TRACKING and not is_copy:
             self._inliers.append(result.num_inliers)
         if result.stage_seconds:
             self._frame_s.append(sum(result.stage_seconds.values()))
@@ -99,10 +102,10 @@ class StatisticsSink:
             self._count_poses(result.segment_id, posed)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
     def summary(self) -> RunStatistics:
-        """The run so far."""
+        """Summarise the run so far."""
         wall_time_s = self._last_s - self._first_s
         open_segment = [self._segment] if self._segment and len(self._segments) < MAX_SEGMENTS else []
         return RunStatistics(
@@ -112,6 +115,7 @@ class StatisticsSink:
             num_keyframes=self._num_keyframes,
             num_single_images=self._num_single_images,
             num_segments=self._num_segments,
+            num_repeated=self._num_repeated,
             num_by_status={status: self._by_status[status] for status in Status},
             num_by_reason=dict(self._by_reason),
             median_inliers=float(np.median(self._inliers)) if self._inliers else None,

@@ -1,7 +1,6 @@
 """The trajectory in the three formats of the field, growing pose by pose (see formats/)."""
 
 from collections import deque
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vo_frontend.errors import OutputError
@@ -9,52 +8,50 @@ from vo_frontend.formats.append_file import AppendFile
 from vo_frontend.formats.trajectories import (
     EUROC_HEADER,
     TUM_HEADER,
+    TrajectoryFormat,
     euroc_row,
     frames_path,
     kitti_row,
     tum_row,
 )
-from vo_frontend.geometry import se3
-from vo_frontend.geometry.se3 import Transform
-from vo_frontend.types import Frame, FrameResult, MapSnapshot, StampedPose
+from vo_frontend.formats.trajectory_writer import segment_line
+from vo_frontend.map_events import SegmentJoined
+from vo_frontend.mapping.trajectory import EstimatedTrajectory, TrajectoryRecord
+from vo_frontend.types import Frame, FrameResult
 
 TUM_NAME = "trajectory_tum.txt"
 KITTI_NAME = "trajectory_kitti.txt"
 KITTI_FRAMES_NAME = frames_path(Path(KITTI_NAME)).name
 EUROC_NAME = "trajectory_euroc.csv"
-MAX_UNSETTLED = 1000  # poses that a camera may collect beside one keyframe, standing still for hours
-
-
-@dataclass(frozen=True, slots=True)
-class _Unsettled:
-    """A written pose that moves along with a keyframe which the map may still adjust."""
-
-    pose: StampedPose  # as written
-    keyframe_index: int
-    T_keyframe_cam: Transform
-    offsets: tuple[int, ...]  # of its row in each file
-
-    def moved(self, T_world_keyframe: Transform) -> StampedPose:
-        return replace(self.pose, T_world_cam=T_world_keyframe @ self.T_keyframe_cam)
+FILES = {
+    TrajectoryFormat.TUM: TUM_NAME,
+    TrajectoryFormat.KITTI: KITTI_NAME,
+    TrajectoryFormat.EUROC: EUROC_NAME,
+}
+MAX_REWRITTEN_ROWS = 1000  # at a time: a camera may collect hours of poses beside one keyframe
 
 
 class TrajectorySink:
-    """Writes every known pose of the camera, ``T_world_cam``, once; frames without a pose have no row.
+    """Keeps the trajectory files equal to what is known: one row per pose, frames without a pose left out.
 
-    The files are complete after every frame. The last rows are provisional: when the map adjusts the
-    keyframe next to which a pose was estimated, the row is written anew. It is final once the keyframe
-    has left the local window.
+    The files are complete after every frame. When the map moves keyframes, the rows of the poses that hang
+    on them are written anew, at once where they are among the last ``MAX_REWRITTEN_ROWS``, else by ``close``.
 
-    Poses that a result places in hindsight (``backfilled``) come before the pose of the result itself,
-    so that the files stay in time order. A ``# segment k`` comment in the TUM file precedes the first
-    pose of each segment: its world, and for mono its scale, is not that of the segment before.
+    A ``# segment k`` comment in the TUM file precedes the first pose of each segment: its world, and for mono
+    its scale, is not that of the segment before.
+
+    Args:
+        folder: of the run.
+        record: has taken every result before this sink does.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.num_poses = 0
-        self._segment_id: int | None = None
-        self._keyframes: dict[int, Transform] = {}  # T_world_keyframe by frame, oldest first
-        self._unsettled: deque[_Unsettled] = deque(maxlen=MAX_UNSETTLED)
+    def __init__(self, folder: Path, record: TrajectoryRecord) -> None:
+        self._folder = folder
+        self._record = record
+        self._is_stale = False  # rows before the last ones have moved since they were written
+        self._num_rows = 0
+        self._last_segment_id: int | None = None
+        self._offsets: deque[tuple[int, ...]] = deque(maxlen=MAX_REWRITTEN_ROWS)  # of the last rows, per file
         self._tum = AppendFile(folder / TUM_NAME, "poses")
         self._euroc = AppendFile(folder / EUROC_NAME, "poses")
         # Frame numbers before poses: a number without a pose is harmless to readers, the reverse is not.
@@ -68,85 +65,82 @@ class TrajectorySink:
         self._euroc.append(EUROC_HEADER.encode(), num_records=0)
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Append the poses of one result, and correct earlier ones where the map has moved.
+        """Rewrite the rows that have moved, and append the new ones.
 
         Raises:
             OutputError: the disk is full or the folder has gone; all files still end at the same pose.
         """
-        if result.map is not None and result.segment_id == self._segment_id:
-            self._correct(result.map)
-        for pose in result.backfilled:
-            self._append(pose, result.segment_id, result.map, first_keyframe=True)
-        if result.T_world_cam is not None:
-            pose = StampedPose(result.frame_index, result.timestamp_ns, result.T_world_cam)
-            self._append(pose, result.segment_id, result.map)
+        first = self._record.first_changed_row
+        oldest = self._num_rows - len(self._offsets)
+        is_joined = any(isinstance(event, SegmentJoined) for event in result.events)
+        self._is_stale |= first < oldest or is_joined
+        first = max(first, oldest)
+        changed = self._record.trajectory(first)
+        num_moved = self._num_rows - first
+        if num_moved > 0:
+            self._rewrite(changed, num_moved)
+        for row in range(num_moved, len(changed)):
+            self._append(changed, row)
 
     def close(self) -> None:
-        """Close all files."""
+        """Close all files, and rewrite them as a whole where earlier rows have moved."""
         for file in self._files:
             file.close()
+        if self._is_stale and not any(file.has_failed for file in self._files):
+            save_trajectory(self._folder, self._record.trajectory())
 
-    def _correct(self, snapshot: MapSnapshot) -> None:
-        """Write the rows anew whose keyframes have moved; those of keyframes that have left are final."""
-        self._keyframes = _keyframes_of(snapshot)
-        rows = self._unsettled
-        while rows and rows[0].keyframe_index not in self._keyframes:
-            rows.popleft()
-        if not rows:
-            return
-        first = rows[0].offsets
-        poses = [
-            row.moved(self._keyframes[row.keyframe_index])
-            if row.keyframe_index in self._keyframes
-            else row.pose
-            for row in rows
-        ]
-        texts = [_rows(pose) for pose in poses]
-        for number, file in enumerate(self._files):
-            file.replace_tail(first[number], b"".join(text[number] for text in texts))
-        offsets = first
-        for position, (pose, text) in enumerate(zip(poses, texts, strict=True)):
-            rows[position] = replace(rows[position], pose=pose, offsets=offsets)
-            offsets = tuple(offset + len(row) for offset, row in zip(offsets, text, strict=True))
+    def _rewrite(self, changed: EstimatedTrajectory, num_moved: int) -> None:
+        """Replace the last rows, as many as there were, by the first ones of ``changed``."""
+        position = len(self._offsets) - num_moved
+        start = self._offsets[position]
+        tails = [b"" for _ in self._files]
+        segment_id = int(changed.segment_ids[0])
+        for row in range(num_moved):
+            if changed.segment_ids[row] != segment_id:
+                segment_id = int(changed.segment_ids[row])
+                tails[0] += segment_line(segment_id).encode()
+            self._offsets[position + row] = tuple(
+                at + len(tail) for at, tail in zip(start, tails, strict=True)
+            )
+            tails = [tail + text for tail, text in zip(tails, _row(changed, row), strict=True)]
+        for file, at, tail in zip(self._files, start, tails, strict=True):
+            file.replace_tail(at, tail)
 
-    def _append(
-        self, pose: StampedPose, segment_id: int, snapshot: MapSnapshot | None, first_keyframe: bool = False
-    ) -> None:
+    def _append(self, changed: EstimatedTrajectory, row: int) -> None:
         marks = [(file.size, file.num_records) for file in self._files]
+        segment_id = int(changed.segment_ids[row])
         try:
-            if segment_id != self._segment_id:
-                self._tum.append(f"# segment {segment_id}\n".encode(), num_records=0)
+            if segment_id != self._last_segment_id:
+                self._tum.append(segment_line(segment_id).encode(), num_records=0)
             offsets = tuple(file.size for file in self._files)
-            for file, row in zip(self._files, _rows(pose), strict=True):
-                file.append(row)
+            for file, text in zip(self._files, _row(changed, row), strict=True):
+                file.append(text)
         except OutputError:
             for file, (size, num_records) in zip(self._files, marks, strict=True):
                 file.truncate(size, num_records)
             raise
-        if segment_id != self._segment_id:
-            self._segment_id = segment_id
-            self._keyframes = {}
-            self._unsettled.clear()
-        if snapshot is not None:
-            self._keyframes = _keyframes_of(snapshot)
-        self.num_poses += 1
-        if self._keyframes:
-            indices = list(self._keyframes)
-            index = indices[0] if first_keyframe else indices[-1]
-            T_keyframe_cam = se3.inverse(self._keyframes[index]) @ pose.T_world_cam
-            self._unsettled.append(_Unsettled(pose, index, T_keyframe_cam, offsets))
+        self._last_segment_id = segment_id
+        self._offsets.append(offsets)
+        self._num_rows += 1
 
 
-def _keyframes_of(snapshot: MapSnapshot) -> dict[int, Transform]:
-    return dict(zip(snapshot.keyframe_indices.tolist(), snapshot.T_world_keyframes, strict=True))
+def save_trajectory(folder: Path, trajectory: EstimatedTrajectory) -> None:
+    """Rewrite all trajectory files of a run folder.
+
+    Raises:
+        OutputError: a file cannot be written; it stays as it was.
+    """
+    for format_, name in FILES.items():
+        trajectory.save(format_.value, folder / name)
 
 
-def _rows(pose: StampedPose) -> tuple[bytes, ...]:
-    """The row in each file, in the order of ``TrajectorySink._files``."""
-    rows = (
-        tum_row(pose.timestamp_ns, pose.T_world_cam),
-        f"{pose.frame_index}\n",
-        kitti_row(pose.T_world_cam),
-        euroc_row(pose.timestamp_ns, pose.T_world_cam),
+def _row(trajectory: EstimatedTrajectory, row: int) -> tuple[bytes, ...]:
+    """Format a pose for each file, in the order of ``TrajectorySink``'s files."""
+    T_world_cam, timestamp_ns = trajectory.T_world_cam[row], int(trajectory.timestamps_ns[row])
+    texts = (
+        tum_row(timestamp_ns, T_world_cam),
+        f"{trajectory.frame_indices[row]}\n",
+        kitti_row(T_world_cam),
+        euroc_row(timestamp_ns, T_world_cam),
     )
-    return tuple(row.encode() for row in rows)
+    return tuple(text.encode() for text in texts)

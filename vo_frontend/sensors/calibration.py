@@ -10,31 +10,59 @@ import yaml
 from numpy.typing import NDArray
 
 from vo_frontend.errors import CameraError
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 
 DISTORTION_MODELS = {"none": (0,), "radial-tangential": (4, 5, 8), "equidistant": (4,)}
 FOLD_GRID = 65  # samples per side of the image where distortion is checked for folds
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A camera as it comes from a calibration: pinhole part plus lens distortion.
+class Camera:
+    """A camera as its calibration describes it: pinhole part in px, image size in px, lens distortion.
 
     ``distortion`` holds k1 k2 p1 p2 [k3 [k4 k5 k6]] for "radial-tangential" (Brown-Conrady, as in
     OpenCV) and k1..k4 for "equidistant" (Kannala-Brandt, OpenCV's fisheye).
     """
 
-    camera: Camera
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
     distortion_model: str = "none"
     distortion: tuple[float, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Refuse what no lens does.
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> "Camera":
+        """Read a camera file, see :func:`parse_camera`.
 
         Raises:
-            CameraError: an unknown model, a wrong number of coefficients, one that is not finite, or
-                distortion that folds the image.
+            CameraError: the file is missing, is not YAML, or a field is wrong.
         """
+        return parse_camera(read_camera_fields(Path(path)), str(path))
+
+    @classmethod
+    def from_pinhole(
+        cls, pinhole: PinholeCamera, distortion_model: str = "none", distortion: tuple[float, ...] = ()
+    ) -> "Camera":
+        """Put a lens in front of an ideal camera."""
+        p = pinhole
+        return cls(p.fx, p.fy, p.cx, p.cy, p.width, p.height, distortion_model, distortion)
+
+    @property
+    def pinhole(self) -> PinholeCamera:
+        """The same camera without its lens."""
+        return PinholeCamera(self.fx, self.fy, self.cx, self.cy, self.width, self.height)
+
+    def __post_init__(self) -> None:
+        """Refuse what no camera and no lens does.
+
+        Raises:
+            CameraError: impossible intrinsics, an unknown model, a wrong number of coefficients, one that is
+                not finite, or distortion that folds the image.
+        """
+        _ = self.pinhole  # checks the intrinsics
         if self.distortion_model not in DISTORTION_MODELS:
             raise CameraError(
                 f"distortion_model: got '{self.distortion_model}', "
@@ -51,12 +79,12 @@ class Calibration:
         self._require_no_fold()
 
     def distort(self, rays: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Pixels (N, 2) of the raw image where the lens puts the rays (N, 2)."""
+        """Return the pixels (N, 2) of the raw image where the lens puts rays (N, 2), x/z and y/z."""
         coefficients = np.array(self.distortion, dtype=np.float64)
         if self.distortion_model == "equidistant":
-            return np.asarray(cv2.fisheye.distortPoints(rays[:, None], self.camera.K, coefficients))[:, 0]
+            return np.asarray(cv2.fisheye.distortPoints(rays[:, None], self.pinhole.K, coefficients))[:, 0]
         points = np.column_stack([rays, np.ones(len(rays))])
-        pixels, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), self.camera.K, coefficients)
+        pixels, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), self.pinhole.K, coefficients)
         return np.asarray(pixels)[:, 0]
 
     def _require_no_fold(self) -> None:
@@ -67,7 +95,7 @@ class Calibration:
         """
         if self.distortion_model == "none":
             return
-        camera = self.camera
+        camera = self.pinhole
         x, y = np.linspace(0, camera.width - 1, FOLD_GRID), np.linspace(0, camera.height - 1, FOLD_GRID)
         grid = np.stack(np.meshgrid(x, y), axis=-1)
         raw = self.distort(camera.rays(grid.reshape(-1, 2))).reshape(grid.shape)
@@ -83,7 +111,7 @@ class Calibration:
             )
 
 
-def parse_calibration(fields: dict[str, Any], where: str) -> Calibration:
+def parse_camera(fields: dict[str, Any], where: str) -> Camera:
     """Read a calibration from YAML fields with Kalibr's and EuRoC's names.
 
     ``intrinsics: [fx, fy, cx, cy]`` (px), ``resolution: [width, height]`` (px) and, where the lens
@@ -117,19 +145,10 @@ def parse_calibration(fields: dict[str, Any], where: str) -> Calibration:
     if [width, height] != fields["resolution"]:
         raise CameraError(f"{where}: resolution: got {fields['resolution']!r}, expected whole numbers of px")
     try:
-        camera = Camera(fx, fy, cx, cy, width, height)
-        return Calibration(camera, str(model), tuple(float(value) for value in coefficients))
+        distortion = tuple(float(value) for value in coefficients)
+        return Camera(fx, fy, cx, cy, width, height, str(model), distortion)
     except CameraError as error:
         raise CameraError(f"{where}: {error}") from None
-
-
-def load_calibration(path: Path) -> Calibration:
-    """Read a camera file (YAML, see :func:`parse_calibration`).
-
-    Raises:
-        CameraError: the file is missing, is not YAML, or a field is wrong.
-    """
-    return parse_calibration(read_camera_fields(path), str(path))
 
 
 def read_camera_fields(path: Path) -> dict[str, Any]:

@@ -1,29 +1,18 @@
 """Depth of keypoints from a registered depth image."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.config import DepthImageConfig
 from vo_frontend.types import KeypointDepths
 
 
-@dataclass(frozen=True, slots=True)
-class DepthImageOptions:
-    """Which depths are believed, and how far: sigma_z = sigma_m + sigma_per_m * z^2."""
-
-    min_depth_m: float
-    max_depth_m: float
-    max_gap: float  # relative: neighbours that differ more lie on different surfaces
-    sigma_m: float
-    sigma_per_m: float
-
-
 def depths_from_image(
-    depth_m: NDArray[np.float32], pixels: NDArray[np.floating[Any]], options: DepthImageOptions
+    depth_m: NDArray[np.float32], pixels: NDArray[np.floating[Any]], config: DepthImageConfig
 ) -> KeypointDepths:
-    """Depth at each pixel (N, 2), from z in metres (H, W), NaN where unknown.
+    """Look up the depth at each pixel (N, 2) of an image (H, W) of z in metres, NaN where unknown.
 
     Between four known neighbours on one surface the inverse depth is interpolated, which is exact on a plane.
     At a depth edge the nearest known surface counts: a corner seen there belongs to what occludes. NaN where
@@ -33,11 +22,11 @@ def depths_from_image(
     (Khoshelham and Elberink, Sensors 2012, eq. 13: 1.43e-3 z^2 m for the first Kinect); sigma_m is the part
     that registration and small targets add. sigma_(1/z) = sigma_z / z^2.
     """
-    inverse = _inverse_at(depth_m, np.asarray(pixels, dtype=np.float64), options.max_gap)
+    inverse = _inverse_at(depth_m, np.asarray(pixels, dtype=np.float64), config.max_gap)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = 1.0 / inverse
-        known = (z >= options.min_depth_m) & (z <= options.max_depth_m)
-        sigma = (options.sigma_m + options.sigma_per_m * z**2) / z**2
+        known = (z >= config.min_depth_m) & (z <= config.max_depth_m)
+        sigma = (config.sigma_m + config.sigma_per_m * z**2) / z**2
     return KeypointDepths(np.where(known, inverse, np.nan), np.where(known, sigma, np.nan))
 
 

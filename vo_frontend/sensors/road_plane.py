@@ -62,14 +62,14 @@ def find_road_plane(points_cam: NDArray[np.float64], seed: int = 0) -> RoadPlane
 
 
 def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """The value (of N) below which half of the weight (N,) lies. Not all weights may be zero."""
+    """Find the one of N values below which half of the weight (N,) lies. Not all weights may be zero."""
     order = np.argsort(values, kind="stable")
     cumulative = np.cumsum(weights[order])
     return float(values[order[np.searchsorted(cumulative, 0.5 * cumulative[-1])]])
 
 
 def _draw(points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64] | None:
-    """Best plane m (3,), ``m @ point == 1``, through three points, by its score over all."""
+    """Draw planes m (3,), ``m @ point == 1``, through three points each; return the one that scores best."""
     corners = points[rng.integers(0, len(points), size=(NUM_DRAWS, 3))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals *= np.where(normals[:, 1:2] < 0, -1.0, 1.0)

@@ -1,31 +1,17 @@
 """Depth of keypoints from a rectified stereo pair."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.config import StereoConfig
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sensors.stereo_kernels import nearest_along_rows, refine_disparities
 from vo_frontend.types import Features, Image, KeypointDepths, Matches
 
 MIN_DISPARITY_PX = -1.0  # of a match: at infinity, keypoint noise makes it negative
 MAX_ITERATIONS = 10
 SIGMA_SCALE = 1.7  # true over predicted error: residuals of interpolated neighbours are not independent
-
-
-@dataclass(frozen=True, slots=True)
-class StereoOptions:
-    """What counts as the same point in both images."""
-
-    row_tolerance_px: float  # largest difference of y of a match
-    min_similarity: float  # cosine of the descriptors
-    min_depth_m: float  # sets the largest disparity
-    patch_radius_px: int  # of the refinement: 4 is 9x9 px
-    max_shift_px: float  # of the refinement, away from the keypoints' own difference
-    min_correlation: float  # of the two patches
-    disparity_sigma_px: float  # least standard deviation of a disparity
 
 
 class StereoMatcher:
@@ -35,17 +21,17 @@ class StereoMatcher:
     :func:`~vo_frontend.sensors.stereo_kernels.refine_disparities`.
     """
 
-    def __init__(self, camera: Camera, baseline_m: float, options: StereoOptions) -> None:
+    def __init__(self, camera: PinholeCamera, baseline_m: float, config: StereoConfig) -> None:
         self._focal_baseline = camera.fx * baseline_m  # px m: disparity of 1 m
-        self._options = options
+        self._config = config
 
     def depths(
         self, left: Features, right: Features, image_left: Image, image_right: Image
     ) -> KeypointDepths:
-        """Depth at each left keypoint (N,), NaN where it has no sound match.
+        """Measure the inverse depth at each left keypoint (N,), in 1/m; NaN where it has no sound match.
 
         1/z = disparity / (focal * baseline), negative disparities count as 0. The variance of a disparity
-        is that of the alignment plus ``disparity_sigma_px`` squared.
+        is that of the alignment plus ``disparity_sigma_px`` squared. The images are (H, W[, 3]) uint8.
         """
         matches = self.match(left, right)
         pixels = left.pixels[matches.index0].astype(np.float64)
@@ -55,31 +41,35 @@ class StereoMatcher:
             _grey(image_right),
             pixels,
             start_px,
-            self._options.patch_radius_px,
+            self._config.patch_radius_px,
             MAX_ITERATIONS,
         )
-        o = self._options
-        sound = (correlation >= o.min_correlation) & (np.abs(disparity_px - start_px) <= o.max_shift_px)
+        config = self._config
+        sound = (correlation >= config.min_correlation) & (
+            np.abs(disparity_px - start_px) <= config.max_shift_px
+        )
         inverse_depth, sigma = np.full(len(left), np.nan), np.full(len(left), np.nan)
         index = matches.index0[sound]
         inverse_depth[index] = disparity_px[sound].clip(min=0.0) / self._focal_baseline
-        sigma[index] = np.hypot(SIGMA_SCALE * sigma_px[sound], o.disparity_sigma_px) / self._focal_baseline
+        sigma[index] = (
+            np.hypot(SIGMA_SCALE * sigma_px[sound], config.disparity_sigma_px) / self._focal_baseline
+        )
         return KeypointDepths(inverse_depth, sigma)
 
     def match(self, left: Features, right: Features) -> Matches:
-        """Pairs of keypoints on one row that choose each other."""
-        o = self._options
+        """Pair keypoints on one row that choose each other."""
+        config = self._config
         order = np.argsort(right.pixels[:, 1], kind="stable")
         nearest_left, similarity, nearest_right = nearest_along_rows(
             left.descriptors,
             left.pixels,
             right.descriptors[order],
             right.pixels[order],
-            o.row_tolerance_px,
+            config.row_tolerance_px,
             MIN_DISPARITY_PX,
-            self._focal_baseline / o.min_depth_m,
+            self._focal_baseline / config.min_depth_m,
         )
-        index = np.flatnonzero((nearest_left >= 0) & (similarity >= o.min_similarity))
+        index = np.flatnonzero((nearest_left >= 0) & (similarity >= config.min_similarity))
         index = index[nearest_right[nearest_left[index]] == index]
         return Matches(index, order[nearest_left[index]], similarity[index])
 

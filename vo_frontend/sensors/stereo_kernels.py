@@ -24,7 +24,7 @@ def nearest_along_rows(
     min_disparity_px: float,
     max_disparity_px: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Nearest descriptors both ways, comparing only pairs on one row and within a disparity range.
+    """Find nearest descriptors both ways, comparing only pairs on one row and within a disparity range.
 
     Args:
         descriptors_left: (M, D) float32 unit length.
@@ -111,7 +111,7 @@ def refine_disparities(
             if radius_px * (1.0 + abs(a) + abs(b)) + abs(d) > reach:
                 found[:, i] = np.nan
                 break
-            mean, deviation, covariance = _look(strip_right, middle - d, a, b, patch, slopes, g)
+            mean, deviation, covariance = _sample_patch(strip_right, middle - d, a, b, patch, slopes, g)
             correlation = covariance / (contrast * deviation)
             for k in range(3):
                 g[k] = contrast / deviation * (g[k] - mean * offsets[k]) - correlation * products[k]
@@ -226,10 +226,10 @@ def _invert(matrix: Array, inverse: Array) -> bool:
 
 
 @inlined
-def _look(
+def _sample_patch(
     strip: Array, middle: float, a: float, b: float, patch: Array, slopes: Array, g: Array
 ) -> tuple[float, float, float]:
-    """What the plane points at: mean, standard deviation, covariance with the patch, and J^T of it in g."""
+    """Sample along the plane; return mean, deviation and covariance with the patch, and J^T of it in g."""
     side, radius = patch.shape[0], patch.shape[0] // 2
     total = squares = products = g0 = g1 = g2 = 0.0
     for v in range(side):

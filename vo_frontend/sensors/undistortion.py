@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.geometry.camera import Camera
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.sensors.calibration import Camera
 
 
 class Undistorter:
@@ -23,24 +23,24 @@ class Undistorter:
 
     def __init__(
         self,
-        raw: Calibration,
-        target: Camera | None = None,
+        raw: Camera,
+        target: PinholeCamera | None = None,
         R_target_raw: NDArray[np.float64] | None = None,
     ) -> None:
         self.raw = raw
-        self.camera = target or raw.camera
+        self.camera = target or raw.pinhole
         self._maps: tuple[Any, Any] | None = None
         if raw.distortion_model != "none" or target is not None or R_target_raw is not None:
             size = (self.camera.width, self.camera.height)
             arguments = (np.array(raw.distortion, dtype=np.float64), R_target_raw, self.camera.K, size)
             if raw.distortion_model == "equidistant":
-                maps = cv2.fisheye.initUndistortRectifyMap(raw.camera.K, *arguments, cv2.CV_16SC2)
+                maps = cv2.fisheye.initUndistortRectifyMap(raw.pinhole.K, *arguments, cv2.CV_16SC2)
             else:
-                maps = cv2.initUndistortRectifyMap(raw.camera.K, *arguments, cv2.CV_16SC2)
+                maps = cv2.initUndistortRectifyMap(raw.pinhole.K, *arguments, cv2.CV_16SC2)
             self._maps = (maps[0], maps[1])
 
     def __call__(self, image: NDArray[Any], *, nearest: bool = False) -> NDArray[Any]:
-        """Undistort one (H, W[, C]) image; ``nearest`` for depth, where blending is meaningless."""
+        """Undistort an image (H, W[, C]); ``nearest`` for depth, where blending is meaningless."""
         if self._maps is None:
             return image
         interpolation = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR

@@ -1,22 +1,25 @@
-"""From the command line to frames, and to the ground truth that belongs to them."""
+"""From a configuration to frames, and to the ground truth that belongs to them."""
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vo_frontend.config import FRAME_SOURCES, CameraConfig, RunConfig
 from vo_frontend.errors import CameraError, ConfigError
-from vo_frontend.sensors.calibration import Calibration, load_calibration
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.sensors.calibration import Camera, parse_camera
+from vo_frontend.simulation import STREET, is_street
 from vo_frontend.sources.base import FrameSource
+from vo_frontend.sources.frame_range import parse_frames
 from vo_frontend.types import Sensor, Trajectory
 
-BUILT_IN_SEQUENCE = "synthetic/street"
 MAX_CAMERA_HEIGHT_M = 100.0
+SAME_CAMERA_PX = 1e-6
 ONE_CAMERA = "these frames come from one camera, without depth; use --seq or the built-in street"
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class OpenedInput:
     """Frames for the estimator, and ground truth for the viewer and the report, never for the estimator."""
 
     source: FrameSource
@@ -24,49 +27,52 @@ class Input:
     is_built_in: bool = False
 
 
-def open_input(args: argparse.Namespace) -> Input:
-    """Open what the arguments name; the built-in street where they name nothing.
+def open_input(run: RunConfig) -> OpenedInput:
+    """Open the frames that a configuration names; the built-in street where it names nothing.
 
     Raises:
-        VoError: it cannot be opened, or the options do not fit it.
+        VoError: they cannot be opened, or the options do not fit them.
     """
-    from vo_frontend.sources.frame_range import parse_frames
+    sensor, frames = Sensor(run.sensor), parse_frames(run.frames) if run.frames else None
+    if run.camera_height_m is not None:
+        check_camera_height(run.camera_height_m, sensor)
+    if run.images is None and run.video is None and run.webcam is None:
+        opened = open_named(run.sequence or STREET, _path(run.data_root), sensor, frames)
+        _check_same_camera(run, opened.source)
+        return opened
+    if sensor is not Sensor.MONO:
+        raise ConfigError(f"--sensor {sensor.value}: does not apply here, {ONE_CAMERA}")
+    return OpenedInput(_open_own_frames(run, frames), None)
 
-    frames = parse_frames(args.frames) if args.frames else None
-    sensor = Sensor(args.sensor)
-    if args.camera_height is not None:
-        _check_camera_height(args.camera_height, sensor)
-    if args.seq:
-        _refuse(args, "--camera", args.camera, "a named sequence brings its own calibration")
-        return open_named(args.seq, args.data_root, sensor, frames)
-    if args.images or args.video or args.webcam is not None:
-        _refuse(args, "--sensor", None if sensor is Sensor.MONO else sensor.value, ONE_CAMERA)
-    if args.images:
+
+def _open_own_frames(run: RunConfig, frames: slice | None) -> FrameSource:
+    if run.images is not None:
         from vo_frontend.sources.image_folder import open_image_folder
 
-        calibration = _calibration(args, "--images")
-        return Input(open_image_folder(args.images, calibration, fps=args.fps, frames=frames), None)
-    if args.video:
+        return open_image_folder(Path(run.images), _calibration(run), fps=run.fps, frames=frames)
+    if run.video is not None:
         from vo_frontend.sources.video import VideoSource
 
-        return Input(VideoSource(args.video, _calibration(args, "--video"), frames=frames), None)
-    if args.webcam is not None:
-        from vo_frontend.sources.webcam import WebcamSource
+        return VideoSource(Path(run.video), _calibration(run), frames=frames)
+    from vo_frontend.sources.webcam import WebcamSource
 
-        _refuse(args, "--frames", args.frames, "a camera has no positions to choose from")
-        return Input(WebcamSource(args.webcam, _calibration(args, "--webcam")), None)
-    _refuse(args, "--camera", args.camera, "the built-in street has its own")
-    return open_built_in(sensor, frames)
+    if run.frames:
+        raise ConfigError(
+            f"--frames {run.frames}: does not apply here, a camera has no positions to choose from"
+        )
+    return WebcamSource(str(run.webcam), _calibration(run))
 
 
 def open_named(
     name: str, data_root: Path | None, sensor: Sensor = Sensor.MONO, frames: slice | None = None
-) -> Input:
-    """Open a named sequence.
+) -> OpenedInput:
+    """Open a named sequence, the built-in street among them.
 
     Raises:
         VoError: it is unknown, missing or malformed.
     """
+    if is_street(name):
+        return _open_street(sensor, frames)
     from vo_frontend.evaluation import ground_truth_of_camera, load_ground_truth
     from vo_frontend.sources.registry import find_sequence, open_sequence
 
@@ -74,21 +80,28 @@ def open_named(
     source = open_sequence(sequence, sensor=sensor, frames=frames)
     ground_truth = sequence.ground_truth
     if ground_truth is None:
-        return Input(source, None)
-    return Input(source, lambda: ground_truth_of_camera(load_ground_truth(ground_truth), source.T_body_cam))
+        return OpenedInput(source, None)
+    return OpenedInput(
+        source, lambda: ground_truth_of_camera(load_ground_truth(ground_truth), source.T_body_cam)
+    )
 
 
-def open_built_in(sensor: Sensor = Sensor.MONO, frames: slice | None = None) -> Input:
+def _open_street(sensor: Sensor, frames: slice | None) -> OpenedInput:
     """Open the built-in street. The drive is as long as ``frames`` asks for, by default 300 frames."""
     from vo_frontend.simulation.street import DEFAULT_NUM_FRAMES, SyntheticSource, ground_truth
 
     stop = frames.stop if frames else None
     num_frames = max(DEFAULT_NUM_FRAMES, stop or 0)
     source = SyntheticSource(num_frames, sensor=sensor, frames=frames)
-    return Input(source, lambda: ground_truth(num_frames), is_built_in=True)
+    return OpenedInput(source, lambda: ground_truth(num_frames), is_built_in=True)
 
 
-def _check_camera_height(height_m: float, sensor: Sensor) -> None:
+def check_camera_height(height_m: float, sensor: Sensor) -> None:
+    """Refuse a height that no vehicle has, and one beside a sensor that measures the scale itself.
+
+    Raises:
+        ConfigError: as said.
+    """
     if sensor is not Sensor.MONO:
         raise ConfigError(
             f"--camera-height {height_m:g}: does not apply here, --sensor {sensor.value} measures the scale "
@@ -101,16 +114,42 @@ def _check_camera_height(height_m: float, sensor: Sensor) -> None:
         )
 
 
-def _calibration(args: argparse.Namespace, option: str) -> Calibration:
-    if args.camera is None:
+def _calibration(run: RunConfig) -> Camera:
+    if run.camera is None:
+        option = next(name for name in FRAME_SOURCES if getattr(run, name) is not None)
         raise CameraError(
-            f"{option} needs the camera's calibration: add --camera cam.yaml with the lines\n"
+            f"--{option} needs the camera's calibration: add --camera cam.yaml with the lines\n"
             "  intrinsics: [fx, fy, cx, cy]\n  resolution: [width, height]\n"
             "in pixels; --help shows how to give lens distortion"
         )
-    return load_calibration(args.camera)
+    fields = {name: getattr(run.camera, name) for name in CameraConfig.__dataclass_fields__}
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    if run.camera.distortion_model == "none":
+        del lists["distortion_model"]
+    return parse_camera(lists, "run.camera")
 
 
-def _refuse(args: argparse.Namespace, option: str, value: object, why: str) -> None:
-    if value is not None:
-        raise ConfigError(f"{option} {value}: does not apply here, {why}")
+def _check_same_camera(run: RunConfig, source: FrameSource) -> None:
+    """Refuse to repeat a run on a sequence whose calibration has changed since."""
+    if run.camera is None:
+        return
+    found, recorded = camera_of(source.camera), run.camera
+    differences = [abs(a - b) for a, b in zip(found.intrinsics, recorded.intrinsics, strict=True)]
+    if max(differences) > SAME_CAMERA_PX or found.resolution != recorded.resolution:
+        raise CameraError(
+            f"{source.name}: the configuration was recorded with {_describe(recorded)}, the sequence has "
+            f"{_describe(found)}; leave run.camera out to use what it has"
+        )
+
+
+def _describe(camera: CameraConfig) -> str:
+    return f"intrinsics {list(camera.intrinsics)} at {camera.resolution[0]}x{camera.resolution[1]} px"
+
+
+def camera_of(camera: PinholeCamera) -> CameraConfig:
+    """Write the camera of undistorted frames down as a section of the configuration."""
+    return CameraConfig((camera.fx, camera.fy, camera.cx, camera.cy), (camera.width, camera.height))
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -24,15 +24,15 @@ class Estimator(Protocol[Extracted]):
     """Turns frames into results, one each, in order, in two halves."""
 
     def extract(self, frame: Frame) -> Extracted:
-        """What needs this frame only. May be called from another thread than :meth:`track`."""
+        """Do what needs this frame only. May be called from another thread than :meth:`track`."""
         ...
 
     def track(self, extracted: Extracted) -> FrameResult:
-        """What needs all frames before. Called in order."""
+        """Do what needs all frames before. Called in order."""
         ...
 
 
-def run(
+def feed(
     source: FrameSource,
     estimator: Estimator[Extracted],
     sinks: Iterable[Sink],

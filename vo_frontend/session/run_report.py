@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import VoError
 from vo_frontend.evaluation import Evaluation, evaluate
-from vo_frontend.formats.trajectories import read_poses
-from vo_frontend.reports.metric_scale import MetricScale
+from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
 from vo_frontend.reports.run_folder import METRICS_NAME, PLOT_NAME
 from vo_frontend.reports.run_metrics import (
@@ -25,16 +24,16 @@ from vo_frontend.reports.run_metrics import (
     write_json,
 )
 from vo_frontend.reports.statistics import RunStatistics
-from vo_frontend.reports.trajectory_files import TUM_NAME
-from vo_frontend.session.opened_input import Input
+from vo_frontend.session.camera_height import MetricScale
+from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.types import Sensor, Trajectory
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentErrors:
-    """A segment as written to the trajectory file, compared with ground truth where there is any."""
+class SegmentReport:
+    """A segment of the estimate, compared with ground truth where there is any."""
 
     segment_id: int
     trajectory: Trajectory
@@ -42,50 +41,89 @@ class SegmentErrors:
     evaluation: Evaluation | None
 
 
-def conclude(
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run has found, beside the files in its folder."""
+
+    folder: Path
+    info: RunInfo
+    statistics: RunStatistics
+    trajectory: EstimatedTrajectory  # refined; in metres where the scale is known
+    segments: tuple[SegmentReport, ...]
+    table: str  # as the terminal shows it
+    stopped: bool  # before the end, by the user
+    failure: VoError | None  # why the run broke off
+
+    @property
+    def longest_segment(self) -> SegmentReport | None:
+        """The segment with the most poses, None where no frame has a pose."""
+        return max(self.segments, key=lambda segment: len(segment.trajectory), default=None)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """Errors of the longest segment against ground truth, None where there is none."""
+        return self.longest_segment.evaluation if self.longest_segment else None
+
+
+def report_run(
     folder: Path,
-    given: Input,
+    opened: OpenedInput,
     info: RunInfo,
     statistics: RunStatistics,
+    trajectory: EstimatedTrajectory,
+    scales: Mapping[int, MetricScale] | None,
     *,
-    complete: bool,
-    scales: Mapping[int, MetricScale] | None = None,
-) -> str:
-    """Write the report of a run into its folder and return the closing table.
+    stopped: bool,
+    failure: VoError | None,
+) -> RunReport:
+    """Compare a run with ground truth and write ``metrics.json`` and ``trajectory.png``.
 
-    Works on the files that the run has written, so it gives the same answer after Ctrl-C or an error.
-    ``scales`` are those of the segments that the camera height has made metric; None: nobody gave it.
+    Args:
+        folder: of the run.
+        opened: where its frames came from.
+        info: what was run.
+        statistics: of the frames.
+        trajectory: as the files have it.
+        scales: of the segments that the camera height has made metric; None: nobody gave it.
+        stopped: the user ended the run.
+        failure: what ended the run.
+
+    Raises:
+        OutputError: a file cannot be written.
     """
-    ground_truth = _ground_truth(given)
-    segments = _segments(folder, info.sensor, scales or {}, ground_truth, statistics.num_frames)
-    longest = max(segments, key=lambda segment: len(segment.trajectory), default=None)
-    errors: dict[str, Any] | None = None
+    ground_truth = _ground_truth(opened)
+    segments = _segments(trajectory, info.sensor, scales or {}, ground_truth, statistics.num_frames)
     rows = statistics_rows(statistics)
-    dropped = statistics.num_skipped if given.source.is_live else 0
+    dropped = statistics.num_skipped if opened.source.is_live else 0
     if info.sensor is not Sensor.MONO:
         partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
         rows.append((f"without {partner}", statistics.num_single_images, "frames"))
-    if given.source.is_live:
+    if opened.source.is_live:
         rows.append(("dropped because we were late", dropped, "frames"))
     if scales is not None:
         rows += _scale_rows(scales)
+    longest = max(segments, key=lambda segment: len(segment.trajectory), default=None)
     if longest is not None and longest.evaluation is not None:
-        per_segment = [s.evaluation.to_mapping() for s in segments if s.evaluation is not None]
-        errors = {
-            "segment": longest.segment_id,
-            **longest.evaluation.to_mapping(),
-            "segments": per_segment,
-        }
         rows += longest.evaluation.rows()
-    elif given.load_ground_truth is None:
+    elif opened.load_ground_truth is None:
         rows.append(("errors", None, "no ground truth for this source"))
-    metrics = metrics_mapping(info, statistics, errors)
+    metrics = metrics_mapping(info, statistics, _errors(longest, segments))
     found = None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
+    complete = failure is None and not stopped
     more = {"scale_from_camera_height": found, "dropped": dropped, "complete": complete}
     write_json(folder / METRICS_NAME, {**metrics, **more})
     if segments:
         _plot(folder / PLOT_NAME, info, segments, ground_truth)
-    return format_table(rows)
+    return RunReport(
+        folder, info, statistics, trajectory, tuple(segments), format_table(rows), stopped, failure
+    )
+
+
+def _errors(longest: SegmentReport | None, segments: Sequence[SegmentReport]) -> dict[str, Any] | None:
+    if longest is None or longest.evaluation is None:
+        return None
+    per_segment = [s.evaluation.to_mapping() for s in segments if s.evaluation is not None]
+    return {"segment": longest.segment_id, **longest.evaluation.to_mapping(), "segments": per_segment}
 
 
 def _scale_rows(scales: Mapping[int, MetricScale]) -> list[Row]:
@@ -102,43 +140,36 @@ def _scale_rows(scales: Mapping[int, MetricScale]) -> list[Row]:
     ]
 
 
-def _ground_truth(given: Input) -> Trajectory | None:
+def _ground_truth(opened: OpenedInput) -> Trajectory | None:
     try:
-        return given.load_ground_truth() if given.load_ground_truth else None
+        return opened.load_ground_truth() if opened.load_ground_truth else None
     except VoError as error:  # the run itself is sound; say what is missing and report without errors
         log.warning("no errors reported: %s", error)
         return None
 
 
 def _segments(
-    folder: Path,
+    trajectory: EstimatedTrajectory,
     sensor: Sensor,
     scales: Mapping[int, MetricScale],
     ground_truth: Trajectory | None,
     num_frames: int,
-) -> list[SegmentErrors]:
-    poses = read_poses(folder / TUM_NAME)
-    ids = dict.fromkeys(poses.segment_ids.tolist())
+) -> list[SegmentReport]:
     segments = []
-    for segment_id, trajectory in zip(ids, poses.segments(), strict=True):
+    for segment_id, part in trajectory.segments().items():
         evaluation = None
         is_metric = sensor is not Sensor.MONO or segment_id in scales
         if ground_truth is not None:
             try:
-                evaluation = evaluate(
-                    trajectory,
-                    ground_truth,
-                    sensor_has_scale=is_metric,
-                    num_frames=num_frames,
-                )
+                evaluation = evaluate(part, ground_truth, sensor_has_scale=is_metric, num_frames=num_frames)
             except VoError as error:
                 log.warning("segment %d: %s", segment_id, error)
-        segments.append(SegmentErrors(segment_id, trajectory, is_metric, evaluation))
+        segments.append(SegmentReport(segment_id, part, is_metric, evaluation))
     return segments
 
 
 def _plot(
-    path: Path, info: RunInfo, segments: Sequence[SegmentErrors], ground_truth: Trajectory | None
+    path: Path, info: RunInfo, segments: Sequence[SegmentReport], ground_truth: Trajectory | None
 ) -> None:
     aligned = [_aligned(segment) for segment in segments]
     plotted = [segment for segment in aligned if segment is not None]
@@ -161,7 +192,7 @@ def _plot(
     )
 
 
-def _aligned(segment: SegmentErrors) -> PlottedSegment | None:
+def _aligned(segment: SegmentReport) -> PlottedSegment | None:
     series = segment.evaluation.series if segment.evaluation else None
     if series is None or series.position_errors_m is None:
         return None
@@ -173,7 +204,7 @@ def _aligned(segment: SegmentErrors) -> PlottedSegment | None:
     )
 
 
-def _as_estimated(segment: SegmentErrors) -> PlottedSegment:
+def _as_estimated(segment: SegmentReport) -> PlottedSegment:
     trajectory = segment.trajectory
     return PlottedSegment(trajectory.positions_world, _seconds(trajectory.timestamps_ns))
 

@@ -23,12 +23,12 @@ class When:
 
     @classmethod
     def at(cls, *positions: int, num_frames: int = 1) -> "When":
-        """At these positions."""
+        """Begin at these positions."""
         return cls(frozenset(positions), num_frames=num_frames)
 
     @classmethod
     def randomly(cls, probability: float, num_frames: int = 1) -> "When":
-        """Anywhere, with this probability per frame."""
+        """Begin anywhere, with this probability per frame."""
         return cls(probability=probability, num_frames=num_frames)
 
 
@@ -37,11 +37,11 @@ class Fault(Protocol):
 
     @property
     def when(self) -> When:
-        """Which frames it strikes."""
+        """Say which frames it strikes."""
         ...
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """The frame as it arrives after the ``previous`` one; None where it never does."""
+        """Return the frame as it arrives after the ``previous`` one; None where it never does."""
         ...
 
 
@@ -52,7 +52,7 @@ class Drop:
     when: When
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Lose the frame."""
         return None
 
 
@@ -63,7 +63,7 @@ class Freeze:
     when: When
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Show the images of the frame before."""
         if previous is None:
             return frame
         return replace(previous, index=frame.index, timestamp_ns=frame.timestamp_ns)
@@ -76,7 +76,7 @@ class StopClock:
     when: When
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Repeat the stamp of the frame before."""
         return frame if previous is None else replace(frame, timestamp_ns=previous.timestamp_ns)
 
 
@@ -87,7 +87,7 @@ class Overtake:
     when: When
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`; the source does the waiting."""
+        """Leave the frame as it is; the source does the waiting."""
         return frame
 
 
@@ -99,7 +99,7 @@ class Truncate:
     side: Side = "both"
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Take the images of the side away."""
         if self.side != "right":
             frame = replace(frame, image=None)
         return frame if self.side == "left" else replace(frame, image_right=None, depth_m=None)
@@ -113,7 +113,7 @@ class BlackOut:
     side: Side = "both"
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Make the images of the side black."""
         if frame.depth_m is not None and self.side != "left":
             frame = replace(frame, depth_m=np.full_like(frame.depth_m, np.nan))
         return _changed(frame, self.side, np.zeros_like)
@@ -128,7 +128,7 @@ class Blur:
     side: Side = "both"
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Blur the images of the side."""
         return _changed(
             frame,
             self.side,
@@ -145,7 +145,7 @@ class Brighten:
     side: Side = "both"
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Multiply the grey levels of the side."""
         return _changed(
             frame, self.side, lambda image: np.minimum(self.gain * image, 255.0).round().astype(np.uint8)
         )
@@ -161,7 +161,7 @@ class Flatten:
     side: Side = "both"
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Take contrast from the images of the side."""
 
         def flat(image: Image) -> Image:
             grey = self.contrast * image + (1.0 - self.contrast) * float(image.mean())
@@ -181,7 +181,7 @@ class Occlude:
     side: Side = "both"
 
     def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """See :class:`Fault`."""
+        """Cover part of the images of the side, at random."""
         start = rng.random()
 
         def covered(image: Image) -> Image:

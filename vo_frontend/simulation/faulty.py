@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.simulation.faults import Drop, Fault, Overtake, When
 from vo_frontend.sources.base import FrameSource
@@ -26,38 +26,38 @@ class FaultySource:
 
     @property
     def name(self) -> str:
-        """Of the source behind."""
+        """Return the name of the source behind."""
         return self._source.name
 
     @property
     def sensor(self) -> Sensor:
-        """Of the source behind."""
+        """Return the sensor of the source behind."""
         return self._source.sensor
 
     @property
-    def camera(self) -> Camera:
-        """Of the source behind."""
+    def camera(self) -> PinholeCamera:
+        """Return the camera of the source behind."""
         return self._source.camera
 
     @property
     def baseline_m(self) -> float | None:
-        """Of the source behind."""
+        """Return the baseline of the source behind."""
         return self._source.baseline_m
 
     @property
     def T_body_cam(self) -> Transform:
-        """Of the source behind."""
+        """Return the pose (4, 4) of the camera of the source behind."""
         return self._source.T_body_cam
 
     @property
     def num_frames(self) -> int | None:
-        """Of the source behind; None where frames may be dropped."""
+        """Return the length of the source behind; None where frames may be dropped."""
         drops = any(isinstance(fault, Drop) for fault in self._faults)
         return None if drops else self._source.num_frames
 
     @property
     def is_live(self) -> bool:
-        """Of the source behind."""
+        """Whether the source behind is live."""
         return self._source.is_live
 
     def __iter__(self) -> Iterator[Frame]:
@@ -98,7 +98,7 @@ class FaultySource:
 
 
 class _Strikes:
-    """Which positions a fault hits, asked in order."""
+    """Decides position by position, in order, what a fault hits."""
 
     def __init__(self, when: When, seed: list[int]) -> None:
         self._when = when

@@ -1,9 +1,9 @@
-"""What every source of frames promises. See ``tests/sources/test_contract.py`` for the same in code."""
+"""The promises of every source of frames. See ``tests/sources/test_contract.py`` for the same in code."""
 
 from collections.abc import Iterator
 from typing import Protocol
 
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.types import Frame, Sensor
 
@@ -17,32 +17,32 @@ class FrameSource(Protocol):
 
     @property
     def name(self) -> str:
-        """For the run folder and plot titles, e.g. "kitti/06"."""
+        """Name the frames for the run folder and plot titles, e.g. "kitti/06"."""
         ...
 
     @property
     def sensor(self) -> Sensor:
-        """What the frames carry: mono an image, stereo also ``image_right``, rgbd also ``depth_m``."""
+        """Say what frames carry: mono an image, stereo also ``image_right``, rgbd also ``depth_m``."""
         ...
 
     @property
-    def camera(self) -> Camera:
-        """Of the frames this source yields, i.e. after undistortion and rectification."""
+    def camera(self) -> PinholeCamera:
+        """Return the camera of the frames as they come, i.e. after undistortion and rectification."""
         ...
 
     @property
     def baseline_m(self) -> float | None:
-        """Stereo: distance of the right camera along the left camera's x axis; else None."""
+        """Return the distance of the right camera along the left one's x axis; None unless stereo."""
         ...
 
     @property
     def T_body_cam(self) -> Transform:
-        """Pose of ``camera`` in the frame whose motion the dataset's ground truth describes."""
+        """Return the pose (4, 4), m, of ``camera`` in the frame whose motion the ground truth describes."""
         ...
 
     @property
     def num_frames(self) -> int | None:
-        """How many frames will come, None where nobody knows (webcam, stream)."""
+        """Count the frames that will come, None where nobody knows (webcam, stream)."""
         ...
 
     @property

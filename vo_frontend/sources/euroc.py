@@ -1,20 +1,19 @@
 """EuRoC / ASL layout (Burri et al., IJRR 2016): ``mav0/cam0/{data.csv, sensor.yaml, data/}``.
 
-Mono frames are undistorted with their own intrinsics; stereo pairs are rectified (Bouguet's method,
-``cv2.stereoRectify``), which turns both cameras a little: ``T_body_cam`` follows.
+Mono frames are undistorted with their own intrinsics; stereo pairs are rectified, which turns both
+cameras a little: ``T_body_cam`` follows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.camera import Camera
-from vo_frontend.geometry.se3 import Transform, from_rotation_translation, inverse
-from vo_frontend.sensors.calibration import Calibration, parse_calibration, read_camera_fields
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.sensors.calibration import parse_camera, read_camera_fields
+from vo_frontend.sensors.rectification import MountedCamera, rectify
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.recorded import (
@@ -29,18 +28,10 @@ from vo_frontend.sources.text_table import read_rows, require_increasing
 from vo_frontend.types import Sensor
 
 
-@dataclass(frozen=True, slots=True)
-class MountedCamera:
-    """A camera as its sensor.yaml describes it."""
-
-    calibration: Calibration
-    T_body_cam: Transform
-
-
 def open_euroc(
     folder: Path, *, name: str, sensor: Sensor = Sensor.MONO, frames: slice | None = None
 ) -> RecordedSource:
-    """Frames of a sequence folder, given with or without its ``mav0``. The body is the IMU.
+    """Open a sequence folder, given with or without its ``mav0``. The body is the IMU.
 
     Raises:
         SourceError: a file is missing or malformed, or the sequence has no cam1 for stereo.
@@ -49,58 +40,18 @@ def open_euroc(
     require_sensor(sensor, (Sensor.MONO, Sensor.STEREO), name)
     mav0 = folder / "mav0" if (folder / "mav0").is_dir() else folder
     files = _list_images(mav0 / "cam0")
-    left = read_mounted_camera(mav0 / "cam0" / "sensor.yaml")
+    left = _read_mounted_camera(mav0 / "cam0" / "sensor.yaml")
     if sensor is Sensor.MONO:
         undistort = Undistorter(left.calibration)
         return RecordedSource(name, select(files, frames, name), undistort, T_body_cam=left.T_body_cam)
     if not (mav0 / "cam1").is_dir():
         raise SourceError(f"{mav0}: sensor 'stereo' needs cam1, which is not there; use sensor 'mono'")
     files = _with_right(files, mav0 / "cam1", name)
-    right = read_mounted_camera(mav0 / "cam1" / "sensor.yaml")
-    undistort, rig, T_body_cam = rectify(left, right, name)
-    return RecordedSource(name, select(files, frames, name), undistort, stereo=rig, T_body_cam=T_body_cam)
-
-
-def read_mounted_camera(path: Path) -> MountedCamera:
-    """Read intrinsics, distortion and the pose in the body (``T_BS``) from a sensor.yaml.
-
-    Raises:
-        CameraError: a field is missing or malformed; the message names it.
-    """
-    fields = read_camera_fields(path)
-    return MountedCamera(parse_calibration(fields, str(path)), _parse_T_BS(fields, path))
-
-
-def rectify(left: MountedCamera, right: MountedCamera, name: str) -> tuple[Undistorter, StereoRig, Transform]:
-    """Turn both cameras so that rows correspond.
-
-    Returns:
-        The left camera's undistorter, the right camera, and ``T_body_cam`` of the turned left camera.
-    """
-    T_right_left = inverse(right.T_body_cam) @ left.T_body_cam
-    cameras = (left.calibration, right.calibration)
-    if cameras[0].distortion_model != cameras[1].distortion_model:
-        raise CameraError(f"{name}: cam0 and cam1 have different distortion models, expected the same")
-    size = (cameras[0].camera.width, cameras[0].camera.height)
-    distortions = [np.array(camera.distortion, dtype=np.float64) for camera in cameras]
-    arguments = (cameras[0].camera.K, distortions[0], cameras[1].camera.K, distortions[1], size)
-    rotation, translation = T_right_left[:3, :3], T_right_left[:3, 3:]
-    if cameras[0].distortion_model == "equidistant":
-        R0, R1, P0, P1 = cv2.fisheye.stereoRectify(
-            *arguments, rotation, translation, flags=cv2.CALIB_ZERO_DISPARITY, balance=0.0
-        )[:4]
-    else:
-        # alpha = 0: every pixel of the rectified images was seen.
-        R0, R1, P0, P1 = cv2.stereoRectify(
-            *arguments, rotation, translation, flags=cv2.CALIB_ZERO_DISPARITY, alpha=0.0
-        )[:4]
-    baseline_m = float(-P1[0, 3] / P1[0, 0])
-    if baseline_m <= 0:
-        raise CameraError(f"{name}: cam1 is not right of cam0: T_BS give {baseline_m:g} m, expected > 0")
-    camera = Camera(float(P0[0, 0]), float(P0[1, 1]), float(P0[0, 2]), float(P0[1, 2]), *size)
-    T_body_rectified = left.T_body_cam @ from_rotation_translation(R0.T, np.zeros(3))
-    rig = StereoRig(baseline_m, Undistorter(right.calibration, camera, R1))
-    return Undistorter(left.calibration, camera, R0), rig, T_body_rectified
+    right = _read_mounted_camera(mav0 / "cam1" / "sensor.yaml")
+    pair = rectify(left, right, name)
+    rig = StereoRig(pair.baseline_m, pair.right)
+    files = select(files, frames, name)
+    return RecordedSource(name, files, pair.left, stereo=rig, T_body_cam=pair.T_body_cam)
 
 
 def _list_images(camera_folder: Path) -> list[FrameFiles]:
@@ -123,6 +74,16 @@ def _with_right(files: list[FrameFiles], camera_folder: Path, name: str) -> list
     unpaired = sum(frame.image_right is None for frame in paired)
     warn_of_unpaired(name, unpaired, len(paired), "right image of the same timestamp")
     return paired
+
+
+def _read_mounted_camera(path: Path) -> MountedCamera:
+    """Read intrinsics, distortion and the pose in the body (``T_BS``) from a sensor.yaml.
+
+    Raises:
+        CameraError: a field is missing or malformed; the message names it.
+    """
+    fields = read_camera_fields(path)
+    return MountedCamera(parse_camera(fields, str(path)), _parse_T_BS(fields, path))
 
 
 def _parse_T_BS(fields: dict[str, Any], path: Path) -> Transform:

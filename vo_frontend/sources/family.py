@@ -4,16 +4,15 @@ Templates hold ``{id}``, the part of a name that says which sequence, and ``{fol
 """
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from vo_frontend.config import read_yaml
-from vo_frontend.errors import ConfigError
-from vo_frontend.sensors.calibration import Calibration, parse_calibration
+from vo_frontend.config_files import read_yaml
+from vo_frontend.errors import ConfigError, did_you_mean
+from vo_frontend.sensors.calibration import Camera, parse_camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +37,28 @@ class Family:
     licence: str
     url: str
     how_to_lay_out: str  # relative to the data root
-    camera: Calibration | None = None  # only where the data carry none
+    camera: Camera | None = None  # only where the data carry none
     ground_truth: GroundTruthTemplate | None = None
     aliases: dict[str, str] = field(default_factory=dict)  # other ids in use -> published id
 
     def id_of(self, name: str) -> str | None:
-        """The id in a name, with aliases resolved; None if the name is not of this family."""
+        """Find the id in a name and resolve aliases; None if the name is not of this family."""
         for template in self.names:
             if (found := _match(template, name)) is not None:
                 return self.aliases.get(found, found)
         return None
 
     def name_of(self, sequence_id: str) -> str:
-        """The name that is shown to users."""
+        """Return the name that is shown to users."""
         return fill(self.names[0], sequence_id)
 
     def locate(self, sequence_id: str, data_root: Path) -> Path | None:
-        """The first folder that holds all needed files."""
+        """Find the first folder that holds all needed files; None where there is none."""
         folders = (data_root / fill(template, sequence_id) for template in self.folders)
         return next((folder for folder in folders if not self.missing_files(folder)), None)
 
     def missing_files(self, folder: Path) -> list[str]:
-        """Which of ``files`` are not in the folder."""
+        """List which of ``files`` are not in the folder."""
         return [
             entry
             for entry in self.files
@@ -67,7 +66,7 @@ class Family:
         ]
 
     def ids_on_disk(self, data_root: Path) -> list[str]:
-        """Ids of all complete sequences under the data root, published or not."""
+        """List the ids of all complete sequences under the data root, published or not."""
         found = set()
         for template in self.folders:
             for folder in data_root.glob(fill(template, "*")):
@@ -88,13 +87,18 @@ def load_families(folder: Path) -> list[Family]:
 
 
 def load_family(path: Path) -> Family:
-    """Read one YAML file."""
+    """Read one YAML file.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value has the wrong type.
+        CameraError: the camera is malformed.
+    """
     values = _checked_fields(Family, read_yaml(path), str(path))
     for template in (*values["names"], *values["folders"]):
         if template.count("{id}") != 1:
             raise ConfigError(f"{path}: got '{template}', expected {{id}} in it, once")
     if "camera" in values:
-        values["camera"] = parse_calibration(values["camera"], f"{path}: camera")
+        values["camera"] = parse_camera(values["camera"], f"{path}: camera")
     if "ground_truth" in values:
         where = f"{path}: ground_truth"
         values["ground_truth"] = GroundTruthTemplate(
@@ -120,9 +124,7 @@ def _checked_fields(cls: type, values: Any, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: got {values!r}, expected fields such as {', '.join(list(fields)[:2])}")
     for key in values:
         if key not in fields:
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(fields)}"
-            raise ConfigError(f"{where}: unknown key '{key}', {hint}")
+            raise ConfigError(f"{where}: unknown key '{key}', {did_you_mean(str(key), fields)}")
     required = [
         name
         for name, item in fields.items()
@@ -161,7 +163,7 @@ _KINDS: dict[Any, tuple[Callable[[Any], bool], str, Callable[[Any], Any]]] = {
     tuple[str, ...]: (_is_list_of_texts, "a list of texts; put numbers in quotes", tuple),
     dict[str, str]: (_is_mapping_of_texts, "a mapping of text to text", dict),
     float: (_is_positive_number, "a positive number", float),
-    Calibration | None: (_is_mapping, "fields such as intrinsics", dict),
+    Camera | None: (_is_mapping, "fields such as intrinsics", dict),
     GroundTruthTemplate | None: (_is_mapping, "fields such as format", dict),
 }
 

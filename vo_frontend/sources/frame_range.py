@@ -1,4 +1,4 @@
-"""Which part of a recorded sequence is used: ``--frames start:stop:step``."""
+"""The part of a recorded sequence that is used: ``--frames start:stop:step``."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -30,13 +30,13 @@ def parse_frames(text: str) -> slice:
 
 
 def format_frames(frames: slice) -> str:
-    """The text that :func:`parse_frames` reads."""
+    """Write the text that :func:`parse_frames` reads."""
     parts = [frames.start, frames.stop] + ([] if frames.step is None else [frames.step])
     return ":".join("" if part is None else str(part) for part in parts)
 
 
 def select(items: Sequence[T], frames: slice | None, where: str) -> list[T]:
-    """The items that ``frames`` selects; None selects all.
+    """Take the items that ``frames`` selects; None selects all.
 
     Raises:
         SourceError: nothing is selected.

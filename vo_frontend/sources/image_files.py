@@ -15,7 +15,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".t
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Image files of a folder in natural order: ``frame2.png`` before ``frame10.png``.
+    """List the image files of a folder in natural order: ``frame2.png`` before ``frame10.png``.
 
     Raises:
         SourceError: the folder is missing or holds no image.
@@ -44,7 +44,7 @@ def read_image(path: Path) -> Image:
 
 
 def rgb_from_bgr(image: NDArray[np.uint8]) -> Image:
-    """OpenCV's channel order to ours; grey stays as it is."""
+    """Turn OpenCV's channel order (H, W, 3) into ours; grey (H, W) stays as it is."""
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
@@ -61,7 +61,7 @@ def read_depth_units(path: Path) -> NDArray[np.uint16]:
 
 
 def image_size(image: NDArray[Any]) -> tuple[int, int]:
-    """Width and height in px."""
+    """Return width and height in px of an image (H, W[, C])."""
     return image.shape[1], image.shape[0]
 
 

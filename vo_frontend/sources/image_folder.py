@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from vo_frontend.errors import SourceError
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.image_files import list_images
@@ -17,13 +17,13 @@ DEFAULT_RATE_HZ = 10.0
 
 def open_image_folder(
     folder: Path,
-    calibration: Calibration,
+    calibration: Camera,
     *,
     fps: float | None = None,
     frames: slice | None = None,
     name: str | None = None,
 ) -> RecordedSource:
-    """Undistorted images; timestamps are position / ``fps`` (Hz), 10 Hz unless given.
+    """Open a folder; timestamps are position / ``fps`` (Hz), 10 Hz unless given.
 
     Raises:
         SourceError: the folder is missing or has no images, or their size is not the calibration's.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.se3 import from_rotation_translation
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.image_files import list_images
@@ -28,7 +28,7 @@ DEFAULT_RATE_HZ = 10.0
 def open_kitti(
     folder: Path, *, name: str, sensor: Sensor = Sensor.MONO, frames: slice | None = None
 ) -> RecordedSource:
-    """Frames of ``kitti/sequences/NN``; ``T_body_cam`` is relative to camera 0, as KITTI's poses are.
+    """Open ``kitti/sequences/NN``; ``T_body_cam`` is relative to camera 0, as KITTI's poses are.
 
     Raises:
         SourceError: a file is missing or malformed, or the sequence has no right images for stereo.
@@ -40,7 +40,9 @@ def open_kitti(
     files = select(all_files, frames, name)
     projections = _read_calibration(folder / "calib.txt")
     P_left = _projection(projections, left, folder)
-    undistort = Undistorter(Calibration(probe_camera(files, P_left[:, :3], str(folder / "calib.txt"))))
+    undistort = Undistorter(
+        Camera.from_pinhole(probe_camera(files, P_left[:, :3], str(folder / "calib.txt")))
+    )
     # P = K [I | t_cam_cam0], Geiger et al. 2013, eq. 3: all cameras are rectified to one orientation.
     T_cam0_cam = from_rotation_translation(np.eye(3), -np.linalg.inv(P_left[:, :3]) @ P_left[:, 3])
     stereo = None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, read_depth_units, read_image
@@ -41,7 +41,7 @@ class DepthFormat:
     invalid: tuple[int, ...] = (0,)
 
     def metres(self, units: NDArray[np.uint16]) -> NDArray[np.float32]:
-        """Depth (H, W) in metres, NaN where invalid."""
+        """Turn the units of a file (H, W) into metres (H, W), NaN where invalid."""
         unknown = np.isin(units, self.invalid)
         return np.where(unknown, np.nan, units / self.units_per_m).astype(np.float32)
 
@@ -74,14 +74,14 @@ class RecordedSource:
         depth: DepthFormat | None = None,
         T_body_cam: Transform | None = None,
     ) -> None:
-        """Args: ``stereo`` makes it a stereo source, ``depth`` an RGB-D one, neither a mono one.
+        """Prepare a stereo source with ``stereo``, an RGB-D one with ``depth``, a mono one with neither.
 
         Raises:
             SourceError: no file of a kind can be decoded, or the first has another size than its calibration.
         """
         self.name = name
         self.sensor = Sensor.STEREO if stereo else Sensor.RGBD if depth else Sensor.MONO
-        self.camera: Camera = undistort.camera
+        self.camera: PinholeCamera = undistort.camera
         self.baseline_m = stereo.baseline_m if stereo else None
         self.T_body_cam = np.eye(4) if T_body_cam is None else T_body_cam
         self._files = list(files)
@@ -100,7 +100,7 @@ class RecordedSource:
 
     @property
     def num_frames(self) -> int:
-        """How many frames will come."""
+        """Count the frames that will come."""
         return len(self._files)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -111,7 +111,7 @@ class RecordedSource:
 
     @property
     def timestamps_ns(self) -> NDArray[np.int64]:
-        """Times (N,) of the frames, known before any is decoded."""
+        """Return the times (N,) of the frames, known before any is decoded."""
         return np.array([files.timestamp_ns for files in self._files], dtype=np.int64)
 
     def frame(self, position: int) -> Frame:
@@ -157,8 +157,8 @@ def _read_undistorted_depth(path: Path, undistort: Undistorter) -> NDArray[np.ui
     return undistort(units, nearest=True)
 
 
-def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str) -> Camera:
-    """A camera of matrix K (3, 3) and the size of the images, for calibrations that say no size.
+def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str) -> PinholeCamera:
+    """Make a camera of matrix K (3, 3), px, and the size of the images, for calibrations that say no size.
 
     All that such a calibration shows of another resolution is a principal point away from the centre.
 
@@ -168,7 +168,7 @@ def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str
     """
     (width, height), _ = _probe_size([frame.image for frame in files])
     try:
-        camera = Camera(float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height)
+        camera = PinholeCamera(float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height)
     except CameraError as error:
         raise CameraError(f"{where}: {error}") from None
     if not (abs(camera.cx / width - 0.5) < MAX_OFF_CENTRE and abs(camera.cy / height - 0.5) < MAX_OFF_CENTRE):
@@ -198,10 +198,10 @@ def require_sensor(sensor: Sensor, offered: Sequence[Sensor], where: str) -> Non
 
 
 def keep_present(files: Sequence[FrameFiles], listing: Path) -> list[FrameFiles]:
-    """The frames whose image is on this disk: partial copies keep the listing of the whole.
+    """Keep the frames whose image is on this disk: partial copies keep the listing of the whole.
 
     Raises:
-        SourceError: none is.
+        SourceError: no image is there.
     """
     present = [frame for frame in files if frame.image.is_file()]
     if not present:
@@ -220,7 +220,7 @@ def warn_of_unpaired(name: str, num_unpaired: int, num_frames: int, partner: str
 
 
 def _require_size(size: tuple[int, int], path: Path, calibrated: Undistorter) -> None:
-    expected = (calibrated.raw.camera.width, calibrated.raw.camera.height)
+    expected = (calibrated.raw.width, calibrated.raw.height)
     if size != expected:
         raise SourceError(
             f"{path}: image of {size[0]}x{size[1]} px, expected {expected[0]}x{expected[1]} px as calibrated"

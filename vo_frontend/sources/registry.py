@@ -3,14 +3,13 @@
 A new family is a YAML file in ``sequences/``; a new layout is a reader and one line in LAYOUTS.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from vo_frontend.errors import ConfigError, SourceError
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.errors import ConfigError, SourceError, did_you_mean
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.euroc import open_euroc
 from vo_frontend.sources.family import Family, GroundTruthTemplate, fill, load_families
@@ -32,7 +31,7 @@ class SequenceSpec:
     licence: str
     url: str
     how_to_lay_out: str
-    calibration: Calibration | None  # only where the data carry none
+    calibration: Camera | None  # only where the data carry none
     ground_truth: GroundTruthSpec | None  # None where it is not published or not on this machine
 
 
@@ -115,7 +114,7 @@ def find_sequence(name: str, data_root: Path | None) -> SequenceSpec:
 
 
 def list_sequences(data_root: Path | None) -> list[Listing]:
-    """All published sequences and all further ones found under the data root."""
+    """List all published sequences and all further ones found under the data root."""
     listings = []
     for family in _families():
         on_disk = family.ids_on_disk(data_root) if data_root else []
@@ -128,21 +127,17 @@ def list_sequences(data_root: Path | None) -> list[Listing]:
 
 
 def sequences_folder() -> Path:
-    """Where the YAML files are: inside an installed package, beside it in a working copy.
-
-    Raises:
-        ConfigError: neither exists.
-    """
+    """Find the YAML files: inside an installed package, beside the package in a working copy."""
     package = Path(__file__).resolve().parents[1]
-    candidates = (package / "sequences", package.parent / "sequences")
-    for folder in candidates:
-        if folder.is_dir():
-            return folder
-    raise ConfigError(f"no sequences folder at {candidates[0]} or {candidates[1]}; install the package again")
+    installed = package / "sequences"
+    return installed if installed.is_dir() else package.with_name("sequences")
 
 
 def _families() -> list[Family]:
-    families = load_families(sequences_folder())
+    folder = sequences_folder()
+    families = load_families(folder)
+    if not families:
+        raise ConfigError(f"{folder}: no sequences there, expected one YAML file per dataset; install again")
     for family in families:
         if family.layout not in LAYOUTS:
             raise ConfigError(
@@ -159,9 +154,7 @@ def _family_of(name: str, families: list[Family], data_root: Path | None) -> tup
         if sequence_id in family.sequences or (data_root and family.locate(sequence_id, data_root)):
             return family, sequence_id
     known = [listing.name for listing in list_sequences(data_root)]
-    close = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"expected a name such as {known[0]};"
-    raise SourceError(f"unknown sequence '{name}', {hint} --list shows all")
+    raise SourceError(f"unknown sequence '{name}', {did_you_mean(name, known, at_most=3)} (--list shows all)")
 
 
 def _explain_missing(family: Family, sequence_id: str, data_root: Path) -> str:

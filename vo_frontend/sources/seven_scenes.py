@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.image_files import list_images
@@ -32,13 +32,13 @@ INTRINSICS_FILE = "camera-intrinsics.txt"
 
 def open_seven_scenes(
     folder: Path,
-    calibration: Calibration | None = None,
+    calibration: Camera | None = None,
     *,
     name: str,
     sensor: Sensor = Sensor.MONO,
     frames: slice | None = None,
 ) -> RecordedSource:
-    """Colour frames numbered by their file names, at 30 Hz.
+    """Open a sequence folder: colour frames, numbered by their file names, at 30 Hz.
 
     ``calibration`` is used where neither the folder nor the one above has ``camera-intrinsics.txt``.
 
@@ -51,7 +51,7 @@ def open_seven_scenes(
     intrinsics = [path / INTRINSICS_FILE for path in (folder, folder.parent)]
     found = next((path for path in intrinsics if path.is_file()), None)
     if found is not None:
-        calibration = Calibration(probe_camera(files, _read_intrinsics(found), str(found)))
+        calibration = Camera.from_pinhole(probe_camera(files, _read_intrinsics(found), str(found)))
     if calibration is None:
         raise SourceError(f"{intrinsics[0]}: not found, expected a 3x3 calibration matrix in px")
     depth = DEPTH_FORMAT if sensor is Sensor.RGBD else None

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
+from vo_frontend.formats.seconds import parse_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,11 @@ class Row:
             raise SourceError(f"{self.where}: got '{' '.join(self.fields)}', expected {expected}")
 
     def numbers(self, fields: Sequence[str], expected: str) -> NDArray[np.float64]:
-        """Finite numbers of these fields (N,)."""
+        """Read fields as finite numbers (N,).
+
+        Raises:
+            SourceError: one is not a number.
+        """
         try:
             values = np.array([float(field) for field in fields])
         except ValueError:
@@ -34,24 +38,21 @@ class Row:
         return values
 
     def seconds_as_ns(self, field: str) -> int:
-        """Decimal seconds to integer nanoseconds, exact where float64 would be 100 ns off."""
+        """Read decimal seconds as integer nanoseconds, exactly where float64 would be 100 ns off."""
         try:
-            nanoseconds = Decimal(field).scaleb(9)
-        except InvalidOperation:
-            nanoseconds = Decimal("nan")
-        if not nanoseconds.is_finite():
-            raise SourceError(f"{self.where}: got '{field}', expected a time in seconds")
-        return int(nanoseconds.to_integral_value())
+            return parse_seconds(field)
+        except ValueError:
+            raise SourceError(f"{self.where}: got '{field}', expected a time in seconds") from None
 
     def nanoseconds(self, field: str) -> int:
-        """Integer nanoseconds."""
+        """Read integer nanoseconds."""
         if not field.isdecimal():
             raise SourceError(f"{self.where}: got '{field}', expected a whole number of nanoseconds")
         return int(field)
 
 
 def read_rows(path: Path, separator: str | None = None) -> list[Row]:
-    """Lines of a table, split at ``separator`` (None: white space), without ``#`` comments.
+    """Read the lines of a table, split at ``separator`` (None: white space), without ``#`` comments.
 
     Raises:
         SourceError: the file is missing or empty.

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.geometry.timestamps import mutually_nearest
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.recorded import (
@@ -26,13 +26,13 @@ MAX_DEPTH_OFFSET_S = 0.02  # of the benchmark's own associate.py
 
 def open_tum(
     folder: Path,
-    calibration: Calibration,
+    calibration: Camera,
     *,
     name: str,
     sensor: Sensor = Sensor.MONO,
     frames: slice | None = None,
 ) -> RecordedSource:
-    """Colour frames, undistorted, and the registered depth image nearest in time within 0.02 s.
+    """Open a sequence folder: colour frames, and the registered depth image nearest in time within 0.02 s.
 
     Colour and depth share one lens in this benchmark, so ``calibration`` undistorts both.
 
@@ -65,7 +65,7 @@ def _with_depth(files: list[FrameFiles], folder: Path, name: str) -> list[FrameF
     if not listing.is_file():
         raise SourceError(f"{listing}: not found, sensor 'rgbd' needs it; use sensor 'mono'")
     depth_files = _list_images(folder, listing)
-    partner = associate_nearest(
+    partner = mutually_nearest(
         np.array([frame.timestamp_ns for frame in files]),
         np.array([frame.timestamp_ns for frame in depth_files]),
         round(MAX_DEPTH_OFFSET_S * 1e9),
@@ -77,22 +77,3 @@ def _with_depth(files: list[FrameFiles], folder: Path, name: str) -> list[FrameF
         )
         for frame, j in zip(files, partner, strict=True)
     ]
-
-
-def associate_nearest(
-    stamps_ns: NDArray[np.int64], others_ns: NDArray[np.int64], max_offset_ns: int
-) -> NDArray[np.int64]:
-    """Partner of each stamp (N,): index into ``others_ns`` (M,), -1 where there is none.
-
-    Both are increasing. Partners are each other's nearest, so that no depth image serves two frames.
-    """
-    nearest_other = _nearest(stamps_ns, others_ns)
-    is_mutual = _nearest(others_ns, stamps_ns)[nearest_other] == np.arange(len(stamps_ns))
-    is_close = np.abs(others_ns[nearest_other] - stamps_ns) <= max_offset_ns
-    return np.where(is_mutual & is_close, nearest_other, -1)
-
-
-def _nearest(queries: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    after = np.searchsorted(values, queries).clip(max=len(values) - 1)
-    before = (after - 1).clip(min=0)
-    return np.where(np.abs(queries - values[before]) <= np.abs(values[after] - queries), before, after)

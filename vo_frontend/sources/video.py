@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from vo_frontend.errors import SourceError
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
@@ -32,7 +32,7 @@ class VideoSource:
     is_live = False
 
     def __init__(
-        self, path: Path, calibration: Calibration, *, frames: slice | None = None, name: str | None = None
+        self, path: Path, calibration: Camera, *, frames: slice | None = None, name: str | None = None
     ) -> None:
         """Open the file once to learn its size, rate and length.
 
@@ -62,7 +62,7 @@ class VideoSource:
 
     @property
     def num_frames(self) -> int | None:
-        """By the length that the container states, often an estimate; None where it states none."""
+        """Count the frames by the length that the container states, often an estimate; None without one."""
         if self._count is None:
             return None
         return len(range(self._wanted.start, min(self._wanted.stop, self._count), self._wanted.step))
@@ -99,7 +99,7 @@ class VideoSource:
 
     def _require_size(self, image: Image) -> None:
         width, height = image_size(image)
-        raw = self._undistort.raw.camera
+        raw = self._undistort.raw
         if (width, height) != (raw.width, raw.height):
             raise SourceError(
                 f"{self._path}: video of {width}x{height} px, "
@@ -117,7 +117,7 @@ def _open(path: Path) -> cv2.VideoCapture:
 
 
 def _wanted_frames(frames: slice, count: int | None, path: Path) -> range:
-    """Positions to deliver. Without a stop the range is open: the stated count may be too small."""
+    """Choose the positions to deliver. Without a stop the range is open: the count may be too small."""
     if count is None and min(frames.start or 0, frames.stop or 0) < 0:
         raise SourceError(
             f"{path}: --frames {format_frames(frames)} counts from the end, but the video states no length"

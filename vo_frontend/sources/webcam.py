@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vo_frontend.errors import SourceError
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
 from vo_frontend.types import Frame, Image, Sensor
@@ -22,10 +22,10 @@ RETRY_PAUSE_S = 0.01  # after a failed read, so that a dead device does not cost
 
 
 class Capture(Protocol):
-    """What is needed of ``cv2.VideoCapture``."""
+    """The part of ``cv2.VideoCapture`` that a webcam needs."""
 
     def read(self) -> tuple[bool, Any]:
-        """Wait for the next image: success and (H, W[, 3]) uint8 BGR."""
+        """Wait for the next image; return whether there is one, and (H, W[, 3]) uint8 BGR."""
         ...
 
     def release(self) -> None:
@@ -56,10 +56,10 @@ class WebcamSource:
     def __init__(
         self,
         device: str,
-        calibration: Calibration,
+        calibration: Camera,
         *,
         timeout_s: float = 5.0,
-        open_capture: Callable[[str, Calibration, float], Capture] | None = None,
+        open_capture: Callable[[str, Camera, float], Capture] | None = None,
     ) -> None:
         """Open the camera and wait for its first frame.
 
@@ -81,8 +81,6 @@ class WebcamSource:
         self._capture = (open_capture or open_opencv_capture)(device, calibration, timeout_s)
         self._changed = threading.Condition()
         self._newest: CapturedImage | None = None
-        self._is_streaming = False
-        self._num_dropped = 0
         self._closed = threading.Event()
         self._reader = threading.Thread(target=self._read_forever, name=f"webcam {device}", daemon=True)
         self._reader.start()
@@ -92,14 +90,7 @@ class WebcamSource:
             self.close()
             raise
 
-    @property
-    def num_dropped(self) -> int:
-        """Frames that came while iterating, but were replaced by a newer one before anybody took them."""
-        return self._num_dropped
-
     def __iter__(self) -> Iterator[Frame]:
-        with self._changed:
-            self._is_streaming = True
         while (captured := self._take_newest()) is not None:
             image = self._undistort(rgb_from_bgr(captured.image_bgr))
             yield Frame(captured.index, captured.timestamp_ns, image)
@@ -147,13 +138,11 @@ class WebcamSource:
 
     def _offer(self, captured: CapturedImage) -> None:
         with self._changed:
-            if self._newest is not None and self._is_streaming:
-                self._num_dropped += 1
             self._newest = captured
             self._changed.notify_all()
 
     def _require_size(self, captured: CapturedImage | None) -> None:
-        raw = self._undistort.raw.camera
+        raw = self._undistort.raw
         if captured is not None and image_size(captured.image_bgr) != (raw.width, raw.height):
             width, height = image_size(captured.image_bgr)
             raise SourceError(
@@ -162,7 +151,7 @@ class WebcamSource:
             )
 
 
-def open_opencv_capture(device: str, calibration: Calibration, timeout_s: float) -> Capture:
+def open_opencv_capture(device: str, calibration: Camera, timeout_s: float) -> Capture:
     """Open a device or stream through OpenCV; devices are asked for the calibrated image size.
 
     Raises:
@@ -175,8 +164,8 @@ def open_opencv_capture(device: str, calibration: Calibration, timeout_s: float)
         capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, options)
     else:
         capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, calibration.camera.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, calibration.camera.height)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, calibration.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, calibration.height)
     if not capture.isOpened():
         kind = "stream URL" if is_stream else "device"
         hint = "is its server running?" if is_stream else "is it plugged in, and may this user read it?"

@@ -1,4 +1,4 @@
-"""Frames that must not be tracked: out of order, or the one before once more."""
+"""Finds frames that must not be tracked: those out of order, and repetitions of the frame before."""
 
 import numpy as np
 
@@ -6,16 +6,15 @@ from vo_frontend.types import Features, Reason
 
 
 class FrameOrder:
-    """Remembers the newest stamp and features. Time never steps back and never stands still.
+    """Compares each frame with the newest stamp and features so far.
 
-    A camera that hangs repeats its last image under new stamps. The image says nothing about those
-    times: tracked, it would stop the motion model and claim that the camera stood still. A single
-    repetition is how recorders fill in for a slower camera (7-Scenes does, every fifth frame): there the
-    image's own pose is the answer.
+    A camera that hangs repeats its last image under new stamps. Tracking that image would stop the motion
+    model and claim that the camera stood still. A single repetition is how recorders fill in for a slower
+    camera (7-Scenes does, every fifth frame): such a frame has the pose of the image it repeats.
 
     Attributes:
-        original_ns: stamp of the frame that the last one checked repeats for the first time; None where it
-            is new, out of order, or a further repetition.
+        original_ns: stamp of the frame that the last checked frame repeats for the first time; None if
+            that frame is new, out of order, or a further repetition.
     """
 
     def __init__(self) -> None:
@@ -26,7 +25,7 @@ class FrameOrder:
         self._num_repeats = 0
 
     def check(self, timestamp_ns: int, features: Features | None) -> Reason:
-        """NONE if the frame is new, else why it is not. ``features`` are None without a usable image."""
+        """Return NONE for a new frame, else why not to track it; ``features`` is None for a bad image."""
         self.original_ns = None
         if self._newest_ns is not None and timestamp_ns <= self._newest_ns:
             return Reason.OUT_OF_ORDER if timestamp_ns < self._newest_ns else Reason.REPEATED_FRAME
@@ -43,7 +42,7 @@ class FrameOrder:
 
 
 def _same(one: Features, other: Features) -> bool:
-    """Equal to the last bit, which sensor noise rules out for two images of the same scene."""
+    """Compare to the last bit: sensor noise makes two images of one scene differ."""
     return (
         len(one) > 0
         and np.array_equal(one.pixels, other.pixels)

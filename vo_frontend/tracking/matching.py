@@ -1,4 +1,4 @@
-"""Mutual-nearest-neighbour matching of unit descriptors, plain or around predicted positions."""
+"""Mutual nearest neighbours of unit descriptors, among all or around predicted positions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,31 +7,31 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.threads import Team
+from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.tracking.matching_kernels import Nearest, all_nearest, gated_nearest
 from vo_frontend.types import Features, Matches
 
-MAX_THREADS = 4  # more gain less than starting them costs
+MAX_THREADS = 4  # more threads gain less than it costs to start them
 
 
-def _make_team() -> Team:
-    return Team(min(numba.get_num_threads(), MAX_THREADS))
+def _make_team() -> ThreadTeam:
+    return ThreadTeam(min(numba.get_num_threads(), MAX_THREADS))
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Keeps pairs that choose each other.
+    """Matches descriptors that are each other's nearest.
 
     ``min_similarity`` is a cosine. ``max_ratio`` is Lowe's test on descriptor *distances* (best over
-    second best, from both sides); 1 switches it off.
+    second best, in both directions); 1 switches it off.
     """
 
     min_similarity: float
     max_ratio: float = 1.0
-    team: Team = field(default_factory=_make_team, repr=False, compare=False)
+    team: ThreadTeam = field(default_factory=_make_team, repr=False, compare=False)
 
     def match(self, descriptors0: NDArray[np.float32], descriptors1: NDArray[np.float32]) -> Matches:
-        """Match (M, D) against (N, D) without knowing the motion."""
+        """Match descriptors (M, D) against (N, D), of unit length, anywhere in the image."""
         if not len(descriptors0) or not len(descriptors1):
             return no_matches()
         return self._mutual(all_nearest(descriptors0, descriptors1, self.team))
@@ -43,9 +43,13 @@ class Matcher:
         features1: Features,
         radius_px: float,
     ) -> Matches:
-        """Match (M, D) against the features near each predicted position (M, 2) px.
+        """Match descriptors against the features around their predicted positions.
 
-        Rows whose prediction is NaN (behind the camera) are never matched.
+        Args:
+            descriptors0: (M, D) of unit length.
+            predicted_pixels: (M, 2) px in image 1; rows with NaN (behind the camera) are never matched.
+            features1: N features of image 1.
+            radius_px: of the search circle.
         """
         visible = np.flatnonzero(np.isfinite(predicted_pixels).all(axis=1))
         if not len(visible) or not len(features1):
@@ -62,6 +66,7 @@ class Matcher:
         return Matches(visible[matches.index0], order[matches.index1], matches.similarity)
 
     def _mutual(self, found: Nearest) -> Matches:
+        """Keep pairs that are each other's nearest and pass both tests."""
         row = np.flatnonzero(found.nearest0 >= 0)
         row = row[found.nearest1[found.nearest0[row]] == row]
         column = found.nearest0[row]
@@ -74,12 +79,13 @@ class Matcher:
 
 
 def no_matches() -> Matches:
-    """An empty set of matches."""
+    """Return an empty set of matches."""
     return Matches(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
 def _passes_ratio(
     best: NDArray[np.float32], second: NDArray[np.float32], max_ratio: float
 ) -> NDArray[np.bool_]:
+    """Apply the ratio test (N,) to the best and second-best similarities (N,)."""
     # |a - b|^2 = 2 - 2 a.b for unit vectors, so the ratio of distances needs no distances.
     return np.asarray((1.0 - best) <= max_ratio**2 * (1.0 - second))

@@ -1,4 +1,4 @@
-"""Numba kernels of descriptor matching. Pure functions of arrays."""
+"""Numba kernels of descriptor matching: pure functions of arrays."""
 
 from typing import NamedTuple
 
@@ -8,32 +8,32 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
 from vo_frontend.compute.simd import LANES, choose, fma, larger, load, smaller, splat, store, total
-from vo_frontend.compute.threads import Team
+from vo_frontend.compute.threads import ThreadTeam
 
 Array = NDArray[np.float32]
 
-ROWS = 8 * STEP  # of similarities at a time: they stay in cache until they are ranked
+ROWS = 8 * STEP  # rows of similarities at a time, so that they stay in cache until they are ranked
 NONE = np.float32(-2)  # below every cosine
 
 
 class Nearest(NamedTuple):
-    """Each descriptor's nearest in the other set, both ways."""
+    """The nearest descriptor in the other set, in both directions."""
 
-    best0: Array  # (M, 2) highest and second-highest similarity of set 0, NONE where none
-    nearest0: NDArray[np.int64]  # (M,) index into set 1 of the highest, -1 where none; the first of equals
-    best1: Array  # (N, 2), (N,) the same from set 1's side
-    nearest1: NDArray[np.int64]
+    best0: Array  # (M, 2) highest and second-highest similarity of each descriptor of set 0, NONE without one
+    nearest0: NDArray[np.int64]  # (M,) index into set 1 of the highest, -1 without one; the first of equals
+    best1: Array  # (N, 2) the same for each descriptor of set 1
+    nearest1: NDArray[np.int64]  # (N,)
 
 
-def all_nearest(descriptors0: Array, descriptors1: Array, team: Team) -> Nearest:
-    """Compare all pairs of (M, D) and (N, D) float32 of unit length, N > 0.
+def all_nearest(descriptors0: Array, descriptors1: Array, team: ThreadTeam) -> Nearest:
+    """Compare all pairs of descriptors (M, D) and (N, D), float32 of unit length, N > 0.
 
-    The (M, N) similarities never go to memory. The number of threads does not change the result.
+    The (M, N) similarities are never in memory as a whole. The number of threads does not change the result.
     """
     num_rows, num_columns = len(descriptors0), len(descriptors1)
     matrix = pack_matrix(descriptors1.T)
     bias = np.zeros(matrix.shape[0] * COLUMNS, np.float32)
-    bias[num_columns:] = NONE  # what fills up the last group of columns is nobody's nearest
+    bias[num_columns:] = NONE  # columns that only fill up the last group are nobody's nearest
     best0, nearest0 = np.empty((num_rows, 2), np.float32), np.empty(num_rows, np.int64)
     ranks = np.full((team.size, 3, len(bias)), NONE, np.float32)
     team.run(rank_strip, descriptors0, matrix, bias, best0, nearest0, ranks)
@@ -55,13 +55,17 @@ def rank_strip(
     nearest0: NDArray[np.int64],
     ranks: Array,
 ) -> None:
-    """Rank all columns for a share of the rows, and those rows for each column.
+    """Rank all columns for one strip of the rows, and the rows of the strip for each column.
 
     Args:
-        descriptors0: (M, D).
-        matrix, bias: the other set as ``multiply_rows`` reads it.
-        best0, nearest0: as in ``Nearest``, written.
-        ranks: (num_strips, 3, columns) of NONE, written: best, second-best, and the row of the best.
+        strip: number of the strip, 0 to ``num_strips`` - 1.
+        num_strips: number of strips into which the rows are divided.
+        descriptors0: (M, D) float32.
+        matrix: the other set as ``pack_matrix`` lays it out, float32.
+        bias: (columns,) float32, added to each column; NONE for columns that only fill up.
+        best0: (M, 2) float32, written: see ``Nearest``.
+        nearest0: (M,) int64, written: see ``Nearest``.
+        ranks: (num_strips, 3, columns) float32 of NONE, written: best, second-best, and the row of the best.
     """
     block = np.zeros((ROWS, descriptors0.shape[1]), np.float32)
     similarity, lanes = np.empty((ROWS, len(bias)), np.float32), np.empty((3, LANES), np.float32)
@@ -79,9 +83,16 @@ def rank_strip(
 
 @njit
 def rank_row(similarity: Array, k: int, row: np.float32, ranks: Array, lanes: Array) -> None:
-    """Enter row k of a table into the ranks of its columns, and its own ranks, lane by lane, into ``lanes``.
+    """Update the ranks of all columns with one row of similarities, and rank the row itself lane by lane.
 
     Indices are floats, exact up to 2**24, so that they fit into the same vectors.
+
+    Args:
+        similarity: (ROWS, columns) float32.
+        k: row of ``similarity``.
+        row: index of that row in the whole set.
+        ranks: (3, columns) float32, updated: best, second-best, and the row of the best.
+        lanes: (3, LANES) float32, written: best, second-best, and the first column of the best.
     """
     best, second, column = splat(NONE), splat(NONE), splat(NONE)
     for x in range(0, similarity.shape[1], LANES):
@@ -99,7 +110,7 @@ def rank_row(similarity: Array, k: int, row: np.float32, ranks: Array, lanes: Ar
 
 @njit
 def best_lane(lanes: Array) -> tuple[int, np.float32, np.float32]:
-    """Index of the highest similarity over all lanes, it, and the second-highest."""
+    """Reduce ``lanes`` (3, LANES) of :func:`rank_row` to the best's index, the best and the second-best."""
     index, best, second = -1, NONE, NONE
     for lane in range(LANES):
         value, position = lanes[0, lane], int(lanes[2, lane]) + lane
@@ -120,7 +131,7 @@ def gated_nearest(
 
     Args:
         descriptors0: (M, D) float32 unit length.
-        pixels0: (M, 2) float32, predicted position in image 1, px.
+        pixels0: (M, 2) float32 px, predicted positions in image 1.
         descriptors1: (N, D) float32 unit length.
         pixels1: (N, 2) float32 px, sorted by y (column 1) in ascending order.
         radius_px: of the search circle.
@@ -129,7 +140,7 @@ def gated_nearest(
 
 
 def _whole_vectors(descriptors: Array) -> Array:
-    """Fill up with zeros to a multiple of LANES."""
+    """Pad descriptors (N, D) with zeros to a multiple of LANES."""
     size = descriptors.shape[1]
     return np.pad(descriptors, ((0, 0), (0, padded(size, LANES) - size))) if size % LANES else descriptors
 
@@ -138,7 +149,7 @@ def _whole_vectors(descriptors: Array) -> Array:
 def rank_near(
     descriptors0: Array, pixels0: Array, descriptors1: Array, pixels1: Array, radius_px: float
 ) -> Nearest:
-    """Do what ``gated_nearest`` promises, for descriptors of whole vectors."""
+    """Do the work of :func:`gated_nearest`, with its arguments, for D a multiple of LANES."""
     best0, nearest0 = np.full((len(descriptors0), 2), NONE, np.float32), np.full(len(descriptors0), -1)
     best1, nearest1 = np.full((len(descriptors1), 2), NONE, np.float32), np.full(len(descriptors1), -1)
     columns, rows = pixels1[:, 0].copy(), pixels1[:, 1].copy()
@@ -147,9 +158,9 @@ def rank_near(
     for i in range(len(descriptors0)):
         x, y = pixels0[i, 0], pixels0[i, 1]
         first, stop = np.searchsorted(rows, y - radius), np.searchsorted(rows, y + radius, "right")
-        count = np.uint64(0)  # unsigned: for other indices numba asks whether they count from the end
+        count = np.uint64(0)  # unsigned: numba checks signed indices for negative values
         for j in range(np.uint64(first), np.uint64(stop)):
-            near[count] = j  # overwritten unless it counts: most do not, and a branch would be guessed wrong
+            near[count] = j  # overwritten unless it is near: no branch, which would often be mispredicted
             count += np.uint64((columns[j] - x) ** 2 + (rows[j] - y) ** 2 <= radius * radius)
         for j in near[:count]:
             products = splat(np.float32(0))

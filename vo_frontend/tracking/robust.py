@@ -1,7 +1,7 @@
 """Robust estimation behind one small protocol: poselib by default, OpenCV's USAC as the alternative.
 
-The same input gives the same output: poselib takes the seed, OpenCV's USAC starts from a fixed state of
-its own, and its PnP from its global generator, which is set to the seed before each call.
+The same input gives the same output: poselib takes the seed, OpenCV's USAC starts from a fixed state, and
+OpenCV's PnP draws from a global generator, which is seeded before each call.
 """
 
 from dataclasses import dataclass
@@ -12,35 +12,25 @@ import numpy as np
 import poselib
 from numpy.typing import NDArray
 
+from vo_frontend.config import RansacConfig
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 
-Pixels = NDArray[np.float64]  # (N, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class RansacOptions:
-    """When a draw counts as good and when to stop drawing."""
-
-    epipolar_threshold_px: float
-    reprojection_threshold_px: float
-    confidence: float
-    max_iterations: int
-    seed: int
+Pixels = NDArray[np.float64]  # (N, 2) px
 
 
 @dataclass(frozen=True, slots=True)
 class RelativePose:
     """Pose of camera 1 in camera 0, translation of unit length."""
 
-    T_cam0_cam1: Transform
+    T_cam0_cam1: Transform  # (4, 4)
     inliers: NDArray[np.bool_]  # (N,)
 
 
 @dataclass(frozen=True, slots=True)
 class Homography:
-    """``pixels1 ~ H @ pixels0``."""
+    """Homography in px: ``pixels1 ~ H @ pixels0``."""
 
     H: NDArray[np.float64]  # (3, 3)
     inliers: NDArray[np.bool_]  # (N,)
@@ -50,45 +40,46 @@ class Homography:
 class AbsolutePose:
     """Pose of the camera in the world of the points."""
 
-    T_world_cam: Transform
+    T_world_cam: Transform  # (4, 4)
     inliers: NDArray[np.bool_]  # (N,)
 
 
 class RobustEstimator(Protocol):
-    """Each method returns None where no model was found."""
+    """Estimates models from data with outliers. Each method returns None if it finds no model."""
 
     def relative_pose(self, pixels0: Pixels, pixels1: Pixels) -> RelativePose | None:
-        """From at least 5 matches (N, 2) px, by the essential matrix."""
+        """Estimate the motion between two views from matches (N, 2) px, N >= 5, by the essential matrix."""
         ...
 
     def homography(self, pixels0: Pixels, pixels1: Pixels) -> Homography | None:
-        """From at least 4 matches (N, 2) px."""
+        """Estimate the homography between two views from matches (N, 2) px, N >= 4."""
         ...
 
     def absolute_pose(
         self, pixels: Pixels, points_world: NDArray[np.float64], T_world_cam_guess: Transform | None
     ) -> AbsolutePose | None:
-        """From at least 4 pixels (N, 2) of known points (N, 3)."""
+        """Estimate the pose from pixels (N, 2) of known points (N, 3), N >= 4, and a guess (4, 4) if any."""
         ...
 
 
 class PoselibEstimator:
-    """LO-RANSAC with non-linear refinement of every model (V. Larsson, PoseLib)."""
+    """PoseLib (V. Larsson): LO-RANSAC with non-linear refinement of every model."""
 
-    def __init__(self, camera: Camera, options: RansacOptions) -> None:
+    def __init__(self, camera: PinholeCamera, config: RansacConfig, seed: int) -> None:
         self._camera = {
             "model": "PINHOLE",
             "width": camera.width,
             "height": camera.height,
             "params": [camera.fx, camera.fy, camera.cx, camera.cy],
         }
-        self._options = options
+        self._config = config
+        self._seed = seed
 
     def relative_pose(self, pixels0: Pixels, pixels1: Pixels) -> RelativePose | None:
-        """See :class:`RobustEstimator`."""
+        """Estimate the motion from matches (N, 2) px; see :class:`RobustEstimator`."""
         if len(pixels0) < 5:
             return None
-        threshold_px = self._options.epipolar_threshold_px
+        threshold_px = self._config.epipolar_threshold_px
         pose, info = poselib.estimate_relative_pose(
             pixels0, pixels1, self._camera, self._camera, self._ransac(max_epipolar_error=threshold_px), {}
         )
@@ -96,15 +87,15 @@ class PoselibEstimator:
         if inliers.sum() < 5:
             return None
         T_cam0_cam1 = se3.inverse(_transform(pose))
-        T_cam0_cam1[:3, 3] /= np.linalg.norm(T_cam0_cam1[:3, 3])  # poselib keeps it near 1 only
+        T_cam0_cam1[:3, 3] /= np.linalg.norm(T_cam0_cam1[:3, 3])  # poselib keeps it only near 1
         return RelativePose(T_cam0_cam1, inliers)
 
     def homography(self, pixels0: Pixels, pixels1: Pixels) -> Homography | None:
-        """See :class:`RobustEstimator`."""
+        """Estimate the homography from matches (N, 2) px; see :class:`RobustEstimator`."""
         if len(pixels0) < 4:
             return None
         H, info = poselib.estimate_homography(
-            pixels0, pixels1, self._ransac(max_reproj_error=self._options.reprojection_threshold_px), {}
+            pixels0, pixels1, self._ransac(max_reproj_error=self._config.reprojection_threshold_px), {}
         )
         inliers = np.asarray(info["inliers"], dtype=bool)
         return Homography(np.asarray(H), inliers) if inliers.sum() >= 4 else None
@@ -112,10 +103,10 @@ class PoselibEstimator:
     def absolute_pose(
         self, pixels: Pixels, points_world: NDArray[np.float64], T_world_cam_guess: Transform | None
     ) -> AbsolutePose | None:
-        """See :class:`RobustEstimator`."""
+        """Estimate the pose from pixels (N, 2) of points (N, 3); see :class:`RobustEstimator`."""
         if len(pixels) < 4:
             return None
-        ransac = self._ransac(max_reproj_error=self._options.reprojection_threshold_px)
+        ransac = self._ransac(max_reproj_error=self._config.reprojection_threshold_px)
         guess = None if T_world_cam_guess is None else _camera_pose(T_world_cam_guess)
         pose, info = poselib.estimate_absolute_pose(pixels, points_world, self._camera, ransac, {}, guess)
         inliers = np.asarray(info["inliers"], dtype=bool)
@@ -124,29 +115,31 @@ class PoselibEstimator:
         return AbsolutePose(se3.inverse(_transform(pose)), inliers)
 
     def _ransac(self, **threshold_px: float) -> dict[str, Any]:
+        """Return the options that poselib takes as a dict."""
         return {
             **threshold_px,
-            "success_prob": self._options.confidence,
-            "max_iterations": self._options.max_iterations,
+            "success_prob": self._config.confidence,
+            "max_iterations": self._config.max_iterations,
             "min_iterations": 50,
-            "seed": self._options.seed,
+            "seed": self._seed,
         }
 
 
 class OpenCvEstimator:
     """OpenCV: USAC with MAGSAC scoring for two views (Raguram et al. 2013), plain RANSAC with P3P for PnP."""
 
-    def __init__(self, camera: Camera, options: RansacOptions) -> None:
+    def __init__(self, camera: PinholeCamera, config: RansacConfig, seed: int) -> None:
         self._K = camera.K
-        self._options = options
+        self._config = config
+        self._seed = seed
 
     def relative_pose(self, pixels0: Pixels, pixels1: Pixels) -> RelativePose | None:
-        """See :class:`RobustEstimator`."""
+        """Estimate the motion from matches (N, 2) px; see :class:`RobustEstimator`."""
         if len(pixels0) < 5:
             return None
-        options = self._options
+        config = self._config
         E, mask = cv2.findEssentialMat(
-            pixels0, pixels1, self._K, cv2.USAC_MAGSAC, options.confidence, options.epipolar_threshold_px
+            pixels0, pixels1, self._K, cv2.USAC_MAGSAC, config.confidence, config.epipolar_threshold_px
         )
         if E is None or E.shape != (3, 3):
             return None
@@ -157,36 +150,36 @@ class OpenCvEstimator:
         return RelativePose(se3.inverse(se3.from_rotation_translation(R, t.ravel())), inliers)
 
     def homography(self, pixels0: Pixels, pixels1: Pixels) -> Homography | None:
-        """See :class:`RobustEstimator`."""
+        """Estimate the homography from matches (N, 2) px; see :class:`RobustEstimator`."""
         if len(pixels0) < 4:
             return None
-        options = self._options
+        config = self._config
         H, mask = cv2.findHomography(
             pixels0,
             pixels1,
             cv2.USAC_MAGSAC,
-            options.reprojection_threshold_px,
-            maxIters=options.max_iterations,
-            confidence=options.confidence,
+            config.reprojection_threshold_px,
+            maxIters=config.max_iterations,
+            confidence=config.confidence,
         )
         return None if H is None else Homography(np.asarray(H), mask.ravel() > 0)
 
     def absolute_pose(
         self, pixels: Pixels, points_world: NDArray[np.float64], T_world_cam_guess: Transform | None
     ) -> AbsolutePose | None:
-        """See :class:`RobustEstimator`. The guess is unused: RANSAC starts from its own draws."""
+        """Estimate the pose from pixels (N, 2) of points (N, 3); makes no use of the guess (4, 4)."""
         if len(pixels) < 4:
             return None
-        options = self._options
-        cv2.setRNGSeed(options.seed)
+        config = self._config
+        cv2.setRNGSeed(self._seed)
         found, rvec, tvec, index = cv2.solvePnPRansac(
             points_world,
             pixels,
             self._K,
             None,
-            reprojectionError=options.reprojection_threshold_px,
-            iterationsCount=options.max_iterations,
-            confidence=options.confidence,
+            reprojectionError=config.reprojection_threshold_px,
+            iterationsCount=config.max_iterations,
+            confidence=config.confidence,
             flags=cv2.SOLVEPNP_AP3P,
         )
         if not found or index is None or len(index) < 4:
@@ -200,10 +193,12 @@ class OpenCvEstimator:
 
 
 def _transform(pose: Any) -> Transform:
+    """Return a poselib pose, which takes points into its camera, as (4, 4)."""
     return se3.from_rotation_translation(pose.R, pose.t)
 
 
 def _camera_pose(T_world_cam: Transform) -> Any:
+    """Return T_world_cam (4, 4) as a poselib pose, which is T_cam_world."""
     T_cam_world = se3.inverse(T_world_cam)
     pose = poselib.CameraPose()
     pose.q = se3.quaternion_from_rotation(T_cam_world[:3, :3])

@@ -1,9 +1,9 @@
 """The monocular start: relative pose and first points from two views, or a reason to wait.
 
-Essential-matrix and homography hypotheses compete, as in ORB-SLAM (Mur-Artal et al. 2015, IV), but
-on one scale: the number of matches that each pose turns into sound points. A planar scene makes the
-essential matrix ambiguous, a pure rotation makes both meaningless; the parallax gate and the margin
-over the runner-up catch what is left.
+Essential-matrix and homography hypotheses compete, as in ORB-SLAM (Mur-Artal et al. 2015, IV), but by
+one score: the number of matches that a pose turns into sound points. A planar scene makes the essential
+matrix ambiguous, and a pure rotation makes both meaningless: the least parallax and the margin over the
+runner-up reject those starts.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from poselib import motion_from_homography
 
+from vo_frontend.config import TwoViewConfig
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.geometry.triangulation import triangulate
 from vo_frontend.tracking.robust import RobustEstimator
@@ -21,71 +22,71 @@ from vo_frontend.types import Reason
 
 # A second, different pose that explains this share of the winner's points makes the start ambiguous.
 AMBIGUOUS_SHARE = 0.8
-# Two hypotheses are the same motion below these differences.
+# Two hypotheses that differ by less are the same motion.
 SAME_ROTATION_RAD = np.deg2rad(1.0)
 SAME_DIRECTION_RAD = np.deg2rad(15.0)
 
 
 @dataclass(frozen=True, slots=True)
 class TwoViewStart:
-    """Outcome of a start attempt. ``reason`` is NONE on success, and only then is there a pose."""
+    """Outcome of an attempt to start. ``reason`` is NONE on success, and only then is there a pose."""
 
     reason: Reason
-    median_parallax_rad: float
-    T_cam0_cam1: Transform | None = None  # translation of unit length
-    points_cam0: NDArray[np.float64] | None = None  # (M, 3), NaN where not a sound point
+    T_cam0_cam1: Transform | None = None  # (4, 4), translation of unit length
+    points_cam0: NDArray[np.float64] | None = None  # (N, 3) of the matches, NaN where unsound
 
 
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
-    T_cam0_cam1: Transform
+    """A motion between the views, and the points that it makes of the matches."""
+
+    T_cam0_cam1: Transform  # (4, 4)
     points_cam0: NDArray[np.float64]  # (N, 3), NaN where unsound
     parallax_rad: NDArray[np.float64]  # (N,)
     num_points: int
 
 
 class TwoViewInitializer:
-    """Tries to start a map from matched pixels of two views."""
+    """Estimates the motion between two views and their first points."""
 
     def __init__(
         self,
-        camera: Camera,
+        camera: PinholeCamera,
         estimator: RobustEstimator,
+        config: TwoViewConfig,
         *,
-        min_parallax_rad: float,
-        min_landmarks: int,
         max_error_px: float,
     ) -> None:
         self._camera = camera
         self._estimator = estimator
-        self._min_parallax_rad = min_parallax_rad
-        self._min_landmarks = min_landmarks
+        self._min_parallax_rad = float(np.deg2rad(config.min_parallax_deg))
+        self._min_landmarks = config.min_landmarks
         self._max_error_px = max_error_px
 
     def start(self, pixels0: NDArray[np.float64], pixels1: NDArray[np.float64]) -> TwoViewStart:
-        """Estimate the motion between two views from matches (N, 2) px."""
+        """Estimate the motion and the points from matched pixels, (N, 2) px in each view."""
         essential = self._estimator.relative_pose(pixels0, pixels1)
         if essential is None or essential.inliers.sum() < self._min_landmarks:
-            return TwoViewStart(Reason.TOO_FEW_MATCHES, 0.0)
+            return TwoViewStart(Reason.TOO_FEW_MATCHES)
         poses = [essential.T_cam0_cam1, *self._homography_motions(pixels0, pixels1)]
         hypotheses = [self._evaluate(pose, pixels0, pixels1) for pose in poses]
         best = max(hypotheses, key=lambda hypothesis: hypothesis.num_points)
 
-        # Over all inliers, distant points included: a few near ones must not open the gate alone.
+        # Over all inliers, distant ones included: a few near points must not suffice.
         parallax_rad = float(np.median(best.parallax_rad[essential.inliers]))
         if parallax_rad < self._min_parallax_rad:
-            return TwoViewStart(Reason.TOO_LITTLE_PARALLAX, parallax_rad)
+            return TwoViewStart(Reason.TOO_LITTLE_PARALLAX)
         if best.num_points < max(self._min_landmarks, 0.5 * essential.inliers.sum()):
-            return TwoViewStart(Reason.DEGENERATE_GEOMETRY, parallax_rad)
+            return TwoViewStart(Reason.DEGENERATE_GEOMETRY)
         rivals = [other for other in hypotheses if not _same_motion(other.T_cam0_cam1, best.T_cam0_cam1)]
         if any(rival.num_points > AMBIGUOUS_SHARE * best.num_points for rival in rivals):
-            return TwoViewStart(Reason.DEGENERATE_GEOMETRY, parallax_rad)
-        return TwoViewStart(Reason.NONE, parallax_rad, best.T_cam0_cam1, best.points_cam0)
+            return TwoViewStart(Reason.DEGENERATE_GEOMETRY)
+        return TwoViewStart(Reason.NONE, best.T_cam0_cam1, best.points_cam0)
 
     def _homography_motions(
         self, pixels0: NDArray[np.float64], pixels1: NDArray[np.float64]
     ) -> list[Transform]:
-        """Motions (up to 4) that a plane would explain; none where the homography is a rotation."""
+        """Return up to 4 motions (4, 4) that explain matches (N, 2) px of a plane; none for a rotation."""
         homography = self._estimator.homography(pixels0, pixels1)
         if homography is None or homography.inliers.sum() < self._min_landmarks:
             return []
@@ -100,6 +101,7 @@ class TwoViewInitializer:
     def _evaluate(
         self, T_cam0_cam1: Transform, pixels0: NDArray[np.float64], pixels1: NDArray[np.float64]
     ) -> _Hypothesis:
+        """Triangulate matches (N, 2) px for a motion (4, 4), and keep points that both views confirm."""
         camera = self._camera
         points_cam0, parallax_rad = triangulate(T_cam0_cam1, camera.rays(pixels0), camera.rays(pixels1))
         error0 = np.linalg.norm(camera.project(points_cam0) - pixels0, axis=1)
@@ -111,6 +113,7 @@ class TwoViewInitializer:
 
 
 def _same_motion(T_cam0_a: Transform, T_cam0_b: Transform) -> bool:
+    """Return whether two motions (4, 4) with translations of unit length agree."""
     rotation_rad = se3.rotation_angle_rad(T_cam0_a[:3, :3].T @ T_cam0_b[:3, :3])
     cosine = float(T_cam0_a[:3, 3] @ T_cam0_b[:3, 3])
     return bool(rotation_rad < SAME_ROTATION_RAD and cosine > np.cos(SAME_DIRECTION_RAD))

@@ -1,4 +1,4 @@
-"""Can Open3D work on this machine, and if not: which packages are missing?"""
+"""Find out whether Open3D works on this machine, and name the packages that are missing."""
 
 import ctypes
 import importlib
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from vo_frontend.errors import ViewerError
 
-# What Open3D loads, and the Debian/Ubuntu package that has it.
+# Shared libraries that Open3D loads, each with the Debian/Ubuntu package that provides it.
 DEBIAN_PACKAGES = {
     "libGL.so.1": "libgl1",
     "libEGL.so.1": "libegl1",
@@ -20,12 +20,12 @@ DEBIAN_PACKAGES = {
     "libudev.so.1": "libudev1",
     "libvulkan.so.1": "libvulkan1",
 }
-# Vulkan drivers are plugins, so nothing says that there are none before the first picture is drawn.
+# Vulkan drivers are plugins: a missing one shows only when the first picture is drawn.
 RENDERING_PACKAGES = "libegl1 libgl1 libvulkan1 mesa-vulkan-drivers"
 
 
 def check_installed() -> None:
-    """Look for the package without importing it, which takes seconds.
+    """Check that the package is installed, without importing it, which takes seconds.
 
     Raises:
         ViewerError: Open3D is not installed.
@@ -35,7 +35,7 @@ def check_installed() -> None:
 
 
 def check_display(environment: Mapping[str, str] = os.environ) -> None:
-    """See whether a window can open at all.
+    """Check that there is a display on which a window can open.
 
     Raises:
         ViewerError: Linux without a display.
@@ -48,8 +48,8 @@ def check_display(environment: Mapping[str, str] = os.environ) -> None:
         )
 
 
-def check() -> None:
-    """Import Open3D. Call it in a graphics process only: it costs seconds and hundreds of MB.
+def import_open3d() -> None:
+    """Import Open3D. Call it only in a graphics process: it costs seconds and hundreds of MB.
 
     Raises:
         ViewerError: the package or a system library is missing; the message says what to install.
@@ -61,26 +61,27 @@ def check() -> None:
             f'viewer: Open3D cannot be imported ({error}); try: pip install "vo_frontend[viewer]"'
         ) from None
     except (ImportError, OSError) as error:
-        raise ViewerError(explain(str(error))) from None
+        raise ViewerError(explain_import_error(str(error))) from None
 
 
-def explain(import_error: str) -> str:
-    """Turn the loader's complaint into one line that names every package to install.
+def explain_import_error(import_error: str) -> str:
+    """Turn the loader's message into one line that names every package to install.
 
-    The loader stops at the first missing library; the others are looked for here, so that one
-    installation is enough.
+    The loader stops at the first missing library; this looks for the others too, so that the user
+    installs once.
     """
     named = re.search(r"lib[\w.+-]+\.so[.\d]*", import_error)
     if named is None:
         return f"viewer: Open3D cannot be imported ({import_error})"
-    missing = [name for name in DEBIAN_PACKAGES if name == named[0] or not _is_loadable(name)]
+    missing = [name for name in DEBIAN_PACKAGES if name == named[0] or not is_loadable(name)]
     if named[0] not in missing:
         return f"viewer: Open3D cannot load {named[0]}; install the system package that has it"
     packages = " ".join(DEBIAN_PACKAGES[name] for name in missing)
     return f"viewer: Open3D cannot load {', '.join(missing)}; try: sudo apt install {packages}"
 
 
-def _is_loadable(library: str) -> bool:
+def is_loadable(library: str) -> bool:
+    """Return whether the dynamic loader finds a shared library."""
     try:
         ctypes.CDLL(library)
     except OSError:

@@ -1,4 +1,4 @@
-"""The frame around everything that runs Open3D in a process of its own."""
+"""Everything that the two processes which run Open3D share: how they start, fail and exit."""
 
 import os
 import signal
@@ -11,14 +11,13 @@ from typing import NoReturn
 from vo_frontend.errors import ViewerError
 from vo_frontend.viewer import availability
 
-NICENESS = 10  # a software renderer takes every core it gets, and the estimator needs them more
+NICENESS = 10  # a software renderer takes every core it gets, and the estimator needs them
 
 
 def run_to_exit(work: Callable[[], None], to_parent: Connection) -> NoReturn:
-    """Do the work of this process, send a ViewerError to the parent if it raises one, and exit.
+    """Run ``work``, send a ViewerError that it raises to the parent, and exit the process.
 
-    Leaves without unloading anything: graphics libraries like to crash or hang there, after all
-    work is done.
+    Exits without unloading anything, because graphics libraries tend to crash or hang there.
     """
     _prepare()
     exit_code = 0
@@ -26,14 +25,14 @@ def run_to_exit(work: Callable[[], None], to_parent: Connection) -> NoReturn:
         work()
     except ViewerError as error:
         to_parent.send(error)
-    except Exception:  # a bug: nobody above us would print it
+    except Exception:  # a bug: nothing above this would print it
         traceback.print_exc()
         exit_code = 1
     os._exit(exit_code)
 
 
 def explain_exit(exit_code: int) -> str:
-    """Say why a graphics process ended (``exit_code`` as multiprocessing gives it, not 0)."""
+    """Explain why a graphics process ended; ``exit_code`` is that of multiprocessing, not 0."""
     if exit_code > 0:
         return f"failed with exit code {exit_code}, a bug: see the traceback above"
     return (
@@ -43,7 +42,7 @@ def explain_exit(exit_code: int) -> str:
 
 
 def _prepare() -> None:
-    """Silence native libraries, leave Ctrl-C to the estimator's process, and give way to it.
+    """Silence native libraries, leave Ctrl-C to the estimator's process, and lower our own priority.
 
     Native libraries write to the terminal's file descriptors and would break up the progress line;
     Python's own tracebacks still get through.

@@ -1,4 +1,4 @@
-"""Colours of the viewer. Lines use the Okabe-Ito palette, which colour-blind people can tell apart."""
+"""Colours of the viewer. Lines use the Okabe-Ito palette, which colour-blind readers can tell apart."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ TEXT: Color = (0.85, 0.87, 0.9)
 SEGMENTS: tuple[Color, ...] = ((0.95, 0.60, 0.0), (0.84, 0.52, 0.70), (0.94, 0.89, 0.26), (0.84, 0.37, 0.0))
 
 
-def of_segment(number: int) -> Color:
-    """Colour of the trajectory's n-th segment; after the last colour they start over."""
+def segment_color(number: int) -> Color:
+    """Return the colour of the n-th segment of the trajectory; the palette repeats after its last colour."""
     return SEGMENTS[number % len(SEGMENTS)]
 
 
-def lifted(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """RGB (N, 3) in 0..1 from uint8, with black lifted to grey: dark points on a dark ground vanish."""
+def brighten(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Turn uint8 RGB (N, 3) into 0..1 (N, 3), with black raised to grey so that it shows on black."""
     darkest = 0.22
     return darkest + (1 - darkest) / 255.0 * colors.astype(np.float64)

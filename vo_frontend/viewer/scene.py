@@ -1,10 +1,10 @@
-"""What the viewer shows, accumulated from results. Knows nothing of Open3D or of processes.
+"""What the viewer shows, collected from results. Knows nothing of Open3D or of processes.
 
-Scene coordinates are the world of the first segment. A later segment has an origin of its own (for
-mono also a scale of its own); it is drawn as if it started at the last camera pose known before it,
-in another colour. That is where the camera was, but the joint is a picture, not an estimate.
+Scene coordinates are the world of the first segment. A later segment has an origin of its own (and, for
+mono, a scale of its own); it is drawn in another colour, starting at the last known camera pose. The camera
+was there, but that joint is for display and not an estimate.
 
-Ground truth is display only: the scene aligns it to the estimate, and nothing flows back.
+Ground truth is for display only: the scene aligns it to the estimate, and nothing flows back.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform, transform_points
+from vo_frontend.map_events import LandmarksRetired
 from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status, Trajectory
-from vo_frontend.viewer.ground_truth import GroundTruthOverlay
-from vo_frontend.viewer.thinning import ThinnedRows
+from vo_frontend.viewer.bounded_rows import BoundedRows
+from vo_frontend.viewer.ground_truth_overlay import GroundTruthOverlay
 
 MAX_RETIRED_POINTS = 200_000
 MAX_POSITIONS = 20_000  # of each segment
@@ -27,7 +28,7 @@ Colors = NDArray[np.uint8]  # (N, 3) RGB
 
 @dataclass(frozen=True, slots=True)
 class SceneSnapshot:
-    """Everything one picture needs, in scene coordinates and as few arrays, cheap to send elsewhere."""
+    """Everything one picture needs, in scene coordinates; a few arrays, cheap to send to another process."""
 
     status: Status
     reason: Reason
@@ -35,18 +36,18 @@ class SceneSnapshot:
     num_inliers: int
     frames_per_second: float  # NaN where unknown
     trajectories: tuple[Points, ...]  # camera centres (N_i, 3), one array per segment, in frame order
-    T_scene_cam: Transform | None  # last known pose, None before the first
+    T_scene_cam: Transform | None  # (4, 4) last known pose, None before the first
     T_scene_keyframes: NDArray[np.float32]  # (K, 4, 4)
-    active_points: Points  # (M, 3) of the local map
-    active_colors: Colors
-    retired_points: Points  # (R, 3) that left the local map
-    retired_colors: Colors
-    ground_truth: Points  # (G, 3) since the run began, G = 0 where there is none or it cannot be aligned
-    landmark_distance: float  # typical distance camera - landmark: the yardstick of a scene without unit
+    active_points: Points  # (M, 3) landmarks of the local map
+    active_colors: Colors  # (M, 3)
+    retired_points: Points  # (R, 3) landmarks that left the local map
+    retired_colors: Colors  # (R, 3)
+    ground_truth: Points  # (G, 3) since the run began; G = 0 without ground truth or before alignment
+    landmark_distance: float  # median distance from camera to landmark: the yardstick of a scene without unit
 
     @property
     def is_empty(self) -> bool:
-        """Whether no camera pose is known yet."""
+        """True while no camera pose is known."""
         return self.T_scene_cam is None
 
 
@@ -54,11 +55,10 @@ class Scene:
     """Collects results, in bounded memory, into what a viewer shows.
 
     Args:
-        ground_truth: of the camera, in its own world, which nobody can relate to the scene before the
-            run: it is aligned to the longest segment, once that has enough poses and motion. It is
-            drawn and never reaches the estimator.
-        with_scale: align with Sim(3), as a sensor that does not know scale needs; False means SE(3).
-        max_retired_points: beyond it the cloud is thinned evenly (see :class:`ThinnedRows`).
+        ground_truth: poses of the camera in a world of their own. They are aligned to the longest segment
+            once that has enough poses and motion. They are drawn and never reach the estimator.
+        with_scale: align with Sim(3), for a sensor without scale; False aligns with SE(3).
+        max_retired_points: beyond it the cloud is thinned evenly (see :class:`BoundedRows`).
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class Scene:
         self._ground_truth: GroundTruthOverlay | None = None
         if ground_truth is not None and len(ground_truth):
             self._ground_truth = GroundTruthOverlay(ground_truth, with_scale)
-        self._retired_points = ThinnedRows(max_retired_points, (3,), np.float32)
-        self._retired_colors = ThinnedRows(max_retired_points, (3,), np.uint8)
-        self._T_scene_keyframes = ThinnedRows(MAX_KEYFRAMES, (4, 4), np.float32)
+        self._retired_points = BoundedRows(max_retired_points, (3,), np.float32)
+        self._retired_colors = BoundedRows(max_retired_points, (3,), np.uint8)
+        self._T_scene_keyframes = BoundedRows(MAX_KEYFRAMES, (4, 4), np.float32)
         self._active_segment_id: int | None = None
         self._active_points: Points = np.empty((0, 3), np.float32)
         self._active_colors: Colors = np.empty((0, 3), np.uint8)
-        self._stamped_positions: dict[int, ThinnedRows] = {}  # segment -> (N, 4): timestamp (s), x, y, z
+        self._stamped_positions: dict[int, BoundedRows] = {}  # segment -> (N, 4): timestamp (s), x, y, z
         self._T_scene_worlds: dict[int, Transform] = {}  # segment -> where its world is drawn
         self._T_scene_cam: Transform | None = None
         self._landmark_distance = 1.0
@@ -84,16 +84,20 @@ class Scene:
         self._last: FrameResult | None = None
 
     def update(self, result: FrameResult) -> None:
-        """Take the result of the next frame."""
+        """Add the result of the next frame."""
         now_s = result.timestamp_ns * 1e-9
         self._span_s = (self._span_s[0] if self._span_s else now_s, now_s)
         self._last = result
         self._add_poses(result)
+        for event in result.events:
+            if isinstance(event, LandmarksRetired):
+                retired = transform_points(self._T_scene_world(event.segment_id), event.points_world)
+                self._retire(retired.astype(np.float32), event.colors)
         if result.map is not None:
             self._replace_map(result.map)
 
     def snapshot(self, frames_per_second: float = float("nan"), *, is_final: bool = False) -> SceneSnapshot:
-        """Freeze the scene as it is now; ``is_final`` aligns ground truth to all that was estimated."""
+        """Return the scene as it is now; ``is_final`` aligns ground truth to the whole estimate."""
         last = self._last
         return SceneSnapshot(
             status=last.status if last else Status.INITIALIZING,
@@ -120,7 +124,7 @@ class Scene:
             return
         T_scene_world = self._T_scene_world(result.segment_id)
         rows = self._stamped_positions.setdefault(
-            result.segment_id, ThinnedRows(MAX_POSITIONS, (4,), np.float64)
+            result.segment_id, BoundedRows(MAX_POSITIONS, (4,), np.float64)
         )
         rows.extend(
             np.array([[ns * 1e-9, *(T_scene_world @ T_world_cam)[:3, 3]] for ns, T_world_cam in placed])
@@ -130,13 +134,11 @@ class Scene:
             self._T_scene_keyframes.extend(self._T_scene_cam[None].astype(np.float32))
 
     def _replace_map(self, local_map: MapSnapshot) -> None:
-        """Show the new local map; landmarks of a segment that was given up stay where they were."""
+        """Replace the local map; landmarks of a segment that was given up stay where they were."""
         if local_map.segment_id != self._active_segment_id:
             self._retire(self._active_points, self._active_colors)
             self._active_segment_id = local_map.segment_id
         T_scene_world = self._T_scene_world(local_map.segment_id)
-        retired = transform_points(T_scene_world, local_map.retired_points_world)
-        self._retire(retired.astype(np.float32), local_map.retired_colors)
         self._active_points = transform_points(T_scene_world, local_map.points_world).astype(np.float32)
         self._active_colors = local_map.colors
         if len(self._active_points) and self._T_scene_cam is not None:
@@ -144,6 +146,7 @@ class Scene:
             self._landmark_distance = max(float(np.median(np.linalg.norm(offsets, axis=1))), 1e-6)
 
     def _retire(self, points: Points, colors: Colors) -> None:
+        """Keep points (N, 3) and colours (N, 3) that will not change any more."""
         self._retired_points.extend(points)
         self._retired_colors.extend(colors)
 
@@ -160,6 +163,6 @@ class Scene:
 
 
 def _in_time_order(stamped_positions: NDArray[np.float64]) -> Points:
-    """Sort (N, 4) rows by time, since back-filled frames arrive late, and drop the time."""
+    """Sort rows (N, 4) by time, because back-filled frames arrive late, and return the positions (N, 3)."""
     order = np.argsort(stamped_positions[:, 0], kind="stable")
     return stamped_positions[order, 1:].astype(np.float32)

@@ -1,4 +1,4 @@
-"""The viewer as a consumer of results: a live window, a picture of the map at the end, or both."""
+"""The viewer as a sink: shows results in a live window, in a picture of the map at the end, or both."""
 
 import logging
 import time
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame, FrameResult
-from vo_frontend.viewer.offscreen import render_map
+from vo_frontend.viewer.map_picture import render_map
 from vo_frontend.viewer.scene import Scene
 from vo_frontend.viewer.window import ViewerWindow, open_window
 
 log = logging.getLogger(__name__)
 
-RATE_FRAMES = 30  # the frame rate shown is that of the last so many frames
+RATE_FRAMES = 30  # number of frames over which the shown frame rate is averaged
 
 
 class ViewerSink:
-    """Shows the scene while it grows. Fulfils ``vo_frontend.reports.sink.Sink``.
+    """Shows the scene while it grows. Implements ``vo_frontend.reports.sink.Sink``.
 
-    Nothing that happens in the graphics stack ends the run: it becomes a warning.
+    A failure of the graphics stack never ends the run: it becomes a warning.
 
     Args:
-        scene: empty; with ground truth in it where that is to be shown.
+        scene: empty, created with ground truth if that is to be shown.
         window: from :func:`open_window`, None for none.
         picture_path: PNG file of the whole map, drawn by ``close``; None for none.
         hold: keep the window open at the end until the user closes it.
@@ -43,11 +43,11 @@ class ViewerSink:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the user asked in the window that the run stop."""
+        """True once the user has asked in the window to stop the run."""
         return self._window is not None and self._window.stop_requested
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Add one result to the scene and show it unless the window is late."""
+        """Add one result to the scene, and show it unless the window is late."""
         self._arrival_times_s.append(time.perf_counter())
         self._scene.update(result)
         if self._window is not None and self._window.is_ready:
@@ -75,7 +75,7 @@ class ViewerSink:
 def make_viewer_sink(
     scene: Scene, title: str, show_window: bool, picture_path: Path | None, hold: bool = False
 ) -> ViewerSink:
-    """Build a sink that shows what this machine can show; what it cannot is a warning in the log."""
+    """Build a sink that shows what this machine can show, and log a warning for what it cannot."""
     window = None
     try:
         window = open_window(title) if show_window else None

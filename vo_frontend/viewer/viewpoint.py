@@ -1,4 +1,4 @@
-"""Where to look at a scene from: behind the camera while it moves, from above at the end."""
+"""Viewpoints on a scene: behind the camera while it moves, from above at the end."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.viewer.scene import SceneSnapshot
 
-# The world is that of the first camera, whose y axis points down: the best guess at gravity we have.
+# The world is that of the first camera, whose y axis points down: the best available guess at gravity.
 SCENE_UP = np.array([0.0, -1.0, 0.0])
 
 Vector = NDArray[np.float64]  # (3,)
@@ -23,7 +23,7 @@ class Viewpoint:
     vertical_fov_deg: float
 
     def towards(self, other: "Viewpoint", share: float) -> "Viewpoint":
-        """Go ``share`` (0..1) of the way to another viewpoint, for smooth motion."""
+        """Return the viewpoint ``share`` (0..1) of the way to another one, for smooth motion."""
         return Viewpoint(
             eye=self.eye + share * (other.eye - self.eye),
             target=self.target + share * (other.target - self.target),
@@ -36,7 +36,7 @@ def chase(snapshot: SceneSnapshot) -> Viewpoint:
     """Look over the shoulder of the current camera, from a distance that fits the local map."""
     T_scene_cam = np.eye(4) if snapshot.T_scene_cam is None else snapshot.T_scene_cam
     position, down, forward = T_scene_cam[:3, 3], T_scene_cam[:3, 1], T_scene_cam[:3, 2]
-    # A camera that looks at the ground or the sky has no use for gravity: its own up axis serves.
+    # For a camera that looks at the ground or the sky, gravity is no up direction: take its own.
     up = SCENE_UP if abs(forward @ SCENE_UP) < 0.9 else -down
     distance = snapshot.landmark_distance
     return Viewpoint(
@@ -51,7 +51,7 @@ def overview(points: NDArray[np.floating], aspect: float, elevation_deg: float =
     """Look down obliquely so that all points are in view and their longest side lies across it.
 
     Args:
-        points: (N, 3) what has to be seen, N >= 1; the first is kept in the left half.
+        points: (N, 3) that must be in view, N >= 1; the first is in the left half.
         aspect: width over height of the picture.
         elevation_deg: angle of the line of sight below the horizon.
     """
@@ -74,7 +74,7 @@ def overview(points: NDArray[np.floating], aspect: float, elevation_deg: float =
 
 
 def _longest_horizontal_direction(points: NDArray[np.float64]) -> Vector:
-    """Unit vector (3,) orthogonal to SCENE_UP along which points (N, 3) spread most."""
+    """Return the unit vector (3,), orthogonal to SCENE_UP, along which points (N, 3) spread most."""
     horizontal = (points - points.mean(axis=0)) * (1 - np.abs(SCENE_UP))
     if np.abs(horizontal).max() == 0:
         return np.array([1.0, 0.0, 0.0])

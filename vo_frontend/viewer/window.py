@@ -1,7 +1,7 @@
 """The estimator's side of the window: hands over snapshots and never waits for it.
 
-The window runs in its own process (spawned, because graphics libraries do not survive a fork). It
-may be slow, hang, crash or be closed: the run does not notice beyond one line in the log.
+The window runs in its own process (spawned, because graphics libraries do not survive a fork). If it is
+slow, hangs, crashes or is closed, the run goes on, with one line in the log.
 """
 
 import logging
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HANDOVER_S = 2.0  # at the end, for a window that may still be drawing
+HANDOVER_S = 2.0  # to wait at the end for a window that may still be drawing
 POLL_S = 0.01
-EXIT_S = 0.2  # from the end of the pipe to the end of the process
-OPENING_S = 30.0  # at the end of a run shorter than Open3D's start, where the window is to stay open
+EXIT_S = 0.2  # to wait between the end of the pipe and the end of the process
+OPENING_S = 30.0  # to wait at the end, with ``hold``, for a window that is still opening
 
 
 class ViewerWindow:
     """A window in another process. Create with :func:`open_window`.
 
     Args:
-        process: of the window, started.
-        updates: to the window; holds one update at most, so a late window gets fewer, never old ones.
+        process: the window's, already started.
+        updates: to the window. Holds at most one, so that a late window gets fewer updates, never old ones.
         events: from the window.
     """
 
@@ -47,25 +47,25 @@ class ViewerWindow:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the user has pressed Q in the window."""
+        """True once the user has pressed Q in the window."""
         self._listen()
         return self._stop_requested
 
     @property
     def is_ready(self) -> bool:
-        """Whether the window has taken the update before, so that making another one is worthwhile."""
+        """True once the window has taken the previous update, so that making another one is worthwhile."""
         self._listen()
         return self._is_open and not self._updates.full()
 
     def show(self, snapshot: SceneSnapshot) -> None:
-        """Hand over a snapshot, or drop it where the window is late."""
+        """Hand over a snapshot, or drop it if the window is late."""
         try:
             self._updates.put_nowait(Update(snapshot))
         except queue.Full:
             log.debug("window is late, frame %d not shown", snapshot.frame_index)
 
     def close(self, snapshot: SceneSnapshot, hold: bool) -> None:
-        """Show the last snapshot and end the window; with ``hold`` wait until the user closes it."""
+        """Show the last snapshot and end the window; with ``hold``, wait until the user closes it."""
         try:
             if self._hand_over(Update(snapshot, is_last=True, hold=hold), OPENING_S if hold else HANDOVER_S):
                 if hold:
@@ -76,12 +76,12 @@ class ViewerWindow:
             self._is_open = False
             self._process.kill()
             self._process.join()
-            self._updates.cancel_join_thread()  # else exit would wait for a reader that is gone
+            self._updates.cancel_join_thread()  # otherwise exit would wait for a reader that is gone
             self._updates.close()
             self._events.close()
 
     def _hand_over(self, update: Update, patience_s: float) -> bool:
-        """Wait until the window takes an update; False where it is gone or does not respond."""
+        """Wait until the window takes an update; return False if it is gone or does not respond."""
         give_up_s = time.monotonic() + patience_s
         while time.monotonic() < give_up_s:
             if self.is_ready:
@@ -120,7 +120,7 @@ def open_window(title: str) -> ViewerWindow:
     """Start the window's process and return at once; the window itself appears seconds later.
 
     Raises:
-        ViewerError: Open3D is not installed, or there is no display. What only shows in the window's
+        ViewerError: Open3D is not installed, or there is no display. What fails later in the window's
             process, such as a missing system library, becomes a warning in the log.
     """
     availability.check_installed()

@@ -1,4 +1,4 @@
-"""The window itself, which lives in a process of its own; see :mod:`vo_frontend.viewer.window`."""
+"""The window itself, which runs in a process of its own; see :mod:`vo_frontend.viewer.window`."""
 
 import math
 import multiprocessing
@@ -14,24 +14,26 @@ import numpy as np
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Status
 from vo_frontend.viewer import availability, palette
-from vo_frontend.viewer.framing import frame_whole
 from vo_frontend.viewer.graphics_process import run_to_exit
 from vo_frontend.viewer.scene import SceneSnapshot
 from vo_frontend.viewer.viewpoint import Vector, Viewpoint, chase
+from vo_frontend.viewer.whole_map import frame_whole_map
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
-REDRAW_PERIOD_S = 0.08  # a map that moves more often costs time and the eye sees no more
-MAX_CORES = 0.5  # that drawing may take from the estimator; matters where there is no graphics card
-SETTLING_S = 5.0  # redraw without news: the renderer skips a redraw when still busy with the one before
+REDRAW_PERIOD_S = 0.08  # redrawing more often costs time and shows no more
+MAX_CORES = 0.5  # that drawing may take from the estimator; matters without a graphics card
+SETTLING_S = (
+    5.0  # keep redrawing after an update: the renderer skips a redraw while it is busy with the previous one
+)
 FOLLOW_SHARE = 0.5  # of the way to the chase camera, per redraw
 HELP = "drag or wheel: look around    F: follow the camera    Q: stop the run    close: go on without"
 HELP_AT_END = "the run is over    drag or wheel: look around    Q or close: leave"
 
 
 class WindowEvent(Enum):
-    """What the window tells the run; a ViewerError in its place means that it could not open."""
+    """What the window tells the run; it sends a ViewerError instead if it cannot open."""
 
     STOP_REQUESTED = "stop requested"
 
@@ -46,17 +48,17 @@ class Update:
 
 
 def run_window(title: str, updates: "Queue[Update]", events: Connection) -> NoReturn:
-    """Main function of the window's process: ends when the window is closed or the run is over."""
+    """Run the window's process, until the window is closed or the run is over."""
 
     def show() -> None:
-        availability.check()
+        availability.import_open3d()
         _Window(title, updates, events).run()
 
     run_to_exit(show, events)
 
 
 def status_text(snapshot: SceneSnapshot) -> str:
-    """The line at the top of the window."""
+    """Write the line at the top of the window."""
     parts = [f"frame {snapshot.frame_index}", snapshot.status.value.upper()]
     if snapshot.reason.value:
         parts.append(snapshot.reason.value)
@@ -70,7 +72,7 @@ def status_text(snapshot: SceneSnapshot) -> str:
 
 
 class _Pacer:
-    """Says when to redraw: not too often, and later where the last redraw took much processor time."""
+    """Decides when to redraw: not too often, and later if the last redraw took much processor time."""
 
     def __init__(self) -> None:
         self._wall_s, self._cpu_s = time.monotonic(), time.process_time()
@@ -84,12 +86,12 @@ class _Pacer:
 
 
 class _Window:
-    """An Open3D window with the scene and one line of status; owns the process's main thread."""
+    """An Open3D window with the scene and a status line; owns the main thread of its process."""
 
     def __init__(self, title: str, updates: "Queue[Update]", events: Connection) -> None:
         from open3d.visualization import gui, rendering
 
-        from vo_frontend.viewer.drawing import ScenePainter
+        from vo_frontend.viewer.scene_painter import ScenePainter
 
         self._gui = gui
         self._updates, self._events = updates, events
@@ -117,7 +119,7 @@ class _Window:
         self._painted_eye = self._eye()
 
     def run(self) -> None:
-        """Show updates until the window is closed, the run is over, or the run's process is gone."""
+        """Show updates until the window is closed, the run is over, or its process is gone."""
         parent = multiprocessing.parent_process()
         pacer = _Pacer()
         news_s = time.monotonic()
@@ -144,7 +146,7 @@ class _Window:
             self._is_over = True
             self._help.text = HELP_AT_END
         if update.is_last and not snapshot.is_empty:
-            self._look_from(frame_whole(snapshot, self._view.frame.width / self._view.frame.height)[1])
+            self._look_from(frame_whole_map(snapshot, self._view.frame.width / self._view.frame.height)[1])
         elif self._is_following and not snapshot.is_empty:
             target = chase(snapshot)
             self._viewpoint = (
@@ -157,7 +159,7 @@ class _Window:
         self._window.set_needs_layout()
 
     def _turn_ground_truth(self) -> None:
-        """Keep it behind the trajectory while the user looks around."""
+        """Keep ground truth behind the trajectory while the user looks around."""
         eye = self._eye()
         if (eye != self._painted_eye).any():
             self._painted_eye = eye
@@ -165,10 +167,11 @@ class _Window:
             self._window.post_redraw()
 
     def _eye(self) -> Vector:
+        """Return where the window looks from (3,), in scene coordinates."""
         return np.asarray(self._view.scene.camera.get_model_matrix(), dtype=np.float64)[:3, 3]
 
     def _add_bar(self, label: Any) -> Any:
-        """Put one line of text over the view."""
+        """Put a line of text over the view."""
         label.text_color = self._gui.Color(*palette.TEXT)
         margin = self._window.theme.font_size // 2
         bar = self._gui.Horiz(0, self._gui.Margins(2 * margin, margin // 2, margin, margin // 2))

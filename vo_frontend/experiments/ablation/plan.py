@@ -1,11 +1,13 @@
-"""What is compared with what: sequences, the bounds they must keep, and variants of the configuration."""
+"""What is compared with what: variants of the configuration, and the sequences they run on."""
 
-import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from vo_frontend.config import Config, FeaturesConfig, MappingConfig, RansacConfig
-from vo_frontend.errors import ConfigError
+from vo_frontend.errors import ConfigError, did_you_mean
+from vo_frontend.experiments.ablation.bounds import REQUIRED
+from vo_frontend.experiments.ablation.sequences import FAULTY_STREET, SHORT_STREET, SensorSequence
+from vo_frontend.simulation import STREET, is_street
 from vo_frontend.types import Sensor
 
 FEATURES = ("aliked-t16", "aliked-n16", "aliked-n32", "alike-n", "orb")  # the first is everywhere else's
@@ -18,27 +20,6 @@ TABLES: dict[str, int | None] = {
     "adjustment": 3,
     "estimator": 3,
 }
-
-STREET, SHORT_STREET, FAULTY_STREET = "street", "street-short", "street-faults"
-STREET_FRAMES = {STREET: 1000, SHORT_STREET: 300, FAULTY_STREET: 300}
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """A sequence, real or the built-in street, as one sensor sees it."""
-
-    sequence: str
-    sensor: Sensor
-
-    @property
-    def is_street(self) -> bool:
-        """Whether it is rendered."""
-        return self.sequence in STREET_FRAMES
-
-    @property
-    def label(self) -> str:
-        """For pictures and progress."""
-        return f"{self.sequence} {self.sensor.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +47,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One variant on one course; run with several seeds."""
+    """One variant on one sequence; run with several seeds."""
 
-    course: Course
+    sequence: SensorSequence
     variant: Variant
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Labelled cases, course by course."""
+    """Labelled cases, sequence by sequence."""
 
     key: str  # one of TABLES
     title: str
@@ -86,82 +67,45 @@ class Table:
         return TABLES[self.key]
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What a result must keep, by the name of a field of ``ablation_runs.Run``."""
-
-    metric: str
-    limit: float | None  # None: only reported
-    at_most: bool = True
-
-
-REQUIRED: dict[Course, tuple[Bound, ...]] = {
-    Course("kitti/06", Sensor.MONO): (Bound("ate_m", 0.04), Bound("rotation_deg", 0.035)),
-    Course("kitti/06", Sensor.STEREO): (
-        Bound("ate_m", 0.08),
-        Bound("final_position_percent", 0.5),
-        Bound("scale_error_percent", 0.5),
-    ),
-    Course("kitti/00", Sensor.MONO): (
-        Bound("segments", 1),
-        Bound("final_heading_deg", 0.5),
-        Bound("ate_m", 0.20),
-    ),
-    Course("tum/fr1_rpy", Sensor.RGBD): (
-        Bound("tracked_percent", 98, at_most=False),
-        Bound("ate_m", 0.03),
-    ),
-    Course("tum/fr2_desk", Sensor.MONO): (Bound("ate_m", 0.01),),
-    Course("7scenes/redkitchen", Sensor.MONO): (
-        Bound("tracked_percent", 98, at_most=False),
-        Bound("ate_m", 0.06),
-    ),
-    Course("euroc/V1_01_easy", Sensor.STEREO): (Bound("reach_m", 0.02),),
-    Course(STREET, Sensor.STEREO): (Bound("t_rel_percent", 0.6), Bound("r_rel_deg_per_100m", 0.2)),
-    Course(STREET, Sensor.MONO): (Bound("t_rel_percent", 2.0), Bound("scale_drift", None)),
-    Course(SHORT_STREET, Sensor.STEREO): (),  # what the next one is compared with
-    Course(FAULTY_STREET, Sensor.STEREO): (
-        Bound("unreported_segments", 0),
-        Bound("usable_tracked_percent", 90, at_most=False),
-        Bound("ate_over_clean", 2.0),
-    ),
-}
 COMPARED = (
-    Course("kitti/06", Sensor.MONO),
-    Course("kitti/06", Sensor.STEREO),
-    Course("kitti/00", Sensor.MONO),
-    Course("tum/fr1_rpy", Sensor.RGBD),
+    SensorSequence("kitti/06", Sensor.MONO),
+    SensorSequence("kitti/06", Sensor.STEREO),
+    SensorSequence("kitti/00", Sensor.MONO),
+    SensorSequence("tum/fr1_rpy", Sensor.RGBD),
 )
 
 
-def choose_courses(names: Sequence[str]) -> list[Course]:
-    """Courses of texts NAME or NAME:SENSOR; without a sensor those with a bound, else mono.
+def choose_sequences(names: Sequence[str]) -> list[SensorSequence]:
+    """Parse texts NAME or NAME:SENSOR; without a sensor take those with a bound, else mono.
 
     Raises:
-        ConfigError: an unknown sensor, or the street with faults by another sensor than stereo.
+        ConfigError: an unknown sensor.
     """
-    chosen: list[Course] = []
+    chosen: list[SensorSequence] = []
     for text in names:
         name, colon, sensor = text.partition(":")
+        name = STREET if is_street(name) else name
         if colon:
             known = [kind.value for kind in Sensor]
             if sensor not in known:
                 raise ConfigError(
                     f"--sequences {text}: unknown sensor '{sensor}', expected {', '.join(known)}"
                 )
-            chosen.append(Course(name, Sensor(sensor)))
+            chosen.append(SensorSequence(name, Sensor(sensor)))
         else:
-            chosen += [course for course in REQUIRED if course.sequence == name] or [
-                Course(name, Sensor.MONO)
-            ]
-    clean = [replace(course, sequence=SHORT_STREET) for course in chosen if course.sequence == FAULTY_STREET]
+            with_bound = [sequence for sequence in REQUIRED if sequence.name == name]
+            chosen += with_bound or [SensorSequence(name, Sensor.MONO)]
+    clean = [replace(sequence, name=SHORT_STREET) for sequence in chosen if sequence.name == FAULTY_STREET]
     return list(dict.fromkeys([*clean, *chosen]))
 
 
 def choose_tables(
-    only: Collection[str], courses: Sequence[Course] | None, features: Sequence[str], budgets: Sequence[int]
+    only: Collection[str],
+    sequences: Sequence[SensorSequence] | None,
+    features: Sequence[str],
+    budgets: Sequence[int],
 ) -> list[Table]:
-    """Tables by name, in the order of ``TABLES``; without ``courses`` each has those it was made for.
+    """Choose tables by name, in the order of ``TABLES``; without ``sequences`` each has its own.
 
     Raises:
         ConfigError: an unknown name, or one name twice.
@@ -184,15 +128,16 @@ def choose_tables(
     }
     tables = []
     for key in filter(only.__contains__, TABLES):
-        own = (tuple(REQUIRED) if key == "accuracy" else COMPARED) if courses is None else courses
+        default_sequences = tuple(REQUIRED) if key == "accuracy" else COMPARED
+        own = default_sequences if sequences is None else sequences
         title, labelled = variants[key]
-        cases = tuple((label, Case(course, v)) for course in own for label, v in labelled.items())
+        cases = tuple((label, Case(sequence, v)) for sequence in own for label, v in labelled.items())
         tables.append(Table(key, title, cases))
     return tables
 
 
 def seeds_of(tables: Iterable[Table], seeds: Sequence[int]) -> dict[Case, tuple[int, ...]]:
-    """All cases, each once, with as many of the seeds as the table needs that needs most."""
+    """List all cases, each once, with as many of the seeds as the table needs that needs most."""
     needed: dict[Case, tuple[int, ...]] = {}
     for table in tables:
         for _, case in table.cases:
@@ -214,8 +159,6 @@ def check_names(option: str, names: Sequence[str], known: Collection[str]) -> No
     """
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"expected some of {', '.join(known)}"
-            raise ConfigError(f"{option}: unknown name '{name}', {hint}")
+            raise ConfigError(f"{option}: unknown name '{name}', {did_you_mean(name, known)}")
         if names.count(name) > 1:
             raise ConfigError(f"{option}: got '{name}' twice, expected every name once")

@@ -1,6 +1,5 @@
 """From runs to tables, a JSON file and a picture."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -8,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from vo_frontend.experiments.ablation.plan import REQUIRED, Bound, Case, Course, Table
+from vo_frontend.experiments.ablation.bounds import REQUIRED, Bound, judge
+from vo_frontend.experiments.ablation.plan import Case, Table
 from vo_frontend.experiments.ablation.plots import Ablation, AblationPoint, plot_ablations
-from vo_frontend.experiments.ablation.runs import Run
-from vo_frontend.experiments.speed.timing import BUSY_LOAD, load_average
+from vo_frontend.experiments.ablation.scores import ScoredRun
+from vo_frontend.experiments.ablation.sequences import SensorSequence
+from vo_frontend.experiments.setting import describe_setting
 from vo_frontend.experiments.tables import Section, Setting
-from vo_frontend.reports.run_metrics import cpu_model, num_cores, versions
 
 METRICS = {
     "ate_m": "ATE rmse [m]",
@@ -33,7 +33,7 @@ METRICS = {
 }
 DRAWN = {"features": ("features", False), "budget": ("keypoints", True)}  # quantity, is it a number
 
-Runs = Mapping[Case, Sequence[Run]]
+Runs = Mapping[Case, Sequence[ScoredRun]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +65,16 @@ class _AblationRow:
 
 def describe(arguments: Sequence[str], *, is_part: bool) -> Setting:
     """Note command, machine, versions and load."""
-    load, warnings = load_average(), []
-    if load is not None and load > BUSY_LOAD:
-        warnings.append(
-            f"load {load:.1f} before the start: other programs were running, frames/s are too low"
-        )
-    if is_part:
-        warnings.append("only the first frames of each sequence: the bounds are for whole sequences")
-    return Setting(
-        command=shlex.join(["python", "tools/ablation.py", *arguments]),
-        cpu=cpu_model(),
-        cores=num_cores(),
-        threads=num_cores(),
-        load_before=load,
-        versions=versions(),
-        warnings=tuple(warnings),
+    warning = "only the first frames of each sequence: the bounds are for whole sequences"
+    return describe_setting(
+        ["vo-frontend", "ablate", *arguments],
+        if_busy="frames/s are too low",
+        warnings=[warning] if is_part else [],
     )
 
 
 def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section]:
-    """Everything that was run as tables; draws the picture where there is something to draw.
+    """Make tables of everything that was run, and draw the picture where there is something to draw.
 
     Raises:
         OutputError: the picture cannot be written.
@@ -94,7 +84,7 @@ def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section
         if table.key == "accuracy" and (bounds := _bound_rows(table, runs)):
             found.append(Section("bounds", "Accuracy that is asked for", bounds))
         rows = [
-            _ablation_row(label, case.course, runs[case][: table.max_seeds]) for label, case in table.cases
+            _ablation_row(label, case.sequence, runs[case][: table.max_seeds]) for label, case in table.cases
         ]
         found.append(Section(table.key, table.title, rows))
     drawn = [(number, section) for number, section in enumerate(found) if section.key in DRAWN]
@@ -110,7 +100,7 @@ def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section
 
 
 def as_mapping(setting: Setting, tables: Sequence[Section], runs: Runs) -> dict[str, Any]:
-    """Everything as plain nested values: the tables, and every single run."""
+    """Turn everything into plain nested values for JSON: the tables, and every single run."""
     singles = [
         {**asdict(run), "frames_per_second": run.frames_per_second} for own in runs.values() for run in own
     ]
@@ -123,45 +113,33 @@ def as_mapping(setting: Setting, tables: Sequence[Section], runs: Runs) -> dict[
 
 def _bound_rows(table: Table, runs: Runs) -> list[_BoundRow]:
     return [
-        _bound_row(case.course, bound, runs[case])
+        _bound_row(case.sequence, bound, runs[case])
         for _, case in table.cases
-        for bound in REQUIRED.get(case.course, ())
+        for bound in REQUIRED.get(case.sequence, ())
     ]
 
 
-def _bound_row(course: Course, bound: Bound, runs: Sequence[Run]) -> _BoundRow:
-    """What has no value counts as infinitely bad."""
-    missing = np.inf if bound.at_most else -np.inf
-    values = _values(runs, bound.metric, missing)
-    median, worst = float(np.median(values)), float(max(values) if bound.at_most else min(values))
+def _bound_row(sequence: SensorSequence, bound: Bound, runs: Sequence[ScoredRun]) -> _BoundRow:
+    verdict = judge(bound, [getattr(run, bound.metric) for run in runs])
     return _BoundRow(
-        course.sequence,
-        course.sensor.value,
+        sequence.name,
+        sequence.sensor.value,
         METRICS[bound.metric],
-        _number(median),
-        _number(worst),
+        _number(verdict.median),
+        _number(verdict.worst),
         "" if bound.limit is None else f"{'<=' if bound.at_most else '>='} {bound.limit:g}",
-        _verdict(bound, median, worst),
+        verdict.met,
     )
 
 
-def _verdict(bound: Bound, median: float, worst: float) -> str:
-    if bound.limit is None:
-        return ""
-    sign = 1 if bound.at_most else -1
-    if sign * worst <= sign * bound.limit:
-        return "yes"
-    return "median only" if sign * median <= sign * bound.limit else "no"
-
-
-def _ablation_row(label: str, course: Course, runs: Sequence[Run]) -> _AblationRow:
+def _ablation_row(label: str, sequence: SensorSequence, runs: Sequence[ScoredRun]) -> _AblationRow:
     return _AblationRow(
-        course.sequence,
-        course.sensor.value,
+        sequence.name,
+        sequence.sensor.value,
         label,
         len(runs),
         ate_m=_median(runs, "ate_m"),
-        ate_worst_m=_finite(max(_values(runs, "ate_m", np.inf))),
+        ate_worst_m=_finite(max(_values(runs, "ate_m"))),
         rotation_deg=_median(runs, "rotation_deg"),
         tracked_percent=_median(runs, "tracked_percent"),
         segments=_median(runs, "segments"),
@@ -175,21 +153,22 @@ def _points(table: Table, runs: Runs) -> list[AblationPoint]:
         own = runs[case][: table.max_seeds]
         ate_percent = float(np.median([_ate_percent(run) for run in own]))
         frames_per_second = float(np.median([run.frames_per_second for run in own]))
-        points.append(AblationPoint(case.course.label, label, ate_percent, frames_per_second))
+        points.append(AblationPoint(case.sequence.label, label, ate_percent, frames_per_second))
     return points
 
 
-def _ate_percent(run: Run) -> float:
+def _ate_percent(run: ScoredRun) -> float:
     return 100 * run.ate_m / run.path_length_m if run.ate_m and run.path_length_m else np.nan
 
 
-def _values(runs: Sequence[Run], metric: str, missing: float) -> list[float]:
+def _values(runs: Sequence[ScoredRun], metric: str) -> list[float]:
+    """List the values of a metric; a run without one counts as infinitely bad."""
     values = [getattr(run, metric) for run in runs]
-    return [missing if value is None else float(value) for value in values]
+    return [np.inf if value is None else float(value) for value in values]
 
 
-def _median(runs: Sequence[Run], metric: str) -> float | None:
-    return _finite(float(np.median(_values(runs, metric, np.inf))))
+def _median(runs: Sequence[ScoredRun], metric: str) -> float | None:
+    return _finite(float(np.median(_values(runs, metric))))
 
 
 def _finite(value: float) -> float | None:

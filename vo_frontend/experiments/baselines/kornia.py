@@ -1,4 +1,4 @@
-"""Other implementations of the same features, to compare with. Only the benchmark needs them."""
+"""Kornia's ALIKED and matching, to compare ours with. Only the benchmark needs them."""
 
 import io
 from pathlib import Path
@@ -8,8 +8,6 @@ import torch
 from numpy.typing import NDArray
 
 from vo_frontend.errors import VoError
-from vo_frontend.features.loading import load_weights, make_network
-from vo_frontend.features.networks.extractor import NetworkExtractor
 from vo_frontend.features.weights import find_or_download, read_verified, weights_file
 from vo_frontend.types import Features, Image
 
@@ -42,7 +40,7 @@ class KorniaExtractor:
 
     @torch.inference_mode()
     def extract(self, image: Image) -> Features:
-        """Detect and describe. image: (H, W) grey or (H, W, 3) RGB uint8."""
+        """Detect and describe keypoints of an image, (H, W) grey or (H, W, 3) RGB uint8."""
         pixels = torch.tensor(np.atleast_3d(image), device=self._device)  # (H, W, 1 or 3)
         batch = pixels.permute(2, 0, 1).expand(3, -1, -1)[None].float() / 255
         found = self._network(batch)[0]
@@ -50,19 +48,8 @@ class KorniaExtractor:
         return Features(*(array.cpu().numpy() for array in arrays))
 
 
-def load_reference(name: str, *, max_keypoints: int, weights_dir: Path | None = None) -> NetworkExtractor:
-    """Our own reference network on the CPU, with the official weights of an ALIKED or ALIKE variant.
-
-    Raises:
-        WeightsError: the weights are nowhere to be found, truncated or altered.
-    """
-    network = make_network(name)
-    load_weights(network, name, find_or_download(name, weights_dir))
-    return NetworkExtractor(name, network, max_keypoints=max_keypoints, device=torch.device("cpu"))
-
-
 def match_kornia(descriptors0: NDArray[np.float32], descriptors1: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Mutual nearest neighbours of (M, D) and (N, D) by ``kornia.feature.match_mnn``: (K, 2) indices."""
+    """Match (M, D) with (N, D) descriptors by ``kornia.feature.match_mnn``: (K, 2) mutual indices."""
     from kornia.feature import match_mnn
 
     _, index = match_mnn(torch.from_numpy(descriptors0), torch.from_numpy(descriptors1))
@@ -82,16 +69,3 @@ def require_kornia() -> None:
             f"peer kornia: cannot be imported ({error}); "
             "install it with: python -m pip install --no-deps kornia kornia_rs"
         ) from None
-
-
-def require_cuda() -> None:
-    """Check that PyTorch sees a GPU.
-
-    Raises:
-        VoError: it sees none.
-    """
-    if not torch.cuda.is_available():
-        raise VoError(
-            f"gpu: PyTorch {torch.__version__} sees no CUDA device; needed are a GPU, its driver and a "
-            "PyTorch built for CUDA"
-        )

@@ -1,16 +1,15 @@
-"""The extractors that are compared: official weights, weights of one's own, hand-made features."""
+"""The extractors that are compared: with official weights, with the user's own, and hand-made ones."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vo_frontend.errors import ConfigError, WeightsError
+from vo_frontend.errors import ConfigError, did_you_mean
 from vo_frontend.features import EXTRACTORS, FeatureExtractor, load_extractor
 
 if TYPE_CHECKING:
-    from vo_frontend.features.networks.network import FeatureNetwork
+    from vo_frontend.features.networks.trunk import FeatureNetwork
 
 HAND_MADE = ("orb", "sift")
 NETWORKS = tuple(name for name in EXTRACTORS if name not in HAND_MADE)
@@ -39,13 +38,14 @@ class Contestant:
             return load_extractor(
                 self.name, max_keypoints=max_keypoints, device="cpu", weights_dir=weights_dir
             )
-        from vo_frontend.features.cpu.extractor import FastAlikedExtractor
+        from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
+        from vo_frontend.features.devices import select_device
         from vo_frontend.features.networks.aliked.network import AlikedNetwork
-        from vo_frontend.features.networks.extractor import NetworkExtractor, select_device
+        from vo_frontend.features.networks.extractor import NetworkExtractor
 
         network = self.load_network(weights_dir)
         if isinstance(network, AlikedNetwork):
-            return FastAlikedExtractor(self.name, network, max_keypoints=max_keypoints)
+            return CpuAlikedExtractor(self.name, network, max_keypoints=max_keypoints)
         return NetworkExtractor(self.name, network, max_keypoints=max_keypoints, device=select_device("cpu"))
 
     def load_network(self, weights_dir: Path | None) -> "FeatureNetwork":
@@ -54,27 +54,21 @@ class Contestant:
         Raises:
             VoError: this is no network; its weights are missing, altered or of another architecture.
         """
-        from vo_frontend.features.loading import load_weights, make_network
+        from vo_frontend.features.loading import load_trained_weights, load_weights, make_network
         from vo_frontend.features.weights import find_or_download
-        from vo_frontend.training.engine.checkpoint import load_file
 
         if self.architecture is None:
             raise ConfigError(f"{self.name}: hand-made features have no losses, expected a network")
         network = make_network(self.architecture)
         if self.weights is None:
             load_weights(network, self.architecture, find_or_download(self.architecture, weights_dir))
-            return network
-        try:
-            network.load_state_dict(load_file(self.weights), strict=True)
-        except RuntimeError:
-            raise WeightsError(
-                f"{self.weights}: does not hold weights of {self.architecture}; was it trained as another?"
-            ) from None
+        else:
+            load_trained_weights(network, self.architecture, self.weights)
         return network
 
 
 def choose_contestants(names: Sequence[str], extras: Sequence[str]) -> list[Contestant]:
-    """Those that the options name, in their order, each once.
+    """Choose the extractors that the options name, in their order, each once.
 
     Args:
         names: of ``ALL``.
@@ -104,7 +98,5 @@ def _extra(text: str) -> Contestant:
 
 def _known(name: str, known: Sequence[str]) -> str:
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(known)}"
-        raise ConfigError(f"features: unknown name '{name}', {hint}")
+        raise ConfigError(f"features: unknown name '{name}', {did_you_mean(name, known)}")
     return name

@@ -18,7 +18,7 @@ RANDOM_SEED = 0
 
 
 def loss_pairs(folders: Sequence[Path], num_pairs: int) -> "list[ImagePair]":
-    """At most ``MAX_PAIRS`` held-out pairs under moderate homographies, and all changes of light of training.
+    """Make up to ``MAX_PAIRS`` held-out pairs with moderate homographies and training's changes of light.
 
     Moderate, because most official weights do not follow the large rotations that training also draws:
     there few keypoints repeat, and the reprojection loss of any weights is close to that of chance.
@@ -38,14 +38,15 @@ def compare_losses(
     pairs: "Sequence[ImagePair]",
     weights_dir: Path | None,
 ) -> list[LossRow]:
-    """Rows for the named contestants and for one set of random weights of each of their architectures.
+    """Measure the losses of the named contestants, and of random weights of each of their architectures.
 
     Raises:
         VoError: a name is not that of a contestant, or not of a network, or its weights are missing.
     """
     if not names:
         return []
-    from vo_frontend.training.local_features.loss_values import measure_losses, random_network
+    from vo_frontend.training.local_features.initialisation import random_network
+    from vo_frontend.training.local_features.loss_values import measure_losses
 
     by_name = {contestant.name: contestant for contestant in contestants}
     for name in names:

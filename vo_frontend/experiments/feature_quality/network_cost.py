@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vo_frontend.features.networks.network import FeatureNetwork
+from vo_frontend.features.networks.trunk import FeatureNetwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from vo_frontend.errors import ConfigError
 from vo_frontend.evaluation.associate import associate
 from vo_frontend.experiments.feature_quality.hpatches import HpatchesScene
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.session.opened_input import Input, open_built_in, open_named
+from vo_frontend.session.opened_input import open_named
 from vo_frontend.sources.image_files import read_image
 from vo_frontend.types import Image, Trajectory
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vo_frontend.training.data.homography_pairs import HomographyRanges
     from vo_frontend.training.data.pairs import ImagePair
 
-BUILT_IN, PHOTOGRAPHS = "builtin", "photographs"
+PHOTOGRAPHS = "photographs"
 PHOTO_SEED = 20_211_205  # the same pairs whatever is compared
 PHOTO_CROP_PX = 320
 MAX_NAMED_SCENES = 6  # more are reported by kind
@@ -53,7 +53,7 @@ class PosedSequence:
     """Pairs of frames of one camera."""
 
     name: str
-    camera: Camera
+    camera: PinholeCamera
     images: dict[int, Image]  # by position in the sequence
     pairs: tuple[PosePair, ...]
 
@@ -74,7 +74,7 @@ def hpatches_scenes(scenes: Sequence[HpatchesScene]) -> Iterator[PlanarScene]:
 def held_out_photo_pairs(
     folders: Sequence[Path], num_pairs: int, ranges: "HomographyRanges | None" = None
 ) -> "list[ImagePair]":
-    """Pairs of the photographs that training holds out, made as training makes them, with changes of light.
+    """Make pairs of the photographs that training holds out, as training makes them, with changes of light.
 
     ``folders`` must be those of the training, in its order: of all their photographs, every tenth is held
     out. Each of them gives one pair, then each a second one, and so on. ``ranges`` of the homographies are
@@ -83,10 +83,10 @@ def held_out_photo_pairs(
     Raises:
         VoError: a folder is missing or has no photographs.
     """
+    from vo_frontend.training.data.data_config import DataConfig
     from vo_frontend.training.data.homography_pairs import HomographyPairs, HomographyRanges
     from vo_frontend.training.data.training_data import hold_out_scattered
     from vo_frontend.training.engine.randomness import sample_rng
-    from vo_frontend.training.local_features.train_config import DataConfig
 
     photographs = HomographyPairs(folders, PHOTO_CROP_PX, ranges or HomographyRanges())
     held_out = hold_out_scattered(photographs, DataConfig().held_out_every).validation
@@ -104,7 +104,7 @@ def photo_scenes(pairs: "Sequence[ImagePair]") -> list[PlanarScene]:
 
 
 def homography_of_warp(warp: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Homography (3, 3) of a dense map (H, W, 2) that one made, from its corners."""
+    """Find the homography (3, 3) that made a dense map (H, W, 2) of pixels, from its corners."""
     height, width = warp.shape[:2]
     corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
     moved = np.ascontiguousarray(warp[[0, 0, -1, -1], [0, -1, -1, 0]])
@@ -122,7 +122,7 @@ def open_posed_sequence(
     Raises:
         VoError: the sequence is unknown, missing, malformed or without ground truth, or nothing is left.
     """
-    whole = _open(name, data_root)
+    whole = open_named(name, data_root)
     num_frames = whole.source.num_frames
     if whole.load_ground_truth is None or num_frames is None:
         raise ConfigError(f"{name}: has no ground truth here, expected a sequence with poses")
@@ -133,7 +133,7 @@ def open_posed_sequence(
     stamps_ns: list[int] = []
     for position in sorted({position for pair in chosen for position in pair}):
         # One by one: to decode or render the frames in between takes most of the time.
-        for frame in _open(name, data_root, slice(position, position + 1)).source:
+        for frame in open_named(name, data_root, frames=slice(position, position + 1)).source:
             if frame.image is not None:
                 images[position] = frame.image
                 stamps_ns.append(frame.timestamp_ns)
@@ -149,18 +149,14 @@ def open_posed_sequence(
 
 
 def choose_pairs(num_frames: int, gaps: Sequence[int], num_starts: int) -> list[tuple[int, int]]:
-    """Positions (start, start + gap) by the rule of :func:`open_posed_sequence`."""
+    """List positions (start, start + gap) by the rule of :func:`open_posed_sequence`."""
     starts = sorted({number * num_frames // num_starts for number in range(num_starts)})
     return [(start, start + gap) for gap in gaps for start in starts if start + gap < num_frames]
-
-
-def _open(name: str, data_root: Path | None, frames: slice | None = None) -> Input:
-    return open_built_in(frames=frames) if name == BUILT_IN else open_named(name, data_root, frames=frames)
 
 
 def _poses_at(
     positions: Sequence[int], stamps_ns: Sequence[int], ground_truth: Trajectory
 ) -> dict[int, Transform]:
-    """Poses of those frames that have one near their time."""
+    """Look up the true poses (4, 4) of the frames that have one near their time."""
     index, index_gt = associate(np.array(stamps_ns, dtype=np.int64), ground_truth.timestamps_ns)
     return {positions[i]: ground_truth.T_world_cam[j] for i, j in zip(index, index_gt, strict=True)}

@@ -1,6 +1,5 @@
 """From scores of features to tables, a JSON file and pictures."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +17,8 @@ from vo_frontend.experiments.feature_quality.plots import (
     plot_auc,
 )
 from vo_frontend.experiments.feature_quality.scores import HomographyResult, PoseResult
-from vo_frontend.experiments.speed.timing import BUSY_LOAD, load_average
+from vo_frontend.experiments.setting import describe_setting
 from vo_frontend.experiments.tables import Section, Setting
-from vo_frontend.reports.run_metrics import cpu_model, num_cores, versions
 
 Result = TypeVar("Result")
 
@@ -39,7 +37,7 @@ class CostRow:
 
 @dataclass(frozen=True, slots=True)
 class LossRow:
-    """As :class:`vo_frontend.training.local_features.loss_values.LossValues`."""
+    """The values of :class:`vo_frontend.training.local_features.loss_values.LossValues` of one network."""
 
     weights: str
     total: float
@@ -104,22 +102,15 @@ class _PoseRow:
 
 def describe(threads: int, arguments: Sequence[str]) -> Setting:
     """Note command, machine, versions and load."""
-    load = load_average()
-    is_busy = load is not None and load > BUSY_LOAD
-    warning = f"load {load:.1f} before the start: other programs were running, the frame rates are too low"
-    return Setting(
-        command=shlex.join(["python", "-m", "vo_frontend.cli.evaluate_features", *arguments]),
-        cpu=cpu_model(),
-        cores=num_cores(),
+    return describe_setting(
+        ["vo-frontend", "evaluate-features", *arguments],
+        if_busy="the frame rates are too low",
         threads=threads,
-        load_before=load,
-        versions=versions(),
-        warnings=(warning,) if is_busy else (),
     )
 
 
 def sections(report: FeatureReport, folder: Path) -> list[Section]:
-    """Tables of what there is; draws their pictures into a folder.
+    """Make tables of what was measured, and draw their pictures into a folder.
 
     Raises:
         OutputError: a picture cannot be written.
@@ -144,7 +135,7 @@ def sections(report: FeatureReport, folder: Path) -> list[Section]:
 
 
 def as_mapping(setting: Setting, report: FeatureReport) -> dict[str, Any]:
-    """Everything as plain nested values, the curves over all thresholds too."""
+    """Turn everything into plain nested values for JSON, the curves over all thresholds too."""
     homographies = [
         {"features": result.features, "data": result.group}
         | {key: np.asarray(value).tolist() for key, value in asdict(result.scores).items()}
@@ -213,7 +204,7 @@ def _draw_accuracy(path: Path, results: Sequence[HomographyResult]) -> None:
 
 
 def _at(shares: Any, threshold_px: int) -> float:
-    """Per cent at one of ``THRESHOLDS_PX``."""
+    """Look up the per cent at one of ``THRESHOLDS_PX``."""
     return float(100 * shares[THRESHOLDS_PX.searchsorted(threshold_px)])
 
 
@@ -222,6 +213,6 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _together(results: Sequence[Result], data_of: Callable[[Result], str]) -> list[Result]:
-    """Results on the same data side by side, the data in the order in which they first occur."""
+    """Sort results so that those on the same data stand together, in the order in which data first occur."""
     order = list(dict.fromkeys(map(data_of, results)))
     return sorted(results, key=lambda result: order.index(data_of(result)))

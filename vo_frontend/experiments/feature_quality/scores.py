@@ -18,7 +18,7 @@ from vo_frontend.evaluation.feature_metrics import (
 )
 from vo_frontend.experiments.feature_quality.pairs import PlanarScene, PosedSequence
 from vo_frontend.features import FeatureExtractor
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.session.build import build_estimator
 from vo_frontend.sources.image_files import image_size
 from vo_frontend.tracking.matching import Matcher
@@ -52,7 +52,7 @@ class PoseResult:
 def score_homographies(
     name: str, extractor: FeatureExtractor, scenes: Iterable[PlanarScene]
 ) -> list[HomographyResult]:
-    """Scores by group, in the order in which groups first occur."""
+    """Match the images of every scene and average the scores by group, in the order of the scenes."""
     matcher = all_mutual_matches()
     by_group: dict[str, list[HomographyScores]] = {}
     for scene in scenes:
@@ -77,7 +77,7 @@ def score_homographies(
 
 
 def score_poses(name: str, extractor: FeatureExtractor, sequence: PosedSequence) -> PoseResult:
-    """Pose errors over all pairs of a sequence, by the essential matrix."""
+    """Estimate the motion of all pairs of a sequence by the essential matrix, and summarize its errors."""
     matcher, estimator = all_mutual_matches(), build_estimator(Config(), sequence.camera)
     features = {position: extractor.extract(image) for position, image in sequence.images.items()}
     errors_deg = []
@@ -92,7 +92,7 @@ def score_poses(name: str, extractor: FeatureExtractor, sequence: PosedSequence)
 
 
 def all_mutual_matches() -> Matcher:
-    """Every pair that chooses each other: a threshold would favour one kind of descriptor."""
+    """Match all pairs that choose each other: a threshold would favour one kind of descriptor."""
     return Matcher(min_similarity=-1.0)
 
 
@@ -106,9 +106,9 @@ def _matched_pixels(
 
 
 def _homography_estimator(size: ImageSize) -> RobustEstimator:
-    """The estimators want a camera, which homographies do not use."""
+    """Build an estimator for homographies, with the camera that it wants and they do not use."""
     focal_px = float(max(size.width, size.height))
-    camera = Camera(focal_px, focal_px, 0.5 * size.width, 0.5 * size.height, size.width, size.height)
+    camera = PinholeCamera(focal_px, focal_px, 0.5 * size.width, 0.5 * size.height, size.width, size.height)
     return build_estimator(
         Config(ransac=RansacConfig(reprojection_threshold_px=HOMOGRAPHY_THRESHOLD_PX)), camera
     )

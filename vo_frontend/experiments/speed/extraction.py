@@ -49,7 +49,7 @@ class ExtractionBench:
     def compare(
         self, names: Sequence[str], sizes: Sequence[Size], budgets: Sequence[int]
     ) -> list[ExtractionRow]:
-        """Measure all combinations."""
+        """Measure all combinations of features, sizes and budgets."""
         rows = []
         for size in sizes:
             images = load_images(size, self.data_root)

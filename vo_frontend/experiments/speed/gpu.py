@@ -5,12 +5,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
+from vo_frontend.errors import VoError
 from vo_frontend.experiments.speed.images import Size, load_images
 from vo_frontend.experiments.speed.parity import Parity, measure_parity
 from vo_frontend.experiments.speed.timing import time_in_turns
 from vo_frontend.experiments.tables import Section
 from vo_frontend.features import FeatureExtractor, load_extractor
-from vo_frontend.features.loading import available_precisions
+from vo_frontend.features.loading import available_precisions, load_weights, make_network
+from vo_frontend.features.networks.extractor import NetworkExtractor
+from vo_frontend.features.weights import find_or_download
 from vo_frontend.types import Features, Image
 
 DEVICE = "cuda"
@@ -86,7 +91,7 @@ class GpuBench:
         yield Section("parity_gpu", "Features of the GPU against those of the reference network", parity)
 
     def single(self, name: str, size: Size, budget: int) -> list[GpuRow]:
-        """One image at a time, all precisions and kornia in turns."""
+        """Time one image at a time, all precisions and kornia in turns."""
         loaded = self._extractors(name, budget)
         contestants: dict[tuple[str, str], Callable[[Image], Features]] = {
             ("vo_frontend", precision): extractor.extract for precision, extractor in loaded.items()
@@ -103,7 +108,7 @@ class GpuBench:
         return self._rows(setting, contestants, images.images, 1, images.origin)
 
     def batches(self, name: str, size: Size, budget: int) -> list[GpuRow]:
-        """Several images at once, where the extractor can do that."""
+        """Time several images at once, where the extractor can do that."""
         from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
 
         loaded = self._extractors(name, budget)
@@ -120,9 +125,7 @@ class GpuBench:
         return self._rows(setting, contestants, [batch], BATCH_SIZE, images.origin)
 
     def parity(self, name: str, size: Size, budget: int) -> list[GpuParityRow]:
-        """Every precision against the reference."""
-        from vo_frontend.experiments.baselines.kornia import load_reference
-
+        """Compare the features of every precision with those of the reference."""
         images = load_images(size, self.data_root)
         reference = load_reference(name, max_keypoints=budget, weights_dir=self.weights_dir)
         expected = [reference.extract(image) for image in images.images]
@@ -169,3 +172,27 @@ class GpuBench:
             )
             for key, timing in zip(contestants, timings.values(), strict=True)
         ]
+
+
+def load_reference(name: str, *, max_keypoints: int, weights_dir: Path | None = None) -> NetworkExtractor:
+    """Load the reference network on the CPU, with the official weights of an ALIKED or ALIKE variant.
+
+    Raises:
+        WeightsError: the weights are nowhere to be found, truncated or altered.
+    """
+    network = make_network(name)
+    load_weights(network, name, find_or_download(name, weights_dir))
+    return NetworkExtractor(name, network, max_keypoints=max_keypoints, device=torch.device("cpu"))
+
+
+def require_cuda() -> None:
+    """Check that PyTorch sees a GPU.
+
+    Raises:
+        VoError: it sees none.
+    """
+    if not torch.cuda.is_available():
+        raise VoError(
+            f"gpu: PyTorch {torch.__version__} sees no CUDA device; needed are a GPU, its driver and a "
+            "PyTorch built for CUDA"
+        )

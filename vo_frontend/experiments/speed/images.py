@@ -55,7 +55,7 @@ def load_images(size: Size, data_root: Path | None, num_images: int = NUM_IMAGES
 
 
 def fit(image: Image, size: Size) -> Image:
-    """Scale an image until it covers ``size``, then cut the middle out of it."""
+    """Scale an image, (H, W) or (H, W, 3) uint8, until it covers ``size``, then cut the middle out of it."""
     height, width = image.shape[:2]
     scale = max(size.width / width, size.height / height)
     if scale != 1.0:

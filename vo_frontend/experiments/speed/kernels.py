@@ -91,7 +91,7 @@ def compare_matching(repeats: int, *, with_opencv: bool, with_kornia: bool) -> l
 
 
 def matching_contestants(*, with_opencv: bool, with_kornia: bool) -> dict[str, Contestant]:
-    """Ways to match, plain vo_frontend first."""
+    """List the ways to match by name, plain vo_frontend first."""
     config = Config().matching
     matcher = Matcher(config.min_similarity, config.max_ratio)
     contestants: dict[str, Contestant] = {
@@ -115,7 +115,7 @@ def matching_contestants(*, with_opencv: bool, with_kornia: bool) -> dict[str, C
 
 
 def make_two_images(descriptor_size: int, seed: int) -> TwoImages:
-    """Draw 1000 features, and the same ones again disturbed and in another order."""
+    """Draw 1000 features with unit descriptors, and the same ones again disturbed and in another order."""
     rng = np.random.default_rng(seed)
     pixels = rng.uniform((0, 0), IMAGE_PX, size=(NUM_DESCRIPTORS, 2)).astype(np.float32)
     descriptors = _unit(rng.normal(size=(NUM_DESCRIPTORS, descriptor_size)))
@@ -133,7 +133,6 @@ def make_two_images(descriptor_size: int, seed: int) -> TwoImages:
 def measure_bundle(repeats: int, *, with_ceres: bool) -> list[BundleRow]:
     """Time one iteration on a window of 10 keyframes, without and with measured depths, and one pose."""
     window, huber = make_window(), Config().mapping.huber_px / FOCAL_PX
-    with_depth = with_depths(window)
     seen = np.flatnonzero(window.pose_index == NUM_KEYFRAMES // 2)[:NUM_POSE_POINTS]
 
     def iterate(problem: BundleProblem) -> object:
@@ -144,22 +143,19 @@ def measure_bundle(repeats: int, *, with_ceres: bool) -> list[BundleRow]:
             problem.T_world_cam[NUM_KEYFRAMES // 2 - 1],  # the pose before: no better guess than in a run
             problem.points_world[problem.point_index[seen]],
             problem.rays[seen],
-            None if problem.inverse_depth is None else problem.inverse_depth[seen],
-            None if problem.depth_weight is None else problem.depth_weight[seen],
             huber=huber,
             max_iterations=10,
         )
 
     rows = []
-    for kind, problem in (("rays", window), ("rays and depths", with_depth)):
+    for kind, problem in (("rays", window), ("rays and depths", with_depths(window))):
         timings = time_in_turns({OURS: iterate}, [problem], repeats)
         if with_ceres:
             timings |= _time_ceres(problem, huber, min(repeats, MAX_CERES_TURNS))
         sizes = NUM_KEYFRAMES, NUM_POINTS, len(problem.rays)
         rows += _bundle_rows(f"one iteration, {kind}", sizes, timings)
-        timings = time_in_turns({OURS: refine}, [problem], repeats)
-        rows += _bundle_rows(f"pose of a frame, {kind}", (1, len(seen), len(seen)), timings)
-    return rows
+    timings = time_in_turns({OURS: refine}, [window], repeats)
+    return rows + _bundle_rows("pose of a frame, rays", (1, len(seen), len(seen)), timings)
 
 
 def _time_ceres(problem: BundleProblem, huber: float, turns: int) -> dict[str, Timing]:
@@ -181,7 +177,7 @@ def _bundle_rows(task: str, sizes: tuple[int, int, int], timings: dict[str, Timi
 
 
 def make_window() -> BundleProblem:
-    """Build a window of 10 keyframes; each point is seen from 5 consecutive ones, off by a pixel."""
+    """Build a window of 10 keyframes and 2000 points; 5 consecutive keyframes see each, off by a pixel."""
     rng = np.random.default_rng(0)
     twists = np.zeros((NUM_KEYFRAMES, 6))
     # Half sideways: where points lie straight ahead of a drive, the first step is refused and cut short.

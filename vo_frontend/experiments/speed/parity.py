@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend.types import Features
 
@@ -39,8 +40,8 @@ def measure_parity(pairs: Iterable[tuple[Features, Features]]) -> Parity:
     )
 
 
-def _compare(reference: Features, found: Features) -> tuple[np.ndarray, np.ndarray]:
-    """Distance in px and cosine to the nearest keypoint found, (N,) each."""
+def _compare(reference: Features, found: Features) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Measure distance in px and cosine to the nearest keypoint found, (N,) each."""
     if not len(found):
         return np.full(len(reference), np.inf), np.zeros(len(reference))
     distance_px = np.linalg.norm(reference.pixels[:, None] - found.pixels, axis=2)  # (N, M)

@@ -1,6 +1,6 @@
-"""What can only be measured in a process of its own: the first call, memory, and a whole run.
+"""Measure in a process of its own what needs one: the first call, memory, and a whole run.
 
-The child is this module: ``python -m vo_frontend.experiments.speed.process TASK ARGUMENTS``, with keyword
+The child is this module too: ``python -m vo_frontend.experiments.speed.process TASK ARGUMENTS``, with keyword
 arguments and result as JSON.
 """
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def _cache_environment(cold: bool) -> Iterator[dict[str, str]]:
 
 
 def first_call(name: str, max_keypoints: int, image_path: str, weights_dir: str | None) -> dict[str, float]:
-    """When the first features are there, on the clock that the caller can read too."""
+    """Note when the first features are there, on the clock that the caller can read too."""
     import numpy as np
 
     from vo_frontend.features import load_extractor
@@ -79,7 +79,7 @@ def memory(
     weights_dir: str | None,
     num_frames: int,
 ) -> dict[str, float]:
-    """Peak of one extraction above the loaded model, and growth over frames of changing sizes."""
+    """Measure the peak of one extraction above the loaded model, and growth over frames of changing sizes."""
     import numpy as np
 
     from vo_frontend.features import load_extractor
@@ -120,49 +120,30 @@ def run(
     frames: str | None,
     data_root: str | None,
 ) -> dict[str, Any]:
-    """Run the whole pipeline on a sequence as ``run_vo.py`` does, short of pictures and errors."""
-    from dataclasses import replace
-
-    from vo_frontend.config import Config
-    from vo_frontend.features import load_extractor
-    from vo_frontend.reports.frame_log import FrameLogSink
-    from vo_frontend.reports.point_cloud import PointCloudSink
+    """Run a session on a sequence as ``vo-frontend run`` does, short of pictures and errors."""
     from vo_frontend.reports.run_metrics import peak_memory_mb
-    from vo_frontend.reports.sink import Sink
     from vo_frontend.reports.statistics import StatisticsSink
-    from vo_frontend.reports.trajectory_files import TrajectorySink
-    from vo_frontend.session import pipeline
-    from vo_frontend.session.build import build_frontend
-    from vo_frontend.session.cores import extraction_may_run_ahead
-    from vo_frontend.session.opened_input import BUILT_IN_SEQUENCE, open_built_in, open_named
-    from vo_frontend.sources.frame_range import parse_frames
-    from vo_frontend.types import Sensor
+    from vo_frontend.session.load_features import load_features
+    from vo_frontend.session.opened_input import open_input
+    from vo_frontend.session.options import configure
+    from vo_frontend.session.run import file_sinks
+    from vo_frontend.session.session import Session
 
-    chosen = parse_frames(frames) if frames else None
-    if sequence == BUILT_IN_SEQUENCE:
-        source = open_built_in(Sensor(sensor), chosen).source
-    else:
-        source = open_named(sequence, Path(data_root) if data_root else None, Sensor(sensor), chosen).source
-    features = replace(Config().features, name=name, max_keypoints=max_keypoints, device="cpu")
-    extractor = load_extractor(
-        name,
-        max_keypoints=max_keypoints,
+    config = configure(
+        features=name,
+        keypoints=max_keypoints,
         device="cpu",
-        weights_dir=Path(weights_dir) if weights_dir else None,
+        weights_dir=weights_dir,
+        sequence=sequence,
+        sensor=sensor,
+        frames=frames,
+        data_root=data_root,
     )
-    frontend = build_frontend(
-        Config(features=features),
-        source.camera,
-        extractor,
-        sensor=source.sensor,
-        baseline_m=source.baseline_m,
-    )
+    source = open_input(config.run).source
+    session = Session.for_source(config, source, load_features(config))
     statistics = StatisticsSink()
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        sinks: list[Sink] = [TrajectorySink(out), FrameLogSink(out), PointCloudSink(out), statistics]
-        ahead = extraction_may_run_ahead(extractor.device_name)
-        pipeline.run(source, frontend, sinks, extract_ahead=ahead)
+        session.run(source, [*file_sinks(Path(folder), session), statistics])
     found = statistics.summary()
     stages = {**found.stage_ms, **({"frame": found.frame_ms} if found.frame_ms else {})}
     return {
@@ -178,10 +159,10 @@ def run(
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"first-call": first_call, "memory": memory, "run": run}
 
 
-def main() -> int:
-    """Run one task in this process."""
-    task, arguments = sys.argv[1:]
-    if task == "run":  # as run_vo.py, not with the threads of the matching benchmark
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one task in this process. Returns the exit code: 0, or 2 for an error that the user can fix."""
+    task, arguments = sys.argv[1:] if argv is None else argv
+    if task == "run":  # as `vo-frontend run` does, not with the threads of the matching benchmark
         os.environ.pop("OPENBLAS_NUM_THREADS", None)
         share_the_cores()
     try:
@@ -193,7 +174,7 @@ def main() -> int:
 
 
 def _peak_mb(call: Callable[[], object]) -> float:
-    """Largest resident size of this process during a call."""
+    """Measure the largest resident size of this process during a call."""
     try:
         CLEAR_REFS.write_text(RESET_PEAK)
     except OSError as error:

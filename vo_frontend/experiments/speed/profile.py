@@ -33,7 +33,7 @@ class StageRow:
 
 
 class StageClock:
-    """Sums up the own time of every function of this package."""
+    """Sums the own time of every function of this package."""
 
     def __init__(self) -> None:
         self.own_s: defaultdict[CodeType, float] = defaultdict(float)
@@ -42,7 +42,7 @@ class StageClock:
         self._since_s = 0.0
 
     def observe(self, extract: Callable[[Image], object], image: Image) -> None:
-        """Extract once and count it."""
+        """Extract once from an image, (H, W) or (H, W, 3) uint8, and count the time."""
         sys.setprofile(self._observe)
         try:
             extract(image)

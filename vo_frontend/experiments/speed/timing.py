@@ -1,7 +1,5 @@
 """Wall times of alternatives, taken in turns so that a slow moment of the machine hits all of them."""
 
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 
 WARM_UP_TURNS = 3  # compile, fill caches, allocate
-BUSY_LOAD = 0.5  # processes waiting for a core before we start; above it somebody else is computing
 
 Input = TypeVar("Input")
 
@@ -40,15 +37,8 @@ def time_in_turns(
     return {name: timing_of(seconds) for name, seconds in elapsed_s.items()}
 
 
-def load_average() -> float | None:
-    """Processes that ran or waited for a core during the last minute; None on systems that do not tell."""
-    if sys.platform == "win32":
-        return None
-    return os.getloadavg()[0]
-
-
 def timing_of(seconds: Sequence[float]) -> Timing:
-    """Distribution of wall times."""
+    """Summarize wall times in s as a distribution in ms."""
     values_ms = 1e3 * np.array(seconds)
     median_ms, p95_ms = np.percentile(values_ms, [50, 95])
     return Timing(float(median_ms), float(values_ms.min()), float(p95_ms))

@@ -3,11 +3,13 @@
 E. Rublee et al., "ORB: An efficient alternative to SIFT or SURF", ICCV 2011, in OpenCV's implementation.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.features.image import check_image
+from vo_frontend.features.image import check_batch, check_image
 from vo_frontend.types import Features, Image
 
 NUM_BITS = 256
@@ -28,6 +30,7 @@ class OrbExtractor:
 
     name = "orb"
     device_name = "cpu"
+    runs_on_gpu = False
     descriptor_size = NUM_BITS
     weights_sha256 = None
 
@@ -58,9 +61,14 @@ class OrbExtractor:
         bits = np.unpackbits(packed[chosen], axis=1).astype(np.float32)
         return Features(pixels[chosen].astype(np.float32), (2 * bits - 1) / NUM_BITS**0.5, scores[chosen])
 
+    def extract_batch(self, images: Sequence[Image]) -> list[Features]:
+        """Detect and describe in images of one shape, (H, W) or (H, W, 3), one after the other."""
+        check_batch(images)
+        return [self.extract(image) for image in images]
+
 
 def level0_pixels(pixels: NDArray[np.float64], octaves: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Undo OpenCV's corner-aligned scaling of positions.
+    """Undo OpenCV's corner-aligned scaling of positions (N, 2) in px, found in octaves (N,).
 
     OpenCV shrinks images around pixel *corners* but returns ``scale * pixel of the octave``, which is
     half a pixel of the octave minus half a pixel too far to the top left.
@@ -71,6 +79,11 @@ def level0_pixels(pixels: NDArray[np.float64], octaves: NDArray[np.int64]) -> ND
 
 def spread(pixels: NDArray[np.float64], scores: NDArray[np.float32], max_keypoints: int) -> NDArray[np.int64]:
     """Choose keypoints in rounds: the best of every cell, then the second best, until the budget is met.
+
+    Args:
+        pixels: (M, 2) x, y in px.
+        scores: (M,).
+        max_keypoints: the budget.
 
     Returns:
         (N,) indices, best score first.

@@ -3,10 +3,12 @@
 D. Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004, in OpenCV's implementation.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from vo_frontend.features.image import check_image
+from vo_frontend.features.image import check_batch, check_image
 from vo_frontend.types import Features, Image
 
 DESCRIPTOR_SIZE = 128
@@ -16,11 +18,12 @@ class SiftExtractor:
     """SIFT with descriptors of unit length; see :class:`vo_frontend.features.FeatureExtractor`.
 
     Nearest by cosine is then nearest by the Euclidean distance of the paper. Scores are local contrasts.
-    One position may be there more than once, with different orientations.
+    One position may occur more than once, with different orientations.
     """
 
     name = "sift"
     device_name = "cpu"
+    runs_on_gpu = False
     descriptor_size = DESCRIPTOR_SIZE
     weights_sha256 = None
 
@@ -41,3 +44,8 @@ class SiftExtractor:
         pixels = np.array([keypoint.pt for keypoint in found], np.float32)
         lengths = np.linalg.norm(descriptors, axis=1, keepdims=True)
         return Features(pixels[best], (descriptors / np.maximum(lengths, 1e-12))[best], scores[best])
+
+    def extract_batch(self, images: Sequence[Image]) -> list[Features]:
+        """Detect and describe in images of one shape, (H, W) or (H, W, 3), one after the other."""
+        check_batch(images)
+        return [self.extract(image) for image in images]

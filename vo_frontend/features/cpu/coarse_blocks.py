@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.matmul import multiply_rows
 from vo_frontend.compute.simd import LANES, fma, load, multiply, splat, store
-from vo_frontend.features.cpu.convolution import MARGIN, convolve_row, neighbours
+from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
 from vo_frontend.features.cpu.fine_blocks import Convolution
 
 TAPS = 9
@@ -20,7 +20,7 @@ ONE = np.float32(1)
 
 
 class Product(NamedTuple):
-    """A packed matrix and its bias."""
+    """A packed matrix and its bias, see ``multiply_rows``."""
 
     matrix: NDArray[np.float32]  # (groups, K, COLUMNS)
     bias: NDArray[np.float32]  # (groups * COLUMNS,)
@@ -33,7 +33,7 @@ class Deformable(NamedTuple):
     product: Product  # of the nine samples of a pixel and, in a residual block, the block's input there
 
 
-class Map(NamedTuple):
+class DualLayout(NamedTuple):
     """A map in both layouts."""
 
     planar: NDArray[np.float32]  # (height + 1, C, row length), the last row zero
@@ -41,8 +41,11 @@ class Map(NamedTuple):
 
 
 @njit
-def corner(position, size):
-    """Index of the pixels left and right of a position, and their weights; 0 outside the map."""
+def corner(position: np.float32, size: int) -> tuple[int, int, np.float32, np.float32]:
+    """Find the pixels left and right of a position in px, and their weights; 0 outside the map.
+
+    size: pixels along this axis.
+    """
     low = np.floor(position)
     index = int(low)
     fraction = position - low
@@ -52,8 +55,17 @@ def corner(position, size):
 
 
 @njit
-def sample(table, x, y, width, height, target, row, column):
-    """Interpolate a (height * width, C) table at x, y, zeros outside, into target[row, column:]."""
+def sample(
+    table: NDArray[np.float32],
+    x: np.float32,
+    y: np.float32,
+    width: int,
+    height: int,
+    target: NDArray[np.float32],
+    row: int,
+    column: int,
+) -> None:
+    """Interpolate a (height * width, C) table at x, y in px, zeros outside, into target[row, column:]."""
     left, right, w_left, w_right = corner(x, width)
     top, bottom, w_top, w_bottom = corner(y, height)
     a, b = top * width + left, top * width + right
@@ -68,33 +80,60 @@ def sample(table, x, y, width, height, target, row, column):
 
 
 @njit
-def gather_row(source, y, width, height, offsets, limit, samples):
-    """Sample the nine displaced taps of each pixel of row y of ``Map`` source into (width, 9 * C)."""
-    channels = source.shape[1]
+def gather_row(
+    table: NDArray[np.float32],
+    y: int,
+    width: int,
+    height: int,
+    offsets: Planar,
+    limit: np.float32,
+    samples: NDArray[np.float32],
+) -> None:
+    """Sample the nine displaced taps of each pixel of row y.
+
+    Args:
+        table: (height * width, C) float32.
+        y: row.
+        width, height: size of the map.
+        offsets: planar (1, 20, .) float32 in px: dy, dx of each tap.
+        limit: of an offset in px.
+        samples: (width or more, 9 * C or more), written.
+    """
+    channels = table.shape[1]
     for x in range(width):
         for tap in range(TAPS):
             dy = min(max(offsets[0, 2 * tap, MARGIN + x], -limit), limit)
             dx = min(max(offsets[0, 2 * tap + 1, MARGIN + x], -limit), limit)
             tap_x = np.float32(x - 1 + tap % 3) + dx
             tap_y = np.float32(y - 1 + tap // 3) + dy
-            sample(source, tap_x, tap_y, width, height, samples, x, tap * channels)
+            sample(table, tap_x, tap_y, width, height, samples, x, tap * channels)
 
 
 @njit(nogil=True, cache=True)
 def deformable_layer(
-    strip, num_strips, source, shortcut, weights, width, target, offset_rows, samples, products
-):
+    strip: int,
+    num_strips: int,
+    source: DualLayout,
+    shortcut: NDArray[np.float32],
+    weights: Deformable,
+    width: int,
+    target: DualLayout,
+    offset_rows: NDArray[np.float32],
+    samples: NDArray[np.float32],
+    products: NDArray[np.float32],
+) -> None:
     """Run a deformable convolution with SELU.
 
     Args:
-        source: ``Map`` of ``width`` columns.
-        shortcut: (height * width, R) table whose rows are appended to the samples; R may be zero.
-        weights: ``Deformable``.
+        strip, num_strips: which share of the rows to do.
+        source: map of ``width`` columns.
+        shortcut: (height * width, R) float32 table whose rows are appended to the samples; R may be zero.
+        weights: of the layer.
         width: columns.
-        target: ``Map``, written.
-        offset_rows: (threads, 1, 20, row length).
-        samples: (threads, rows of whole tiles, 9 * C + R).
-        products: (threads, rows of whole tiles, whole groups of columns).
+        target: map of as many rows and columns, written.
+        offset_rows: (threads, 1, 20, row length) float32.
+        samples: (threads, rows of whole tiles, 9 * C + R) float32.
+        products: (threads, rows of whole tiles, whole groups of columns) float32.
     """
     height = len(source.table) // width
     channels, outputs = source.table.shape[1], target.table.shape[1]
@@ -116,16 +155,28 @@ def deformable_layer(
 
 
 @njit(nogil=True, cache=True)
-def deep_level(strip, num_strips, source, width, level, score, level_table, score_map, levels, scores):
-    """Bring a deep block's output to its level of the pyramid, and project it for the score head.
+def coarse_level(
+    strip: int,
+    num_strips: int,
+    source: NDArray[np.float32],
+    width: int,
+    level: Product,
+    score: Product,
+    level_table: NDArray[np.float32],
+    score_map: Planar,
+    levels: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> None:
+    """Bring a coarse block's output to its level of the pyramid, and project it for the score head.
 
     Args:
-        source: (height * width, C) table.
+        strip, num_strips: which share of the rows to do.
+        source: (height * width, C) float32 table.
         width: columns.
-        level, score: ``Product`` C -> Q with SELU, and Q -> 8.
-        level_table: (height * width, Q), written.
-        score_map: planar map (height, 8, .), written.
-        levels, scores: (threads, rows of whole tiles, whole groups of columns).
+        level, score: weights C -> Q with SELU, and Q -> 8.
+        level_table: (height * width, Q) float32, written.
+        score_map: planar map (height, 8, .) float32, written.
+        levels, scores: (threads, rows of whole tiles, whole groups of columns) float32.
     """
     height = len(source) // width
     activated, projected = levels[strip], scores[strip]
@@ -141,8 +192,8 @@ def deep_level(strip, num_strips, source, width, level, score, level_table, scor
 
 
 @njit(cache=True)
-def pool_4x4(source, source_width, target):
-    """Average 4x4 pixels of a (h * source_width, C) table into ``Map`` target of a quarter of the width."""
+def pool_4x4(source: NDArray[np.float32], source_width: int, target: DualLayout) -> None:
+    """Average 4x4 pixels of a (h * source_width, C) table into ``target``, a quarter as wide and high."""
     width = source_width // 4
     channels = source.shape[1]
     for pixel in range(len(target.table)):

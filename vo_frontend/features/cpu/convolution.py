@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.compute.activations import selu
-from vo_frontend.compute.simd import LANES, fma, load, splat, store
+from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
 MARGIN = 16
 CACHE_LINE = 16  # floats
@@ -20,10 +20,11 @@ TILE = 3 * LANES  # columns whose sums for four channels stay in registers: 12 o
 GROUP = 4  # output channels per tile
 
 Planar = NDArray[Any]  # (rows, channels, row length), float32 or bfloat16 as in ``simd``
+Tile = tuple[Vector, Vector, Vector]  # of TILE columns side by side
 
 
 def row_length(width: int) -> int:
-    """Elements per row and channel of a planar map of that many columns.
+    """Count the elements per row and channel of a planar map of ``width`` columns.
 
     An odd number of cache lines of floats: of an even one, channels side by side would share few sets.
     """
@@ -32,12 +33,12 @@ def row_length(width: int) -> int:
 
 
 def planar(num_rows: int, channels: int, width: int, dtype: DTypeLike = np.float32) -> Planar:
-    """Allocate a planar map of zeros; channels are rounded up to whole groups."""
+    """Allocate a planar map of zeros, (num_rows, whole groups of channels, row length)."""
     return np.zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), dtype)
 
 
 def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Order (D, C, k, k) as ``convolve_row`` reads it: (groups of 4 outputs, C, k * k, 4)."""
+    """Order weights (D, C, k, k) as ``convolve_row`` reads them: (groups of 4 outputs, C, k * k, 4)."""
     outputs, inputs = weight.shape[:2]
     filled = np.zeros((-(-outputs // GROUP) * GROUP, inputs, weight.shape[2] * weight.shape[3]), np.float32)
     filled[:outputs] = weight.reshape(outputs, inputs, -1)
@@ -45,19 +46,19 @@ def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pack_bias(bias: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill (D,) up to whole groups."""
+    """Fill a bias (D,) up with zeros to whole groups, (4 * groups,)."""
     return np.pad(bias, (0, -len(bias) % GROUP)).astype(np.float32)
 
 
 @njit
-def neighbours(y, height):
-    """Rows y - 1, y, y + 1 of a planar map whose extra last row, of zeros, stands for what lies outside."""
+def neighbours(y: int, height: int) -> tuple[int, int, int]:
+    """Find rows y - 1, y, y + 1 of a planar map whose extra last row, of zeros, stands for the outside."""
     return (y - 1 if y > 0 else height, y, y + 1)
 
 
 @njit
-def load_tile(source, row, channel, x):
-    """Three vectors side by side."""
+def load_tile(source: Planar, row: int, channel: int, x: int) -> Tile:
+    """Read a tile of a planar map from column x on, margin included."""
     return (
         load(source, (row, channel, x)),
         load(source, (row, channel, x + LANES)),
@@ -66,8 +67,8 @@ def load_tile(source, row, channel, x):
 
 
 @njit
-def store_tile(tile, target, row, channel, x, activate):
-    """Write three vectors side by side, through SELU if asked to."""
+def store_tile(tile: Tile, target: Planar, row: int, channel: int, x: int, activate: bool) -> None:
+    """Write a tile into a planar map from column x on, through SELU if asked to."""
     if activate:
         tile = (selu(tile[0]), selu(tile[1]), selu(tile[2]))
     store(tile[0], target, (row, channel, x))
@@ -76,28 +77,38 @@ def store_tile(tile, target, row, channel, x, activate):
 
 
 @njit
-def splat_tile(value):
-    """Fill a tile with a float."""
+def splat_tile(value: np.float32) -> Tile:
+    """Fill a tile with a float32."""
     vector = splat(value)
     return vector, vector, vector
 
 
 @njit
-def fma_tile(weight, tile, total):
-    """Weight * tile + total."""
+def fma_tile(weight: np.float32, tile: Tile, total: Tile) -> Tile:
+    """Compute weight * tile + total, lane by lane."""
     vector = splat(weight)
     return fma(vector, tile[0], total[0]), fma(vector, tile[1], total[1]), fma(vector, tile[2], total[2])
 
 
 @njit
-def convolve_row(source, rows, kernel, bias, target, row, width, accumulate, activate):
+def convolve_row(
+    source: Planar,
+    rows: tuple[int, ...],
+    kernel: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    target: Planar,
+    row: int,
+    width: int,
+    accumulate: bool,
+    activate: bool,
+) -> None:
     """Compute one row of a 1x1 or 3x3 convolution.
 
     Args:
         source: planar map.
         rows: tuple of one or three row indices of ``source``, top to bottom; its length is the kernel's.
-        kernel: (groups, channels, taps, 4), see ``pack_kernel``.
-        bias: (4 * groups,); unused with ``accumulate``.
+        kernel: (groups, channels, taps, 4) float32, see ``pack_kernel``.
+        bias: (4 * groups,) float32; unused with ``accumulate``.
         target, row: planar map and the row to write.
         width: columns without margin.
         accumulate: add to what ``target`` holds.

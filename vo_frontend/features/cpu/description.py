@@ -11,6 +11,7 @@ from vo_frontend.compute.matmul import multiply_rows
 from vo_frontend.compute.simd import LANES, add, fma, load, multiply, splat, store, total, widen
 from vo_frontend.features.cpu.coarse_blocks import Product, corner
 from vo_frontend.features.cpu.convolution import MARGIN, Planar
+from vo_frontend.features.cpu.fine_blocks import PaddedSize
 
 BATCH = 24  # keypoints at a time: their samples stay in cache, the large matrix is read once for all of them
 PATCH = 9
@@ -24,12 +25,12 @@ class Pyramid(NamedTuple):
     finest: Planar  # (H, C1, .), output of block 1
     finest_matrix: NDArray[np.float32]  # (C1, Q), followed by SELU
     level2: NDArray[Any]  # (h * w, Q), float32 or bfloat16
-    level3: NDArray[np.float32]
-    level4: NDArray[np.float32]
+    level3: NDArray[np.float32]  # (h * w, Q)
+    level4: NDArray[np.float32]  # (h * w, Q)
 
 
 class DescriptorHead(NamedTuple):
-    """Weights; M positions, dim channels."""
+    """Weights of the head, for M positions and dim channels."""
 
     offsets1: Product  # 9 * dim -> 2 * M, pixel by pixel
     offsets2: Product  # 2 * M -> 2 * M, all dx, then all dy
@@ -46,25 +47,25 @@ class Scratch(NamedTuple):
     sampled: NDArray[np.float32]  # (threads, BATCH * M, dim)
     features: NDArray[np.float32]  # (threads, BATCH, M * dim)
     summed: NDArray[np.float32]  # (threads, BATCH, dim)
-    x: NDArray[np.int32]  # (threads, 4 * M) pixels to read, and how much each of them counts
-    y: NDArray[np.int32]
-    weight: NDArray[np.float32]
+    x: NDArray[np.int32]  # (threads, 4 * M) pixels to read
+    y: NDArray[np.int32]  # (threads, 4 * M)
+    weight: NDArray[np.float32]  # (threads, 4 * M) how much each of them counts
     pixels: NDArray[np.float32]  # (threads, 4 * M, dim)
 
 
 class Pixels(NamedTuple):
     """Pixels of the image without padding, and the length that the feature there is given."""
 
-    x: NDArray[np.int32]
-    y: NDArray[np.int32]
-    weight: NDArray[np.float32]
+    x: NDArray[np.int32]  # (4 * M,)
+    y: NDArray[np.int32]  # (4 * M,)
+    weight: NDArray[np.float32]  # (4 * M,)
 
 
 @njit
-def patch_pixels(x, y, size, pixels):
+def patch_pixels(x: int, y: int, size: tuple[int, int], pixels: Pixels) -> None:
     """Choose the 3x3 pixels around x, y, each with weight 1; 0 outside the image.
 
-    size: height, width of the image.
+    size: height, width of the image in px.
     """
     for tap in range(PATCH):
         tap_x, tap_y = x + tap % 3 - 1, y + tap // 3 - 1
@@ -75,8 +76,11 @@ def patch_pixels(x, y, size, pixels):
 
 
 @njit
-def bilinear_pixels(x, y, size, pixels, first):
-    """Choose the four pixels around x, y from ``first`` on, with their weights; 0 outside the image."""
+def bilinear_pixels(x: np.float32, y: np.float32, size: tuple[int, int], pixels: Pixels, first: int) -> None:
+    """Choose the four pixels around x, y in px, with their weights, 0 outside the image.
+
+    size: height, width of the image in px. pixels: written from index ``first`` on.
+    """
     left, right, w_left, w_right = corner(x, size[1])
     top, bottom, w_top, w_bottom = corner(y, size[0])
     for k in range(4):
@@ -86,11 +90,21 @@ def bilinear_pixels(x, y, size, pixels, first):
 
 
 @njit
-def read_finest(finest, matrix, pixels, count, frame, features):
-    """Evaluate the finest level at ``count`` pixels, into the first columns of ``features``."""
+def read_finest(
+    finest: Planar,
+    matrix: NDArray[np.float32],
+    pixels: Pixels,
+    count: int,
+    padded_size: PaddedSize,
+    features: NDArray[np.float32],
+) -> None:
+    """Evaluate the finest level at ``count`` pixels, into the first columns of ``features`` (P, dim).
+
+    finest: planar map (H, C1, .); matrix: (C1, Q).
+    """
     for k in range(0, matrix.shape[1], LANES):
         for i in range(count):
-            x, y = MARGIN + frame.left + pixels.x[i], frame.top + pixels.y[i]
+            x, y = MARGIN + padded_size.left + pixels.x[i], padded_size.top + pixels.y[i]
             value = splat(ZERO)
             for c in range(matrix.shape[0]):
                 value = fma(splat(widen(finest[y, c, x])), load(matrix, (c, k)), value)
@@ -98,15 +112,23 @@ def read_finest(finest, matrix, pixels, count, frame, features):
 
 
 @njit
-def read_level(level, stride, pixels, count, frame, features, column):
-    """Interpolate a coarser level (aligned corners) at pixels, into ``features`` from a column on."""
-    width, height = frame.width // stride, frame.height // stride
-    x_scale = np.float32((width - 1) / (frame.width - 1))
-    y_scale = np.float32((height - 1) / (frame.height - 1))
+def read_level(
+    level: NDArray[Any],
+    stride: int,
+    pixels: Pixels,
+    count: int,
+    padded_size: PaddedSize,
+    features: NDArray[np.float32],
+    column: int,
+) -> None:
+    """Read a coarser level (h * w, Q), corners aligned, into ``features`` (P, dim) from ``column`` on."""
+    width, height = padded_size.width // stride, padded_size.height // stride
+    x_scale = np.float32((width - 1) / (padded_size.width - 1))
+    y_scale = np.float32((height - 1) / (padded_size.height - 1))
     for i in range(count):
-        x = np.float32(frame.left + pixels.x[i]) * x_scale
-        y = np.float32(frame.top + pixels.y[i]) * y_scale
-        left, top = min(np.int32(x), width - 2), min(np.int32(y), height - 2)
+        x = np.float32(padded_size.left + pixels.x[i]) * x_scale
+        y = np.float32(padded_size.top + pixels.y[i]) * y_scale
+        left, top = min(int(x), width - 2), min(int(y), height - 2)
         w_right, w_bottom = x - np.float32(left), y - np.float32(top)
         w_left, w_top = ONE - w_right, ONE - w_bottom
         upper = np.uint32(top * width + left)
@@ -120,19 +142,25 @@ def read_level(level, stride, pixels, count, frame, features, column):
 
 
 @njit
-def read_pixels(pyramid, frame, pixels, count, features):
-    """Evaluate the dense map at ``count`` pixels and scale each to its weight as length."""
+def read_pixels(
+    pyramid: Pyramid,
+    padded_size: PaddedSize,
+    pixels: Pixels,
+    count: int,
+    features: NDArray[np.float32],
+) -> None:
+    """Evaluate the dense map at ``count`` pixels into ``features`` (P, dim), each of its weight as length."""
     quarter = features.shape[1] // 4
-    read_finest(pyramid.finest, pyramid.finest_matrix, pixels, count, frame, features)
-    read_level(pyramid.level2, 2, pixels, count, frame, features, quarter)
-    read_level(pyramid.level3, 8, pixels, count, frame, features, 2 * quarter)
-    read_level(pyramid.level4, 32, pixels, count, frame, features, 3 * quarter)
+    read_finest(pyramid.finest, pyramid.finest_matrix, pixels, count, padded_size, features)
+    read_level(pyramid.level2, 2, pixels, count, padded_size, features, quarter)
+    read_level(pyramid.level3, 8, pixels, count, padded_size, features, 2 * quarter)
+    read_level(pyramid.level4, 32, pixels, count, padded_size, features, 3 * quarter)
     scale_rows(features, count, pixels.weight)
 
 
 @njit
-def scale_rows(table, count, length):
-    """Give the first rows of a table the Euclidean length asked for."""
+def scale_rows(table: NDArray[np.float32], count: int, length: NDArray[np.float32]) -> None:
+    """Give the first rows of a table (R, C) the Euclidean length asked for, (count,)."""
     for row in range(count):
         squares = splat(ZERO)
         for k in range(0, table.shape[1], LANES):
@@ -144,8 +172,8 @@ def scale_rows(table, count, length):
 
 
 @njit
-def add_fours(features, num_sums, target, first):
-    """Sum each four consecutive rows into a row of ``target`` from ``first`` on."""
+def add_fours(features: NDArray[np.float32], num_sums: int, target: NDArray[np.float32], first: int) -> None:
+    """Sum each four rows of (4 * num_sums, C) into a row of ``target`` (R, C) from ``first`` on."""
     for i in range(num_sums):
         for k in range(0, features.shape[1], LANES):
             upper = add(load(features, (4 * i, k)), load(features, (4 * i + 1, k)))
@@ -154,17 +182,28 @@ def add_fours(features, num_sums, target, first):
 
 
 @njit(nogil=True, cache=True)
-def describe(strip, num_strips, keypoints, size, pyramid, frame, head, scratch, descriptors):
-    """Describe keypoints.
+def describe(
+    strip: int,
+    num_strips: int,
+    keypoints: NDArray[np.float32],
+    size: tuple[int, int],
+    pyramid: Pyramid,
+    padded_size: PaddedSize,
+    head: DescriptorHead,
+    scratch: Scratch,
+    descriptors: NDArray[np.float32],
+) -> None:
+    """Describe keypoints by features at M positions around each.
 
     Args:
-        keypoints: (N, 2) x, y in px.
-        size: height and width of the image without padding.
-        pyramid: ``Pyramid``.
-        frame: ``Frame``.
-        head: ``DescriptorHead``.
-        scratch: ``Scratch``.
-        descriptors: (N, dim), written.
+        strip, num_strips: which share of the keypoints to do.
+        keypoints: (N, 2) float32 x, y in px.
+        size: height and width of the image without padding, in px.
+        pyramid: of the image.
+        padded_size: of the image.
+        head: weights.
+        scratch: buffers of all threads.
+        descriptors: (N, dim) float32 of unit length, written.
     """
     offsets1, offsets2, to_features, aggregate = head
     num_positions = scratch.sampled.shape[1] // BATCH
@@ -180,7 +219,7 @@ def describe(strip, num_strips, keypoints, size, pyramid, frame, head, scratch, 
         count = min(BATCH, len(keypoints) - first)
         for i in range(count):
             patch_pixels(int(keypoints[first + i, 0]), int(keypoints[first + i, 1]), size, pixels)
-            read_pixels(pyramid, frame, pixels, PATCH, patches[i].reshape(PATCH, read.shape[1]))
+            read_pixels(pyramid, padded_size, pixels, PATCH, patches[i].reshape(PATCH, read.shape[1]))
         multiply_rows(patches, count, offsets1.matrix, offsets1.bias, hidden, True)
         multiply_rows(hidden, count, offsets2.matrix, offsets2.bias, offsets, False)
         for i in range(count):
@@ -188,7 +227,7 @@ def describe(strip, num_strips, keypoints, size, pyramid, frame, head, scratch, 
                 x = keypoints[first + i, 0] + min(max(offsets[i, m], -limit), limit)
                 y = keypoints[first + i, 1] + min(max(offsets[i, num_positions + m], -limit), limit)
                 bilinear_pixels(x, y, size, pixels, 4 * m)
-            read_pixels(pyramid, frame, pixels, 4 * num_positions, read)
+            read_pixels(pyramid, padded_size, pixels, 4 * num_positions, read)
             add_fours(read, num_positions, sampled, i * num_positions)
         rows = features.reshape(sampled.shape)
         multiply_rows(sampled, count * num_positions, to_features.matrix, to_features.bias, rows, True)

@@ -17,14 +17,19 @@ SHARPNESS = np.float32(TEMPERATURE)
 
 
 def make_planes(num_threads: int, height: int, width: int) -> NDArray[np.float32]:
-    """Allocate what ``find_maxima`` needs for a (height, width) score map."""
+    """Allocate what ``find_maxima`` needs for a (height, width) score map: (threads, rows, row length)."""
     rows = -(-height // num_threads) + 2 * HALO + 2 * RADIUS_PX
     return np.zeros((num_threads, rows, 2 * RADIUS_PX + padded(width, LANES) + LANES), np.float32)
 
 
 @njit
-def window_max_row(plane, y, column_max, target):
-    """Write the maximum of the 5x5 windows whose first row is y to a row of the plane's length."""
+def window_max_row(
+    plane: NDArray[np.float32], y: int, column_max: NDArray[np.float32], target: NDArray[np.float32]
+) -> None:
+    """Write the maximum of the 5x5 windows whose first row is y.
+
+    plane: (rows, row length); column_max, target: (row length,), both written.
+    """
     for x in range(0, plane.shape[1] - LANES + 1, LANES):
         value = larger(load(plane, (y, x)), load(plane, (y + 1, x)))
         value = larger(value, larger(load(plane, (y + 2, x)), load(plane, (y + 3, x))))
@@ -36,16 +41,25 @@ def window_max_row(plane, y, column_max, target):
 
 
 @njit(nogil=True, cache=True)
-def find_maxima(strip, num_strips, score_map, border_first, border_last, planes, found, counts):
+def find_maxima(
+    strip: int,
+    num_strips: int,
+    score_map: NDArray[np.float32],
+    border_first_px: int,
+    border_last_px: int,
+    planes: NDArray[np.float32],
+    found: NDArray[np.int32],
+    counts: NDArray[np.int64],
+) -> None:
     """List the local maxima above zero inside the border.
 
     Args:
         strip, num_strips: which share of the rows to do.
-        score_map: (H, W), not negative.
-        border_first, border_last: rows and columns without keypoints.
+        score_map: (H, W) float32, not negative.
+        border_first_px, border_last_px: rows and columns without keypoints.
         planes: see ``make_planes``.
-        found: (num_strips, pixels), written: flat positions of maxima, in no order.
-        counts: (num_strips,), written: how many there are.
+        found: (num_strips, pixels) int32, written: flat positions of maxima, in no order.
+        counts: (num_strips,) int64, written: how many there are.
     """
     height, width = score_map.shape
     start, stop = height * strip // num_strips, height * (strip + 1) // num_strips
@@ -69,7 +83,10 @@ def find_maxima(strip, num_strips, score_map, border_first, border_last, planes,
             y, x = new[k, 0] + top, new[k, 1]
             for row in range(new[k, 0], new[k, 0] + WINDOW):
                 plane[row, x : x + WINDOW] = ZERO
-            inside = border_first <= x < width - border_last and border_first <= y < height - border_last
+            inside = (
+                border_first_px <= x < width - border_last_px
+                and border_first_px <= y < height - border_last_px
+            )
             if inside and start <= y < stop:
                 found[strip, count] = y * width + x
                 count += 1
@@ -77,14 +94,19 @@ def find_maxima(strip, num_strips, score_map, border_first, border_last, planes,
 
 
 @njit(nogil=True, cache=True)
-def refine(score_map, found, keypoints, scores):
+def refine(
+    score_map: NDArray[np.float32],
+    found: NDArray[np.int32],
+    keypoints: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> None:
     """Move maxima to the soft-argmax of their 5x5 window.
 
     Args:
-        score_map: (H, W).
-        found: (N,) flat positions at least two pixels from the edges.
-        keypoints: (N, 2), written: x, y in px.
-        scores: (N,), written: the score map there.
+        score_map: (H, W) float32.
+        found: (N,) int32 flat positions at least two pixels from the edges.
+        keypoints: (N, 2) float32, written: x, y in px.
+        scores: (N,) float32, written: the score map there.
     """
     height, width = score_map.shape
     for k in range(len(found)):

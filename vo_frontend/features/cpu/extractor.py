@@ -1,13 +1,16 @@
 """ALIKED on the CPU behind the extractor protocol, by kernels made for it."""
 
 import logging
+import math
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from vo_frontend.features.cpu.network import FastAliked
-from vo_frontend.features.image import MIN_SIZE_PX, check_image
+from vo_frontend.features.cpu.lanes import Lanes
+from vo_frontend.features.cpu.network import CpuAliked
+from vo_frontend.features.image import MIN_SIZE_PX, check_batch, check_image
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.types import Features, Image
 
@@ -16,7 +19,7 @@ log = logging.getLogger(__name__)
 NOTICE_AFTER_S = 2.0  # loading compiled kernels takes less
 
 
-class FastAlikedExtractor:
+class CpuAlikedExtractor:
     """Finds keypoints with ALIKED; see :class:`vo_frontend.features.FeatureExtractor`.
 
     The same features as from :class:`NetworkExtractor`, up to rounding, several times faster. It uses as
@@ -44,6 +47,7 @@ class FastAlikedExtractor:
             weights_sha256: checksum of the file that the weights came from.
         """
         self.name = name
+        self.runs_on_gpu = False
         self.device_name = "cpu" if precision == "fp32" else f"cpu, {precision}"
         self.descriptor_size = network.descriptor_size
         self.max_keypoints = max_keypoints
@@ -52,18 +56,38 @@ class FastAlikedExtractor:
         self._border = network.border
         self._lock = threading.Lock()
         network.for_inference()
-        self._network = FastAliked(network, torch.get_num_threads(), precision)
+        self._num_threads = torch.get_num_threads()
+        self._network = CpuAliked(network, self._num_threads, precision)
+        self._lanes: Lanes | None = None  # of the last batch
         self._prepare()
 
     def extract(self, image: Image) -> Features:
         """Detect and describe. image: (H, W) grey or (H, W, 3) RGB uint8, at least 64x64."""
         check_image(image)
-        with self._lock:  # the network keeps its arrays from one call to the next
-            score_map = self._network.score_map(image)
-            keypoints, scores = self._network.detect(score_map, self.max_keypoints, self._border)
-            order = np.argsort(-scores, kind="stable")
-            order = order[scores[order] > self.score_threshold]
-            return Features(keypoints[order], self._network.describe(keypoints[order]), scores[order])
+        with self._lock:  # a network keeps its arrays from one call to the next
+            return self._extract(self._network, image)
+
+    def extract_batch(self, images: Sequence[Image]) -> list[Features]:
+        """Detect and describe in images of one shape: side by side, where images and threads divide evenly.
+
+        The same features as one after the other, but threads wait for each other less often: for a pair of
+        1241x376 on two cores 49.6 instead of 54.6 ms (aliked-t16, 1000 keypoints), and twice the memory.
+        """
+        check_batch(images)
+        num_lanes = math.gcd(len(images), self._num_threads)
+        with self._lock:
+            if len(images) < 2 or num_lanes == 1:
+                return [self._extract(self._network, image) for image in images]
+            if self._lanes is None or self._lanes.count != num_lanes:
+                self._lanes = Lanes(self._network, num_lanes, self._num_threads // num_lanes)
+            return self._lanes.run(self._extract, images)
+
+    def _extract(self, network: CpuAliked, image: Image) -> Features:
+        score_map = network.score_map(image)
+        keypoints, scores = network.detect(score_map, self.max_keypoints, self._border)
+        order = np.argsort(-scores, kind="stable")
+        order = order[scores[order] > self.score_threshold]
+        return Features(keypoints[order], network.describe(keypoints[order]), scores[order])
 
     def _prepare(self) -> None:
         """Call every kernel once. Only where they are not compiled yet does it take long enough to say."""

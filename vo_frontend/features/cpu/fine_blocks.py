@@ -4,14 +4,15 @@ Each thread walks down its strip of rows. The rows between two convolutions live
 (row y in slot y % 3), so that only the result of a block goes to memory.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.simd import widen
-from vo_frontend.features.cpu.convolution import MARGIN, convolve_row, neighbours
+from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
+from vo_frontend.types import Image
 
 HIGHEST_GREY = np.float32(255)
 QUARTER, SIXTEENTH = np.float32(0.25), np.float32(0.0625)
@@ -34,8 +35,8 @@ class SecondBlock(NamedTuple):
     score: Convolution  # 1x1 from the level to the first layer of the score head
 
 
-class Frame(NamedTuple):
-    """Size of the padded image, and where the image lies in it."""
+class PaddedSize(NamedTuple):
+    """Size of the padded image in px, and where the image lies in it."""
 
     height: int
     width: int
@@ -44,26 +45,29 @@ class Frame(NamedTuple):
 
 
 @njit
-def fill_input_row(image, frame, y, target, slot):
-    """Write row y of the padded image in [0, 1]: edges repeated, zeros above and below it."""
-    if y < 0 or y >= frame.height:
+def fill_input_row(image: Image, padded_size: PaddedSize, y: int, target: Planar, slot: int) -> None:
+    """Write row y of the padded image in [0, 1]: edges repeated, zeros above and below it.
+
+    image: (H, W, 1 or 3) uint8. target: (rows, 3, row length) float32, its row ``slot`` is written.
+    """
+    if y < 0 or y >= padded_size.height:
         target[slot] = 0
         return
     last_row, last_column = image.shape[0] - 1, image.shape[1] - 1
-    source_y = min(max(y - frame.top, 0), last_row)
+    source_y = min(max(y - padded_size.top, 0), last_row)
     for channel in range(3):
         row = target[slot, channel]
         plane = min(channel, image.shape[2] - 1)
         for x in range(image.shape[1]):
-            row[MARGIN + frame.left + x] = np.float32(image[source_y, x, plane]) / HIGHEST_GREY
-        row[MARGIN : MARGIN + frame.left] = row[MARGIN + frame.left]
-        end = MARGIN + frame.left + last_column
-        row[end + 1 : MARGIN + frame.width] = row[end]
+            row[MARGIN + padded_size.left + x] = np.float32(image[source_y, x, plane]) / HIGHEST_GREY
+        row[MARGIN : MARGIN + padded_size.left] = row[MARGIN + padded_size.left]
+        end = MARGIN + padded_size.left + last_column
+        row[end + 1 : MARGIN + padded_size.width] = row[end]
 
 
 @njit
-def average_2x2(source, y, target, width):
-    """Pool rows y and y + 1 of a planar map into row y // 2; width: columns of the target."""
+def average_2x2(source: Planar, y: int, target: Planar, width: int) -> None:
+    """Pool rows y and y + 1 of a planar map (H, C, .) into row y // 2 of another, of ``width`` columns."""
     for channel in range(source.shape[1]):
         upper, lower = source[y, channel, MARGIN:], source[y + 1, channel, MARGIN:]
         row = target[y // 2, channel, MARGIN:]
@@ -73,40 +77,54 @@ def average_2x2(source, y, target, width):
 
 
 @njit(nogil=True, cache=True)
-def first_block(strip, num_strips, image, frame, first, second, output, pooled, input_rings, rings):
-    """Run the block at full size and pool its output by two.
+def first_block(
+    strip: int,
+    num_strips: int,
+    image: Image,
+    padded_size: PaddedSize,
+    first: Convolution,
+    second: Convolution,
+    output: Planar,
+    pooled: Planar,
+    input_rings: NDArray[np.float32],
+    rings: NDArray[np.float32],
+) -> None:
+    """Run the block at stride 1 and pool its output by two.
 
     Args:
+        strip, num_strips: which share of the rows to do.
         image: (H, W, 1 or 3) uint8.
-        frame: ``Frame``.
-        first, second: ``Convolution``.
+        padded_size: of the image.
+        first, second: weights.
         output: planar map of the padded size, written.
         pooled: planar map of half that size and one row of zeros, written.
-        input_rings: (threads, 3, 3, row length); margins zero.
-        rings: (threads, 3, channels, row length); margins zero.
+        input_rings: (threads, 3, 3, row length) float32; margins zero.
+        rings: (threads, 3, channels, row length) float32; margins zero.
     """
-    pairs = frame.height // 2
+    pairs = padded_size.height // 2
     start, stop = 2 * (pairs * strip // num_strips), 2 * (pairs * (strip + 1) // num_strips)
     pixels, ring = input_rings[strip], rings[strip]
-    fill_input_row(image, frame, start - 2, pixels, (start - 2) % 3)
-    fill_input_row(image, frame, start - 1, pixels, (start - 1) % 3)
+    fill_input_row(image, padded_size, start - 2, pixels, (start - 2) % 3)
+    fill_input_row(image, padded_size, start - 1, pixels, (start - 1) % 3)
     for y in range(start - 1, stop + 1):
-        fill_input_row(image, frame, y + 1, pixels, (y + 1) % 3)
+        fill_input_row(image, padded_size, y + 1, pixels, (y + 1) % 3)
         slots = ((y - 1) % 3, y % 3, (y + 1) % 3)
-        if 0 <= y < frame.height:
-            convolve_row(pixels, slots, first.kernel, first.bias, ring, y % 3, frame.width, False, True)
+        if 0 <= y < padded_size.height:
+            convolve_row(pixels, slots, first.kernel, first.bias, ring, y % 3, padded_size.width, False, True)
         else:
             ring[y % 3] = 0
         if y > start:
             slots = ((y - 2) % 3, (y - 1) % 3, y % 3)
-            convolve_row(ring, slots, second.kernel, second.bias, output, y - 1, frame.width, False, True)
+            convolve_row(
+                ring, slots, second.kernel, second.bias, output, y - 1, padded_size.width, False, True
+            )
             if y % 2 == 0:
-                average_2x2(output, y - 2, pooled, frame.width // 2)
+                average_2x2(output, y - 2, pooled, padded_size.width // 2)
 
 
 @njit
-def average_4x4(source, target, table, row, width):
-    """Pool the four rows of ``source`` into a row of a planar map and of a (rows * width, C) table."""
+def average_4x4(source: Planar, target: Planar, table: NDArray[np.float32], row: int, width: int) -> None:
+    """Pool the four rows of a planar map into a row of another and of a (rows * width, C) table."""
     for channel in range(table.shape[1]):
         for x in range(width):
             total = np.float32(0)
@@ -119,20 +137,32 @@ def average_4x4(source, target, table, row, width):
 
 @njit(nogil=True, cache=True)
 def second_block(
-    strip, num_strips, source, weights, width, level, score, pooled, pooled_table, rings, outputs, level_rows
-):
+    strip: int,
+    num_strips: int,
+    source: Planar,
+    weights: SecondBlock,
+    width: int,
+    level: NDArray[Any],
+    score: Planar,
+    pooled: Planar,
+    pooled_table: NDArray[np.float32],
+    rings: NDArray[np.float32],
+    outputs: NDArray[np.float32],
+    level_rows: NDArray[Any],
+) -> None:
     """Run the block at stride 2, its level of the pyramid, and pool its output by four.
 
     Args:
+        strip, num_strips: which share of the rows to do.
         source: planar map (h + 1, C1, .) of ``width`` columns; its last row is zero.
-        weights: ``SecondBlock``.
+        weights: of the block.
         width: columns of ``source``, a multiple of four.
-        level: (h * width, Q) table, written: the activated level.
+        level: (h * width, Q) table, float32 or bfloat16, written: the activated level.
         score: planar map (h, 8, .), written: what the level adds to the score head's first layer.
         pooled, pooled_table: planar map and table (h / 4 * width / 4, C2), written.
-        rings: (threads, 3, C2, row length); margins zero.
-        outputs: (threads, 4, C2, row length).
-        level_rows: (threads, 1, Q, row length).
+        rings: (threads, 3, C2, row length) float32; margins zero.
+        outputs: (threads, 4, C2, row length) float32.
+        level_rows: (threads, 1, Q, row length), of the type of ``level``.
     """
     first, second, shortcut, to_level, to_score = weights
     height = source.shape[0] - 1

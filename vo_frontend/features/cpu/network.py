@@ -4,18 +4,20 @@ All layers of a stage run row by row in registers and cache, and nothing that is
 computed elsewhere; see ``vo_frontend.features.cpu``.
 """
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.threads import Team
-from vo_frontend.features.cpu.coarse_blocks import deep_level, deformable_layer, pool_4x4
+from vo_frontend.compute.threads import ThreadTeam
+from vo_frontend.features.cpu.coarse_blocks import coarse_level, deformable_layer, pool_4x4
 from vo_frontend.features.cpu.convolution import MARGIN
 from vo_frontend.features.cpu.description import describe
 from vo_frontend.features.cpu.detection import find_maxima, refine
 from vo_frontend.features.cpu.fine_blocks import first_block, second_block
-from vo_frontend.features.cpu.packed_weights import DeepBlock, pack_weights
+from vo_frontend.features.cpu.packed_weights import CoarseBlock, pack_weights
 from vo_frontend.features.cpu.score_head import score_head
-from vo_frontend.features.cpu.workspace import DeepBuffers, Workspace, make_workspace
+from vo_frontend.features.cpu.workspace import CoarseBuffers, Workspace, make_workspace
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.detection import Border
 from vo_frontend.types import Image
@@ -23,8 +25,8 @@ from vo_frontend.types import Image
 BAND_PX = 32  # height of the bands in which keypoints are described from left to right
 
 
-class FastAliked:
-    """Image to score map, then keypoints of that image to descriptors."""
+class CpuAliked:
+    """Turns an image into a score map, then keypoints of that image into descriptors."""
 
     def __init__(self, network: AlikedNetwork, num_threads: int, precision: str = "fp32") -> None:
         """Pack the weights of a network that went through ``for_inference``.
@@ -33,12 +35,19 @@ class FastAliked:
         """
         self.config = network.config
         self.precision = precision
-        self.team = Team(num_threads)
+        self.team = ThreadTeam(num_threads)
         self.weights = pack_weights(network)
         self._workspace: Workspace | None = None
 
+    def sibling(self, num_threads: int) -> "CpuAliked":
+        """Return a network of the same weights with arrays and threads of its own, to run beside this one."""
+        other = copy.copy(self)
+        other.team = ThreadTeam(num_threads)
+        other._workspace = None
+        return other
+
     def score_map(self, image: Image) -> NDArray[np.float32]:
-        """Run the network. image: (H, W) or (H, W, 3) uint8.
+        """Compute the score map of an image, (H, W) or (H, W, 3) uint8.
 
         Returns:
             (H, W) in [0, 1]: a view that the next call overwrites.
@@ -46,10 +55,10 @@ class FastAliked:
         height, width = image.shape[:2]
         work = self._workspace_for((height, width))
         self._run_trunk(np.ascontiguousarray(np.atleast_3d(image)), work)
-        score, frame = work.score, work.frame
+        score, padded_size = work.score, work.padded_size
         self.team.run(
             score_head,
-            work.shallow.output1,
+            work.fine.output1,
             score.coarse,
             score.grids,
             self.weights.score,
@@ -59,8 +68,8 @@ class FastAliked:
             score.rings8,
             score.rings4,
         )
-        left = MARGIN + frame.left
-        return score.scores[frame.top : frame.top + height, 0, left : left + width]
+        left = MARGIN + padded_size.left
+        return score.scores[padded_size.top : padded_size.top + height, 0, left : left + width]
 
     def detect(
         self, score_map: NDArray[np.float32], max_keypoints: int, border: Border
@@ -101,7 +110,7 @@ class FastAliked:
             keypoints[order],
             work.image_size,
             work.pyramid,
-            work.frame,
+            work.padded_size,
             self.weights.descriptors,
             work.scratch,
             described,
@@ -111,45 +120,45 @@ class FastAliked:
         return descriptors
 
     def _run_trunk(self, image: Image, work: Workspace) -> None:
-        weights, shallow, frame = self.weights, work.shallow, work.frame
+        weights, fine, padded_size = self.weights, work.fine, work.padded_size
         self.team.run(
             first_block,
             image,
-            frame,
+            padded_size,
             weights.first,
             weights.second,
-            shallow.output1,
-            shallow.pooled1,
-            shallow.input_rings,
-            shallow.rings1,
+            fine.output1,
+            fine.pooled1,
+            fine.input_rings,
+            fine.rings1,
         )
         self.team.run(
             second_block,
-            shallow.pooled1,
+            fine.pooled1,
             weights.block2,
-            frame.width // 2,
+            padded_size.width // 2,
             work.pyramid.level2,
             work.score.coarse[0],
             work.block3.source.planar,
             work.block3.source.table,
-            shallow.rings2,
-            shallow.outputs2,
-            shallow.level_rows,
+            fine.rings2,
+            fine.outputs2,
+            fine.level_rows,
         )
-        run_deep_block(
+        run_coarse_block(
             self.team,
             weights.block3,
             work.block3,
-            frame.width // 8,
+            padded_size.width // 8,
             work.pyramid.level3,
             work.score.coarse[1],
         )
-        pool_4x4(work.block3.output.table, frame.width // 8, work.block4.source)
-        run_deep_block(
+        pool_4x4(work.block3.output.table, padded_size.width // 8, work.block4.source)
+        run_coarse_block(
             self.team,
             weights.block4,
             work.block4,
-            frame.width // 32,
+            padded_size.width // 32,
             work.pyramid.level4,
             work.score.coarse[2],
         )
@@ -163,15 +172,24 @@ class FastAliked:
         return self._workspace
 
 
-def run_deep_block(
-    team: Team,
-    weights: DeepBlock,
-    buffers: DeepBuffers,
+def run_coarse_block(
+    team: ThreadTeam,
+    weights: CoarseBlock,
+    buffers: CoarseBuffers,
     width: int,
     level: NDArray[np.float32],
     score: NDArray[np.float32],
 ) -> None:
-    """Run both deformable convolutions and the level of the pyramid that ends in them."""
+    """Run both deformable convolutions and the level of the pyramid that follows them.
+
+    Args:
+        team: threads that share the rows.
+        weights: of the block.
+        buffers: of the block; its ``source`` is the input.
+        width: columns of the block's maps.
+        level: (h * width, Q) table, written: the activated level.
+        score: planar map (h, 8, .), written: what the level adds to the score head's first layer.
+    """
     team.run(
         deformable_layer,
         buffers.source,
@@ -195,7 +213,7 @@ def run_deep_block(
         buffers.products,
     )
     team.run(
-        deep_level,
+        coarse_level,
         buffers.output.table,
         width,
         weights.level,

@@ -18,8 +18,8 @@ from vo_frontend.features.networks.aliked.network import AlikedNetwork
 
 
 @dataclass(frozen=True)
-class DeepBlock:
-    """A residual block of deformable convolutions and what its level contributes."""
+class CoarseBlock:
+    """Weights of a block of deformable convolutions and of what its level contributes."""
 
     first: Deformable
     second: Deformable  # its product includes the block's 1x1 shortcut
@@ -28,27 +28,27 @@ class DeepBlock:
 
 
 @dataclass(frozen=True)
-class FastWeights:
-    """All layers, batch normalisation folded."""
+class PackedWeights:
+    """Weights of all layers, batch normalisation folded."""
 
     first: Convolution
     second: Convolution
     block2: SecondBlock
-    block3: DeepBlock
-    block4: DeepBlock
+    block3: CoarseBlock
+    block4: CoarseBlock
     score: ScoreHead
     finest_matrix: NDArray[np.float32]  # (C1, Q)
     descriptors: DescriptorHead
 
 
-def pack_weights(network: AlikedNetwork) -> FastWeights:
+def pack_weights(network: AlikedNetwork) -> PackedWeights:
     """Pack a network that went through ``for_inference``."""
     to_score = network.score_head.get_parameter("0.weight").chunk(4, dim=1)  # one share per level
     block1, block2 = network.block1, network.block2
     assert block2.downsample is not None
     shortcut = block2.downsample
     head = network.desc_head
-    return FastWeights(
+    return PackedWeights(
         first=_convolution(_weight(block1.conv1), _bias(block1.conv1)),
         second=_convolution(_weight(block1.conv2), _bias(block1.conv2)),
         block2=SecondBlock(
@@ -58,8 +58,8 @@ def pack_weights(network: AlikedNetwork) -> FastWeights:
             level=_convolution(network.conv2.weight),
             score=_convolution(to_score[1]),
         ),
-        block3=_deep_block(network.block3, network.conv3.weight, to_score[2]),
-        block4=_deep_block(network.block4, network.conv4.weight, to_score[3]),
+        block3=_coarse_block(network.block3, network.conv3.weight, to_score[2]),
+        block4=_coarse_block(network.block4, network.conv4.weight, to_score[3]),
         score=ScoreHead(
             level=_convolution(network.conv1.weight),
             project=_convolution(to_score[0]),
@@ -81,13 +81,13 @@ def pack_weights(network: AlikedNetwork) -> FastWeights:
     )
 
 
-def _deep_block(block: nn.Module, to_level: Tensor, to_score: Tensor) -> DeepBlock:
+def _coarse_block(block: nn.Module, to_level: Tensor, to_score: Tensor) -> CoarseBlock:
     first, second, shortcut = block.conv1, block.conv2, block.downsample
     assert isinstance(first, DeformableConv)
     assert isinstance(second, DeformableConv)
     assert isinstance(shortcut, nn.Conv2d)
     rows = torch.cat([_taps_first(second.regular_conv.weight), _taps_first(shortcut.weight)])
-    return DeepBlock(
+    return CoarseBlock(
         first=Deformable(
             _convolution(_weight(first.offset_conv), _bias(first.offset_conv)),
             _product(_taps_first(first.regular_conv.weight), _bias(first.regular_conv)),
@@ -113,7 +113,7 @@ def _bias(layer: object) -> Tensor:
 
 
 def _taps_first(weight: Tensor) -> Tensor:
-    """(D, C, k, k) as a matrix (k * k * C, D)."""
+    """Reshape (D, C, k, k) to a matrix (k * k * C, D)."""
     return weight.permute(2, 3, 1, 0).flatten(0, 2)
 
 

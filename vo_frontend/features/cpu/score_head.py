@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import sigmoid
 from vo_frontend.compute.simd import LANES, fma, load, splat, store
-from vo_frontend.features.cpu.convolution import MARGIN, convolve_row
+from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row
 from vo_frontend.features.cpu.fine_blocks import Convolution
 
 ZERO, ONE = np.float32(0), np.float32(1)
@@ -35,7 +35,7 @@ class Grid(NamedTuple):
 
 
 def make_grid(height: int, width: int, coarse_height: int, coarse_width: int) -> Grid:
-    """Build the grid of one level."""
+    """Build the grid of one level; all sizes in px."""
     column, x_fraction = _axis(width, coarse_width)
     row, y_fraction = _axis(height, coarse_height)
     return Grid(column.astype(np.uint32), x_fraction, row, y_fraction)
@@ -49,8 +49,8 @@ def _axis(size: int, coarse_size: int) -> tuple[NDArray[np.int32], NDArray[np.fl
 
 
 @njit
-def stretch_row(source, y, grid, target, slot):
-    """Interpolate row y of a planar map along x to the full width, into a slot of a ring."""
+def stretch_row(source: Planar, y: int, grid: Grid, target: Planar, slot: int) -> None:
+    """Interpolate row y of a planar map (h, 8, .) along x to the full width, into a slot of a ring."""
     for channel in range(source.shape[1]):
         coarse, fine = source[y, channel, MARGIN:], target[slot, channel, MARGIN:]
         for x in range(len(grid.column)):
@@ -59,13 +59,20 @@ def stretch_row(source, y, grid, target, slot):
 
 
 @njit
-def stretch_levels(coarse, grids, y, stretched, newest, weights):
-    """Have the two rows of each level that row y lies between at full width.
+def stretch_levels(
+    coarse: tuple[Planar, ...],
+    grids: tuple[Grid, ...],
+    y: int,
+    stretched: NDArray[np.float32],
+    newest: NDArray[np.int32],
+    weights: NDArray[np.float32],
+) -> None:
+    """Bring the two rows of each level that row y lies between to full width, where they are not yet.
 
     Args:
         coarse, grids: as for ``score_head``.
         y: row at full size.
-        stretched: (levels, 2, 8, row length), row r in slot r % 2.
+        stretched: (levels, 2, 8, row length) float32, row r in slot r % 2; updated.
         newest: (levels,) row written last, updated.
         weights: (levels, 2), written: what each slot counts at row y.
     """
@@ -78,8 +85,13 @@ def stretch_levels(coarse, grids, y, stretched, newest, weights):
 
 
 @njit
-def sum_levels(stretched, weights, target, slot, width):
-    """Add up the stretched rows of all levels with their weights, into a row of ``target``."""
+def sum_levels(
+    stretched: NDArray[np.float32], weights: NDArray[np.float32], target: Planar, slot: int, width: int
+) -> None:
+    """Add up the stretched rows of all levels with their weights, into a row of ``target``.
+
+    stretched: (levels, 2, 8, row length); weights: (levels, 2); target: (rows, 8, row length).
+    """
     for channel in range(target.shape[1]):
         for x in range(MARGIN, MARGIN + width, LANES):
             value = splat(ZERO)
@@ -90,18 +102,32 @@ def sum_levels(stretched, weights, target, slot, width):
 
 
 @njit(nogil=True, cache=True)
-def score_head(strip, num_strips, finest, coarse, grids, head, scores, level_rows, stretched, rings8, rings4):
-    """Compute the score map.
+def score_head(
+    strip: int,
+    num_strips: int,
+    finest: Planar,
+    coarse: tuple[Planar, Planar, Planar],
+    grids: tuple[Grid, Grid, Grid],
+    head: ScoreHead,
+    scores: Planar,
+    level_rows: NDArray[np.float32],
+    stretched: NDArray[np.float32],
+    rings8: NDArray[np.float32],
+    rings4: NDArray[np.float32],
+) -> None:
+    """Compute the score map from the finest level and the coarser ones.
 
     Args:
+        strip, num_strips: which share of the rows to do.
         finest: planar map (H, C1, .): output of block 1.
         coarse: three planar maps (h, 8, .): what the coarser levels add to the first layer.
-        grids: their ``Grid``.
-        head: ``ScoreHead``.
-        scores: planar map (H, 4, .); the score goes to channel 0.
-        level_rows: (threads, 1, Q, row length).
-        stretched: (threads, 3, 2, 8, row length).
-        rings8, rings4: (threads, 3, 8, row length), (threads, 2, 3, 4, row length); margins zero.
+        grids: where their rows and columns fall.
+        head: weights.
+        scores: planar map (H, 4, .), written; the score in [0, 1] goes to channel 0.
+        level_rows: (threads, 1, Q, row length) float32.
+        stretched: (threads, 3, 2, 8, row length) float32.
+        rings8: (threads, 3, 8, row length) float32; margins zero.
+        rings4: (threads, 2, 3, 4, row length) float32; margins zero.
     """
     level, project, second, third, fourth = head
     height, width = len(grids[0].row), len(grids[0].column)
@@ -127,8 +153,20 @@ def score_head(strip, num_strips, finest, coarse, grids, head, scores, level_row
 
 
 @njit
-def next_layer(source, y, height, layer, target, row, width, activate):
-    """Compute row y of a 3x3 layer from a ring of three rows; rows outside the image are zero."""
+def next_layer(
+    source: Planar,
+    y: int,
+    height: int,
+    layer: Convolution,
+    target: Planar,
+    row: int,
+    width: int,
+    activate: bool,
+) -> None:
+    """Compute row y of a 3x3 layer from a ring of three rows; rows outside the image are zero.
+
+    source: (3, C, row length), row r in slot r % 3. target: planar map, its row ``row`` is written.
+    """
     if 0 <= y < height:
         slots = ((y - 1) % 3, y % 3, (y + 1) % 3)
         convolve_row(source, slots, layer.kernel, layer.bias, target, row, width, False, activate)

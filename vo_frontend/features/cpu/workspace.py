@@ -1,4 +1,4 @@
-"""Every array that the fast path writes, allocated once per image size.
+"""Every array that ALIKED on the CPU writes, allocated once per image size.
 
 Fresh arrays of this size come from the system page by page; touching them for the first time takes longer
 than the arithmetic on them.
@@ -11,25 +11,25 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.compute.matmul import COLUMNS, STEP, padded
-from vo_frontend.features.cpu.coarse_blocks import TAPS, Map
+from vo_frontend.features.cpu.coarse_blocks import TAPS, DualLayout
 from vo_frontend.features.cpu.convolution import planar, row_length
 from vo_frontend.features.cpu.description import BATCH, Pyramid, Scratch
 from vo_frontend.features.cpu.detection import make_planes
-from vo_frontend.features.cpu.fine_blocks import Frame
+from vo_frontend.features.cpu.fine_blocks import PaddedSize
 from vo_frontend.features.cpu.score_head import Grid, make_grid
 from vo_frontend.features.networks.aliked.network import AlikedConfig
-from vo_frontend.features.networks.network import STRIDE
+from vo_frontend.features.networks.trunk import STRIDE
 
 Array = NDArray[np.float32]
 StoredArray = NDArray[Any]  # of the type that the precision asks for
 
-# Of the largest maps; the kernels read uint16 as bfloat16, see ``kernels.simd``.
+# Of the largest maps; the kernels read uint16 as bfloat16, see ``compute.simd``.
 STORAGE: dict[str, DTypeLike] = {"fp32": np.float32, "bf16": np.uint16}
 
 
 @dataclass(frozen=True)
-class ShallowBuffers:
-    """Of the blocks at strides 1 and 2; rings are per thread."""
+class FineBuffers:
+    """Buffers of the fine blocks, at strides 1 and 2; rings are per thread."""
 
     input_rings: Array
     rings1: Array
@@ -41,12 +41,12 @@ class ShallowBuffers:
 
 
 @dataclass(frozen=True)
-class DeepBuffers:
-    """Of one block of deformable convolutions."""
+class CoarseBuffers:
+    """Buffers of one coarse block, at stride 8 or 32."""
 
-    source: Map
-    middle: Map
-    output: Map
+    source: DualLayout
+    middle: DualLayout
+    output: DualLayout
     no_shortcut: Array  # (pixels, 0)
     offset_rows: Array
     samples1: Array
@@ -58,7 +58,7 @@ class DeepBuffers:
 
 @dataclass(frozen=True)
 class ScoreBuffers:
-    """Of the score head."""
+    """Buffers of the score head."""
 
     coarse: tuple[Array, Array, Array]
     grids: tuple[Grid, Grid, Grid]
@@ -71,17 +71,17 @@ class ScoreBuffers:
 
 @dataclass(frozen=True)
 class Workspace:
-    """For images of one size."""
+    """All arrays for images of one size."""
 
     image_size: tuple[int, int]  # height, width in px
-    frame: Frame
-    shallow: ShallowBuffers
-    block3: DeepBuffers
-    block4: DeepBuffers
+    padded_size: PaddedSize
+    fine: FineBuffers
+    block3: CoarseBuffers
+    block4: CoarseBuffers
     score: ScoreBuffers
     pyramid: Pyramid
     scratch: Scratch
-    planes: Array
+    planes: Array  # see ``make_planes``
     found: NDArray[np.int32]  # (threads, pixels of a strip)
     counts: NDArray[np.int64]  # (threads,)
 
@@ -93,22 +93,30 @@ def make_workspace(
     num_threads: int,
     precision: str,
 ) -> Workspace:
-    """Allocate for images of height, width ``image_size``; precision: one of ``STORAGE``."""
+    """Allocate everything for images of one size.
+
+    Args:
+        config: sizes of the network.
+        finest_matrix: (C1, Q), of the finest level.
+        image_size: height, width in px.
+        num_threads: that share the work.
+        precision: one of ``STORAGE``.
+    """
     storage = STORAGE[precision]
     x, y = -image_size[1] % STRIDE, -image_size[0] % STRIDE
     height, width = image_size[0] + y, image_size[1] + x
-    shallow = _shallow(config, height, width, num_threads, storage)
+    fine = _fine_buffers(config, height, width, num_threads, storage)
     quarter = config.trunk.dim // 4
     level2 = _zeros((height // 2) * (width // 2), quarter, dtype=storage)
     level3, level4 = (_zeros((height // stride) * (width // stride), quarter) for stride in (8, 32))
     return Workspace(
         image_size=image_size,
-        frame=Frame(height, width, y // 2, x // 2),
-        shallow=shallow,
-        block3=_deep(config, 2, height // 8, width // 8, num_threads),
-        block4=_deep(config, 3, height // 32, width // 32, num_threads),
+        padded_size=PaddedSize(height, width, y // 2, x // 2),
+        fine=fine,
+        block3=_coarse_buffers(config, 2, height // 8, width // 8, num_threads),
+        block4=_coarse_buffers(config, 3, height // 32, width // 32, num_threads),
         score=_score(quarter, height, width, num_threads),
-        pyramid=Pyramid(shallow.output1, finest_matrix, level2, level3, level4),
+        pyramid=Pyramid(fine.output1, finest_matrix, level2, level3, level4),
         scratch=_scratch(config, num_threads),
         planes=make_planes(num_threads, *image_size),
         found=np.zeros((num_threads, -(-image_size[0] // num_threads) * image_size[1]), np.int32),
@@ -116,12 +124,12 @@ def make_workspace(
     )
 
 
-def _shallow(
+def _fine_buffers(
     config: AlikedConfig, height: int, width: int, num_threads: int, storage: DTypeLike
-) -> ShallowBuffers:
+) -> FineBuffers:
     c1, c2, _, _ = config.trunk.channels
     full, half = row_length(width), row_length(width // 2)
-    return ShallowBuffers(
+    return FineBuffers(
         input_rings=_zeros(num_threads, 3, 3, full),
         rings1=_zeros(num_threads, 3, c1, full),
         output1=planar(height, c1, width, storage),
@@ -132,13 +140,15 @@ def _shallow(
     )
 
 
-def _deep(config: AlikedConfig, block: int, height: int, width: int, num_threads: int) -> DeepBuffers:
+def _coarse_buffers(
+    config: AlikedConfig, block: int, height: int, width: int, num_threads: int
+) -> CoarseBuffers:
     channels_in, channels = config.trunk.channels[block - 1 : block + 1]
     rows = padded(width, STEP)
-    return DeepBuffers(
-        source=_map(channels_in, height, width),
-        middle=_map(channels, height, width),
-        output=_map(channels, height, width),
+    return CoarseBuffers(
+        source=_dual_layout(channels_in, height, width),
+        middle=_dual_layout(channels, height, width),
+        output=_dual_layout(channels, height, width),
         no_shortcut=_zeros(height * width, 0),
         offset_rows=_zeros(num_threads, 1, 2 * TAPS + 2, row_length(width)),
         samples1=_zeros(num_threads, rows, TAPS * channels_in),
@@ -149,8 +159,8 @@ def _deep(config: AlikedConfig, block: int, height: int, width: int, num_threads
     )
 
 
-def _map(channels: int, height: int, width: int) -> Map:
-    return Map(planar(height + 1, channels, width), _zeros(height * width, channels))
+def _dual_layout(channels: int, height: int, width: int) -> DualLayout:
+    return DualLayout(planar(height + 1, channels, width), _zeros(height * width, channels))
 
 
 def _score(quarter: int, height: int, width: int, num_threads: int) -> ScoreBuffers:

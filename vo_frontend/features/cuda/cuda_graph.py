@@ -1,4 +1,4 @@
-"""A function of fixed shapes, run on NumPy images: as one replayed CUDA graph, or plainly on the CPU."""
+"""Functions of fixed shapes on NumPy images, captured once as CUDA graphs and replayed for each batch."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,28 +16,36 @@ WARM_UP_CALLS = 3  # load kernels, let cuDNN choose, fill the allocator
 
 
 class BatchFunction(Protocol):
-    """Images of one shape in, one row of numbers per image out."""
+    """Turns images of one shape into one row of numbers per image."""
 
     def __call__(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Returns (B, n), which the next call may overwrite."""
+        """Run on B images, (H, W) or (H, W, 3) uint8. Returns (B, n), which the next call may overwrite."""
         ...
 
 
-class PlainFunction:
-    """Calls the function anew each time, on the CPU."""
+class Capture(Protocol):
+    """Makes a function of tensors callable with images."""
 
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        """Take a function from (B, H, W) or (B, H, W, 3) uint8 to (B, n) float32."""
-        self._function = function
-
-    def __call__(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Call it on a batch."""
-        result: NDArray[np.float32] = self._function(torch.from_numpy(np.stack(images))).numpy()
-        return result
+    def __call__(self, function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> BatchFunction:
+        """Prepare a function from ``shape``, (B, H, W) or (B, H, W, 3) uint8, to (B, n) float32."""
+        ...
 
 
-class GraphedFunction:
-    """Captures the function once and replays it: one launch, one upload per image, one download.
+class CudaGraphCapture:
+    """Captures functions of one device as graphs that take turns on a stream and share a memory pool."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Make the stream and the pool on a CUDA device."""
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> BatchFunction:
+        """Capture a function from ``shape``, (B, H, W) or (B, H, W, 3) uint8, to (B, n) float32."""
+        return CudaGraphFunction(function, shape, self._stream, self._pool)
+
+
+class CudaGraphFunction:
+    """Captures a function once and replays it: one launch, one upload per image, one download.
 
     Without a graph, each of its hundreds of small operations would wait for Python. The buffers on both
     sides stay where they are, so calls must not overlap. Where several of them take turns on one stream, they
@@ -84,7 +92,7 @@ class GraphedFunction:
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Upload, replay, download, wait. Returns (B, n), which the next call overwrites."""
+        """Upload B images, replay, download, wait. Returns (B, n), which the next call overwrites."""
         with torch.cuda.stream(self._stream):
             for image, (array, pinned, uploaded) in zip(images, self._uploads, strict=True):
                 np.copyto(array, image)

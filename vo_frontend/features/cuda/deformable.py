@@ -9,13 +9,13 @@ from vo_frontend.features.cuda.precision import Precision
 from vo_frontend.features.networks.aliked.deformable_conv import TAPS, DeformableConv
 from vo_frontend.features.networks.blocks import Block
 
-# Sampling runs one thread per position: on the small maps of the deep blocks that would leave a GPU empty,
+# Sampling runs one thread per position: on the small maps of the coarse blocks that would leave a GPU empty,
 # so the channels are spread over threads in groups of this many.
 CHANNELS_PER_THREAD = 8
 
 
-class StaticDeformableBlock:
-    """What ``Block`` computes with deformable convolutions, batch normalisation folded."""
+class CudaDeformableBlock:
+    """Computes what ``Block`` does with deformable convolutions, batch normalisation folded."""
 
     def __init__(self, block: Block, precision: Precision, device: torch.device) -> None:
         """Copy the weights of ``block``."""
@@ -23,19 +23,19 @@ class StaticDeformableBlock:
         assert isinstance(block.conv2, DeformableConv)
         assert block.downsample is not None
         assert block.downsample.bias is not None
-        self._first = StaticDeformableConv(block.conv1, precision, device)
-        self._second = StaticDeformableConv(block.conv2, precision, device, block.downsample.bias)
+        self._first = CudaDeformableConv(block.conv1, precision, device)
+        self._second = CudaDeformableConv(block.conv2, precision, device, block.downsample.bias)
         self._shortcut = precision.copy(block.downsample.weight, device)
 
     def __call__(self, x: Tensor, taps: TapGrid) -> Tensor:
-        """(B, channels_in, h, w) -> (B, channels_out, h, w)."""
+        """Convolve x (B, channels_in, h, w). Returns (B, channels_out, h, w)."""
         y = self._second(F.selu(self._first(x, taps), inplace=True), taps)
         y += F.conv2d(x, self._shortcut)
         return F.selu(y, inplace=True)
 
 
-class StaticDeformableConv:
-    """What ``DeformableConv`` computes: its samples by one call, then a 1x1 convolution of all taps."""
+class CudaDeformableConv:
+    """Computes what ``DeformableConv`` does: all samples by one call, then a 1x1 convolution of the taps."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class StaticDeformableConv:
         device: torch.device,
         more_bias: Tensor | float = 0.0,
     ) -> None:
-        """Copy the weights of ``conv``; ``more_bias`` is added to the output."""
+        """Copy the weights of ``conv``; ``more_bias``, (D,) or a number, is added to the output."""
         self._precision = precision
         offsets, kernel = conv.offset_conv, conv.regular_conv
         assert offsets.bias is not None
@@ -55,7 +55,7 @@ class StaticDeformableConv:
         self._bias = precision.copy(kernel.bias + more_bias, device)
 
     def __call__(self, x: Tensor, taps: TapGrid) -> Tensor:
-        """(B, channels_in, h, w) -> (B, channels_out, h, w)."""
+        """Convolve x (B, channels_in, h, w). Returns (B, channels_out, h, w)."""
         batch, channels, height, width = x.shape
         offsets = F.conv2d(x, self._offset_weight, self._offset_bias, padding=1)
         offsets = offsets.clamp(-taps.limit_px, taps.limit_px)

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vo_frontend.features.cuda.plan import StaticPlan
+from vo_frontend.features.cuda.plan import CudaPlan
 from vo_frontend.features.cuda.precision import PRECISIONS, Precision
 from vo_frontend.features.networks.aliked.description import SparseDeformableDescriptorHead
 
 Levels = tuple[Tensor, ...]  # of the pyramid, finest first, each (B, dim / 4, h, w)
 
 
-class StaticDescriptorHead:
+class CudaDescriptorHead:
     """Describes keypoints; its matrix products have the precision that is asked for."""
 
     def __init__(
@@ -32,7 +32,7 @@ class StaticDescriptorHead:
         self._feature_weight = precision.copy(head.sf_conv.weight.flatten(1), device)  # (dim, dim)
         self._sum_weight = precision.copy(head.agg_weights.flatten(0, 1), device)  # (M * dim, dim)
 
-    def __call__(self, levels: Levels, keypoints: Tensor, plan: StaticPlan) -> Tensor:
+    def __call__(self, levels: Levels, keypoints: Tensor, plan: CudaPlan) -> Tensor:
         """Describe keypoints (B, k, 2) in px. Returns (B, k, dim) float32 of unit length."""
         finest, *coarse = levels
         levels = finest, *(level.to(torch.float32, memory_format=torch.contiguous_format) for level in coarse)
@@ -43,7 +43,7 @@ class StaticDescriptorHead:
         summed = features.reshape(*keypoints.shape[:2], self._num_positions * self._dim) @ self._sum_weight
         return F.normalize(summed.float(), dim=2)
 
-    def _offsets(self, levels: Levels, keypoints: Tensor, plan: StaticPlan) -> Tensor:
+    def _offsets(self, levels: Levels, keypoints: Tensor, plan: CudaPlan) -> Tensor:
         """Predict, from the 3x3 patch at each keypoint, where to sample. Returns (B, k, M, 2) in px."""
         batch, num_keypoints, _ = keypoints.shape
         # The official network truncates, it does not round.
@@ -58,7 +58,7 @@ class StaticDescriptorHead:
         return dx_dy.transpose(2, 3)
 
 
-def _sample_unit(levels: Levels, positions: Tensor, plan: StaticPlan) -> Tensor:
+def _sample_unit(levels: Levels, positions: Tensor, plan: CudaPlan) -> Tensor:
     """Interpolate between unit-length features at positions (B, P, 2) in px. Returns (B, dim, P)."""
     corners = positions.floor()[:, :, None] + plan.corners_px  # (B, P, 4, 2)
     closeness = 1 - (positions[:, :, None] - corners).abs()
@@ -67,7 +67,7 @@ def _sample_unit(levels: Levels, positions: Tensor, plan: StaticPlan) -> Tensor:
     return (features.view(*features.shape[:2], -1, 4) * weight[:, None]).sum(dim=3)
 
 
-def _unit_pixels(levels: Levels, pixels: Tensor, plan: StaticPlan) -> tuple[Tensor, Tensor]:
+def _unit_pixels(levels: Levels, pixels: Tensor, plan: CudaPlan) -> tuple[Tensor, Tensor]:
     """Read the dense map at integer pixels (B, P, 2), given as float32.
 
     Returns:

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vo_frontend.features.cuda.plan import StaticPlan
+from vo_frontend.features.cuda.plan import CudaPlan
 from vo_frontend.features.networks.detection import RADIUS_PX, TEMPERATURE, Border
 
 NOTHING = -1.0  # score of a place that no local maximum took
 
 
-def detect(score_maps: Tensor, max_keypoints: int, border: Border, plan: StaticPlan) -> tuple[Tensor, Tensor]:
+def detect(score_maps: Tensor, max_keypoints: int, border: Border, plan: CudaPlan) -> tuple[Tensor, Tensor]:
     """Find the best local maxima to sub-pixel precision.
 
     Args:
@@ -53,7 +53,7 @@ def local_maxima(score_maps: Tensor) -> Tensor:
     return maxima
 
 
-def refine(score_maps: Tensor, x: Tensor, y: Tensor, plan: StaticPlan) -> tuple[Tensor, Tensor]:
+def refine(score_maps: Tensor, x: Tensor, y: Tensor, plan: CudaPlan) -> tuple[Tensor, Tensor]:
     """Move integer maxima x, y (B, k) to the soft-argmax of their 5x5 window, and read the scores there.
 
     The windows must lie inside the map. Returns keypoints (B, k, 2) in px and scores (B, k).

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vo_frontend.features.cuda.cuda_graph import BatchFunction, GraphedFunction, PlainFunction
-from vo_frontend.features.cuda.network import StaticAliked
+from vo_frontend.features.cuda.cuda_graph import BatchFunction, Capture, CudaGraphCapture
+from vo_frontend.features.cuda.network import CudaAliked
 from vo_frontend.features.cuda.precision import PRECISIONS
-from vo_frontend.features.image import check_image
+from vo_frontend.features.devices import hardware_name
+from vo_frontend.features.image import check_batch
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.types import Features, Image
 
@@ -37,6 +38,7 @@ class CudaAlikedExtractor:
         score_threshold: float = 0.0,
         device: torch.device,
         weights_sha256: str | None = None,
+        capture: Capture | None = None,
     ) -> None:
         """Take the weights over.
 
@@ -46,22 +48,21 @@ class CudaAlikedExtractor:
             max_keypoints: budget per image.
             precision: "fp32", or "fp16", "bf16" for trunk and heads; positions and scores stay fp32.
             score_threshold: keep only scores above it, in [0, 1).
-            device: a CUDA device; on the CPU the same operations run one by one, for tests.
+            device: where the weights lie, a CUDA device.
             weights_sha256: checksum of the file that the weights came from.
+            capture: makes the network callable with images of one shape; None captures a CUDA graph.
         """
         self.name = name
         self.descriptor_size = network.descriptor_size
         self.max_keypoints = max_keypoints
         self.score_threshold = score_threshold
         self.weights_sha256 = weights_sha256
-        self._is_cuda = device.type == "cuda"
-        if self._is_cuda:
-            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            self._pool = torch.cuda.graph_pool_handle()
-        hardware = torch.cuda.get_device_name(device) if self._is_cuda else "cpu"
+        self._capture = CudaGraphCapture(device) if capture is None else capture
+        hardware = hardware_name(device)
+        self.runs_on_gpu = device.type != "cpu"
         self.device_name = hardware if precision == "fp32" else f"{hardware}, {precision}"
         network.for_inference()
-        self._network = StaticAliked(network, PRECISIONS[precision], device)
+        self._network = CudaAliked(network, PRECISIONS[precision], device)
         self._prepared: OrderedDict[tuple[int, ...], BatchFunction] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -71,20 +72,16 @@ class CudaAlikedExtractor:
 
     @torch.inference_mode()
     def extract_batch(self, images: Sequence[Image]) -> list[Features]:
-        """Detect and describe in several images of one shape at once, which makes better use of a GPU.
+        """Detect and describe in images of one shape, (H, W) or (H, W, 3), by one replay for all of them.
 
         Raises:
             ValueError: an array is not such an image, or their shapes differ.
         """
-        for image in images:
-            check_image(image)
-        shapes = {image.shape for image in images}
-        if len(shapes) > 1:
-            raise ValueError(f"images: got shapes {sorted(shapes)}, expected one shape in a batch")
-        if not shapes:
+        check_batch(images)
+        if not images:
             return []
         with self._lock:
-            rows = self._function_for((len(images), *shapes.pop()))(images)
+            rows = self._function_for((len(images), *images[0].shape))(images)
             return [self._unpack(row) for row in rows]
 
     def _function_for(self, shape: tuple[int, ...]) -> BatchFunction:
@@ -103,9 +100,7 @@ class CudaAlikedExtractor:
             parts = (found.keypoints, found.scores, found.descriptors)
             return torch.cat([part.flatten(1) for part in parts], dim=1)  # (B, k * (2 + 1 + dim))
 
-        if not self._is_cuda:
-            return PlainFunction(function)
-        return GraphedFunction(function, shape, self._stream, self._pool)
+        return self._capture(function, shape)
 
     def _unpack(self, row: NDArray[np.float32]) -> Features:
         """Copy the features of one image out of the buffer, without those below the threshold."""

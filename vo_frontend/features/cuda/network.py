@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vo_frontend.features.cuda.deformable import StaticDeformableBlock
-from vo_frontend.features.cuda.description import StaticDescriptorHead
+from vo_frontend.features.cuda.deformable import CudaDeformableBlock
+from vo_frontend.features.cuda.description import CudaDescriptorHead
 from vo_frontend.features.cuda.detection import detect
-from vo_frontend.features.cuda.plan import StaticPlan, make_plan
+from vo_frontend.features.cuda.plan import CudaPlan, make_plan
 from vo_frontend.features.cuda.precision import PRECISIONS, Precision
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.pyramid import FeaturePyramid
@@ -25,16 +25,16 @@ INPUT_SCALE = 1 / 256
 
 
 @dataclass(frozen=True)
-class StaticFeatures:
-    """Features of B images, always k each, best score first."""
+class CudaFeatures:
+    """Features of B images, always k of each, best score first."""
 
     keypoints: Tensor  # (B, k, 2) x, y in px
     scores: Tensor  # (B, k), -1 where an image has fewer local maxima than k
     descriptors: Tensor  # (B, k, dim) of unit length
 
 
-class StaticAliked:
-    """Images to features, all float32 on the outside."""
+class CudaAliked:
+    """Turns images into features, all float32 on the outside."""
 
     def __init__(self, network: AlikedNetwork, precision: Precision, device: torch.device) -> None:
         """Copy the weights of a network that went through ``for_inference``.
@@ -48,9 +48,9 @@ class StaticAliked:
         self._reference, self._device, self._layout = network, device, precision.layout
         converted = copy.deepcopy(network).to(device=device, dtype=precision.dtype)
         self._network: AlikedNetwork = converted.to(memory_format=precision.layout)  # type: ignore[call-overload]
-        self._block3 = StaticDeformableBlock(network.block3, precision, device)
-        self._block4 = StaticDeformableBlock(network.block4, precision, device)
-        self._descriptor_head = StaticDescriptorHead(network.desc_head, precision, device)
+        self._block3 = CudaDeformableBlock(network.block3, precision, device)
+        self._block4 = CudaDeformableBlock(network.block4, precision, device)
+        self._descriptor_head = CudaDescriptorHead(network.desc_head, precision, device)
         first = network.block1.conv1
         assert isinstance(first, nn.Conv2d)
         scaled = first.weight / (255 * INPUT_SCALE)
@@ -65,12 +65,12 @@ class StaticAliked:
         self._last_score_weight = PRECISIONS["fp32"].copy(last, device)
         self._input_scale = torch.full((1,), INPUT_SCALE, dtype=precision.dtype, device=device)
 
-    def plan(self, image_size: tuple[int, int]) -> StaticPlan:
-        """Prepare for images of height, width ``image_size``."""
+    def plan(self, image_size: tuple[int, int]) -> CudaPlan:
+        """Compute the constants for images of height, width ``image_size`` in px."""
         return make_plan(self._reference, image_size, self._first[0].shape[1], self._device)
 
-    def __call__(self, images: Tensor, plan: StaticPlan, max_keypoints: int) -> StaticFeatures:
-        """Detect and describe.
+    def __call__(self, images: Tensor, plan: CudaPlan, max_keypoints: int) -> CudaFeatures:
+        """Detect and describe in a batch.
 
         Args:
             images: (B, H, W) grey or (B, H, W, 3) RGB uint8.
@@ -79,9 +79,9 @@ class StaticAliked:
         """
         levels, score_maps = self.dense(images, plan)
         keypoints, scores = detect(score_maps, max_keypoints, self._reference.border, plan)
-        return StaticFeatures(keypoints, scores, self._descriptor_head(levels, keypoints, plan))
+        return CudaFeatures(keypoints, scores, self.describe(levels, keypoints, plan))
 
-    def dense(self, images: Tensor, plan: StaticPlan) -> tuple[tuple[Tensor, ...], Tensor]:
+    def dense(self, images: Tensor, plan: CudaPlan) -> tuple[tuple[Tensor, ...], Tensor]:
         """Return the four levels (B, dim / 4, h, w) and the score maps (B, H, W) float32 in [0, 1]."""
         network, activation, pool = self._network, self._network.activation, self._network.pool
         x1 = self._first_block(self._read(images, plan))
@@ -92,7 +92,14 @@ class StaticAliked:
         pyramid = FeaturePyramid(tuple(activation(level) for level in levels), plan.padding)
         return pyramid.levels, self._score_maps(pyramid)
 
-    def _read(self, images: Tensor, plan: StaticPlan) -> Tensor:
+    def describe(self, levels: tuple[Tensor, ...], keypoints: Tensor, plan: CudaPlan) -> Tensor:
+        """Describe keypoints (B, k, 2) in px, given what ``dense`` returned.
+
+        Returns (B, k, dim) of unit length.
+        """
+        return self._descriptor_head(levels, keypoints, plan)
+
+    def _read(self, images: Tensor, plan: CudaPlan) -> Tensor:
         """Repeat edges, and channels as far as needed: (B, C, Hp, Wp)."""
         colors = images if images.dim() == 4 else images[..., None].expand(-1, -1, -1, 3)
         rows, columns, channels = plan.source

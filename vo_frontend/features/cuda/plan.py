@@ -1,4 +1,4 @@
-"""What the static form of ALIKED needs to know of an image size, computed once.
+"""What ALIKED on a GPU needs to know of an image size, computed once.
 
 A captured graph cannot copy constants from the host, so all of them are tensors on the device beforehand.
 Normalized positions are in [-1, 1] from the centre of the first pixel to that of the last one; they are the
@@ -13,19 +13,19 @@ from torch import Tensor
 from vo_frontend.features.networks.aliked.deformable_conv import TAPS
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.detection import RADIUS_PX
-from vo_frontend.features.networks.network import STRIDE
 from vo_frontend.features.networks.pyramid import Padding
+from vo_frontend.features.networks.trunk import STRIDE
 
 
 @dataclass(frozen=True)
-class StaticPlan:
+class CudaPlan:
     """Constants for images of one size, H x W, padded to Hp x Wp."""
 
     image_size: tuple[int, int]  # H, W in px
     padding: Padding
     source: tuple[Tensor, Tensor, Tensor]  # int64 (Hp, 1, 1) rows, (Wp, 1) columns, (C,) channels to read
     taps3: "TapGrid"  # of the deformable convolutions at 1/8
-    taps4: "TapGrid"  # and at 1/32
+    taps4: "TapGrid"  # of those at 1/32
     last_px: Tensor  # (2,) W - 1, H - 1
     first_px: Tensor  # (2,) zeros
     padded_by: Tensor  # (2,) left, top
@@ -47,8 +47,8 @@ class TapGrid:
 
 def make_plan(
     network: AlikedNetwork, image_size: tuple[int, int], num_channels: int, device: torch.device
-) -> StaticPlan:
-    """Prepare for images of height, width ``image_size``, read into ``num_channels`` channels.
+) -> CudaPlan:
+    """Compute the constants for images of height, width ``image_size`` in px and ``num_channels`` channels.
 
     The first three channels are those of the image; the others, which only align the memory, repeat the
     first one.
@@ -60,7 +60,7 @@ def make_plan(
     channel = torch.arange(num_channels)
     padded_height, padded_width = len(y), len(x)
     window = _offsets(RADIUS_PX)
-    return StaticPlan(
+    return CudaPlan(
         image_size=image_size,
         padding=padding,
         source=(
@@ -97,7 +97,7 @@ def _per_px(height: int, width: int) -> Tensor:
 
 
 def _offsets(radius: int) -> Tensor:
-    """Offsets dx, dy within a square window, row by row, ((2 * radius + 1)^2, 2) int64."""
+    """List the offsets dx, dy within a square window, row by row, ((2 * radius + 1)^2, 2) int64."""
     reach = torch.arange(-radius, radius + 1)
     dy, dx = torch.meshgrid(reach, reach, indexing="ij")
     return torch.stack([dx.flatten(), dy.flatten()], dim=1)

@@ -15,7 +15,7 @@ class Precision:
     alignment: int  # channels of a tensor are best a multiple of it
 
     def copy(self, weight: Tensor, device: torch.device) -> Tensor:
-        """Convert weights, keeping the original."""
+        """Convert weights, (D, C, k, k) in this layout and others contiguous, keeping the original."""
         layout = self.layout if weight.dim() == 4 else torch.contiguous_format
         return weight.detach().to(device, self.dtype, copy=True, memory_format=layout)
 

@@ -8,10 +8,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 class FoldableConv(Protocol):
-    """A bias-free convolution that can take a batch normalisation that follows it into its weights."""
+    """A convolution without bias that can absorb the batch normalisation behind it."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
+        """Convolve x (B, channels_in, H, W). Returns (B, channels_out, H, W)."""
         ...
 
     def fold(self, norm: nn.BatchNorm2d) -> None:
@@ -58,7 +58,7 @@ class Block(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
+        """Convolve x (B, channels_in, H, W). Returns (B, channels_out, H, W)."""
         y = self.activation(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         if self.downsample is not None:

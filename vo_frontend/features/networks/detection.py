@@ -50,7 +50,7 @@ def detect(score_map: Tensor, max_keypoints: int, border: Border) -> tuple[Tenso
 
 
 def local_maxima(score_map: Tensor) -> Tensor:
-    """Non-maximum suppression in two more passes over what the maxima found so far leave uncovered.
+    """Find local maxima, in two more passes over what the maxima found so far leave uncovered.
 
     Equal neighbours all survive. score_map: (H, W), not negative. Returns (H, W) bool.
     """
@@ -63,7 +63,7 @@ def local_maxima(score_map: Tensor) -> Tensor:
 
 
 def window_max(values: Tensor) -> Tensor:
-    """Maximum over the 5x5 window of each pixel; values (H, W), not negative.
+    """Take the maximum over the 5x5 window of each pixel; values (H, W), not negative.
 
     Two passes of three shifted maxima; ``max_pool2d`` also computes indices, four times slower on CPU.
     """

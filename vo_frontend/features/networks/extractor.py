@@ -1,13 +1,15 @@
 """ALIKED and ALIKE behind the extractor protocol: NumPy image in, NumPy features out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from vo_frontend.errors import VoError
-from vo_frontend.features.image import check_image
+from vo_frontend.features.devices import hardware_name
+from vo_frontend.features.image import check_batch, check_image
 from vo_frontend.features.networks.detection import detect
-from vo_frontend.features.networks.network import FeatureNetwork
+from vo_frontend.features.networks.trunk import FeatureNetwork
 from vo_frontend.types import Features, Image
 
 
@@ -31,7 +33,7 @@ class NetworkExtractor:
             network: batch normalisation is folded in place, so it cannot be trained afterwards.
             max_keypoints: budget per image.
             score_threshold: keep only scores above it, in [0, 1).
-            device: where to run, see :func:`select_device`.
+            device: where to run, see :func:`vo_frontend.features.devices.select_device`.
             weights_sha256: checksum of the file that the weights came from.
         """
         self.name = name
@@ -40,7 +42,8 @@ class NetworkExtractor:
         self.score_threshold = score_threshold
         self.weights_sha256 = weights_sha256
         self.device = device
-        self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        self.device_name = hardware_name(device)
+        self.runs_on_gpu = device.type != "cpu"
         self.network = network.for_inference().to(device)
 
     @torch.inference_mode()
@@ -57,30 +60,13 @@ class NetworkExtractor:
         arrays = (array.cpu().numpy() for array in (keypoints[order], descriptors, scores[order]))
         return Features(*arrays)
 
+    def extract_batch(self, images: Sequence[Image]) -> list[Features]:
+        """Detect and describe in images of one shape, (H, W) or (H, W, 3), one after the other."""
+        check_batch(images)
+        return [self.extract(image) for image in images]
+
 
 def to_batch(image: Image, device: torch.device) -> Tensor:
     """Turn (H, W) or (H, W, 3) uint8 into (1, 3, H, W) float32 in [0, 1]; grey fills all channels."""
     pixels = torch.tensor(np.ascontiguousarray(np.atleast_3d(image)), device=device)  # (H, W, 1 or 3)
     return pixels.permute(2, 0, 1).expand(3, -1, -1)[None].float() / 255
-
-
-def select_device(name: str) -> torch.device:
-    """Resolve "auto" (the GPU if there is one), "cpu", "cuda" or "cuda:1".
-
-    Raises:
-        VoError: no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type == "cpu":
-        return device
-    if device.type != "cuda":
-        raise VoError(f"device: got '{name}', expected auto, cpu, cuda or cuda:N")
-    num_devices = torch.cuda.device_count()
-    if (device.index or 0) >= num_devices:
-        raise VoError(f"device: got '{name}', but PyTorch sees {num_devices} CUDA device(s); use cpu or auto")
-    return device

@@ -39,12 +39,12 @@ class FeaturePyramid:
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of the image without padding."""
+        """Height and width of the image without padding, in px."""
         height, width = self.levels[0].shape[-2:]
         return height - self.padding.top - self.padding.bottom, width - self.padding.left - self.padding.right
 
     def of_image(self, index: int) -> "FeaturePyramid":
-        """Pyramid of one image of the batch."""
+        """Select one image of the batch."""
         return FeaturePyramid(tuple(level[index : index + 1] for level in self.levels), self.padding)
 
     def project(self, weight: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class FeaturePyramid:
         return torch.cat(columns, dim=1)
 
     def unit_pixels(self, x: Tensor, y: Tensor) -> Tensor:
-        """Unit-length features at integer pixels x, y (P,), zero outside the image. Returns (P, dim)."""
+        """Read unit-length features at integer pixels x, y (P,), zero outside the image. Returns (P, dim)."""
         height, width = self.image_size
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         features = self.pixels(x.clamp(0, width - 1), y.clamp(0, height - 1))

@@ -29,7 +29,7 @@ def fractal_noise(rng: np.random.Generator, size: int, cells: int, octaves: int)
 
 
 def random_color(rng: np.random.Generator, value: float, saturation: float) -> Color:
-    """RGB of random hue, 0..255."""
+    """Draw RGB of random hue, 0..255; ``value`` and ``saturation`` are 0..1."""
     rgb = colorsys.hsv_to_rgb(rng.random(), saturation * rng.uniform(0.5, 1.0), value)
     red, green, blue = (int(255 * channel) for channel in rgb)
     return red, green, blue
@@ -43,7 +43,7 @@ def pick_color(rng: np.random.Generator, palette: Palette) -> Color:
 
 
 def stained(rng: np.random.Generator, image: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
-    """Modulate a square picture with large and small stains, so that no two places look alike."""
+    """Put large and small stains on a picture (S, S, 3), so that no two places look alike."""
     size = len(image)
     factor = 1.0 + strength * fractal_noise(rng, size, 8, 5)
     factor += 0.5 * strength * rng.standard_normal((size, size), dtype=np.float32)

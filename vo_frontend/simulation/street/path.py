@@ -35,7 +35,7 @@ class GroundPlan:
 
     @property
     def side(self) -> int:
-        """+1 where the first turn goes right, else -1."""
+        """Return +1 where the first turn goes right, else -1."""
         return -1 if self.mirrored else 1
 
 
@@ -47,7 +47,7 @@ def ground_plan(seed: int) -> GroundPlan:
 
 
 def drive(seed: int, num_frames: int) -> NDArray[np.float64]:
-    """Exact camera poses ``T_world_cam`` (num_frames, 4, 4); frame 0 is the identity."""
+    """Return exact camera poses ``T_world_cam`` (num_frames, 4, 4), m; frame 0 is the identity."""
     time_s = np.arange(num_frames) * (FRAME_PERIOD_NS * 1e-9)
     s, curvature, speed = _profile(ground_plan(seed), time_s[-1] * STRAIGHT_SPEED_M_S + 1.0)
     heading = _cumulative(curvature)
@@ -76,7 +76,7 @@ def drive(seed: int, num_frames: int) -> NDArray[np.float64]:
 def _profile(
     plan: GroundPlan, length_m: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Arc length, curvature (positive to the right) and speed along the route, every 2 cm."""
+    """Return arc length, curvature (positive to the right) and speed along the route, every 2 cm."""
     turn, tangent_m = _turn()
     straights: list[NDArray[np.float64]] = []
     along_z, sign_of = True, {"R": plan.side, "L": -plan.side, "S": 0}
@@ -97,7 +97,7 @@ def _profile(
 
 
 def _turn() -> tuple[NDArray[np.float64], float]:
-    """Curvature of a right turn by 90 degrees, and how far before the crossing it begins."""
+    """Return the curvature of a right turn by 90 degrees, and how far before the crossing it begins."""
     count = round((0.5 * np.pi * TURN_RADIUS_M + RAMP_M) / _STEP_M)
     s = (np.arange(count) + 0.5) * _STEP_M
     ramp = np.clip(np.minimum(s, count * _STEP_M - s) / RAMP_M, 0.0, 1.0)
@@ -108,7 +108,7 @@ def _turn() -> tuple[NDArray[np.float64], float]:
 
 
 def _speed(s: NDArray[np.float64], curvature: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slow in turns, fast between them, with smooth braking."""
+    """Choose a speed: slow in turns, fast between them, with smooth braking."""
     turning = s[curvature != 0.0]
     after = np.searchsorted(turning, s)
     ahead = np.where(after < len(turning), turning[np.minimum(after, len(turning) - 1)] - s, np.inf)
@@ -118,5 +118,5 @@ def _speed(s: NDArray[np.float64], curvature: NDArray[np.float64]) -> NDArray[np
 
 
 def _cumulative(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Integral from the start to each sample (trapezoids)."""
+    """Integrate from the start to each sample (trapezoids)."""
     return np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]))]) * _STEP_M

@@ -72,7 +72,8 @@ def project_rectangles(
 ) -> tuple[Indices, Array, Array, Array, Array]:
     """Find the rectangles that may be in view and express them as linear functions of the pixel.
 
-    ``corner``, ``edge_u`` and ``edge_v`` are (R, 3) in the world; ``R_cw`` and ``t_cw`` take world to camera.
+    ``corner``, ``edge_u`` and ``edge_v`` are (R, 3) in the world, m; ``R_cw`` (3, 3) and ``t_cw`` (3,) take
+    world to camera.
 
     Returns:
         ids: (K,) int64 rows of ``corner``.

@@ -58,9 +58,8 @@ class StreetBuilder:
         line.box(self.rectangles, (-0.14, 0.14), (-0.14, 0.14), (0.0, 3.0), bark, back=True)
         shade = float(self.rng.uniform(0.8, 1.2))
         leaves = Paint(self.atlas.index("leaves"), tint=(shade, shade, shade), cell=(511, 511))
-        for angle in np.arange(0, 2 * np.pi, np.pi / 3) + self.rng.uniform(
-            0, 1
-        ):  # both sides of three planes
+        turn = self.rng.uniform(0, 1)
+        for angle in np.arange(0, 2 * np.pi, np.pi / 3) + turn:  # both sides of three planes
             plane = line.at(0.0, 0.0, float(angle))
             plane.front(self.rectangles, (-1.5, 1.5), 0.0, (2.2, 5.4), leaves)
 

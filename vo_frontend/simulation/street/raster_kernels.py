@@ -36,7 +36,7 @@ def _mapping(uv: Array, r: int) -> Mapping:
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _interval(bounds: Array, k: int, y: float, width: int) -> tuple[int, int]:
-    """Samples [first, last) of row y (px) inside rectangle k; sample i lies at x = (i - 1) / 3 px."""
+    """Find the samples [first, last) of row y (px) inside rectangle k; sample i is at x = (i - 1) / 3 px."""
     low = max(
         max(bounds[k, 0, 0] * y + bounds[k, 0, 1], bounds[k, 1, 0] * y + bounds[k, 1, 1]),
         max(bounds[k, 2, 0] * y + bounds[k, 2, 1], bounds[k, 3, 0] * y + bounds[k, 3, 1]),
@@ -208,20 +208,9 @@ def render_rows(
                     for j in range(n):
                         members[i * n + j] = owner[i, n * x + j]
                 _blend(
-                    row,
-                    x,
-                    members,
-                    ids,
-                    planes,
-                    layer,
-                    uv,
-                    tint,
-                    texels,
-                    level_start,
-                    layer_size,
-                    background,
-                    colors,
-                )
+                    row, x, members, ids, planes, layer, uv, tint,
+                    texels, level_start, layer_size, background, colors,
+                )  # fmt: skip
                 x += 1
                 continue
             plane, mapping, r = _plane(planes, k), _mapping(uv, ids[k]), ids[k]

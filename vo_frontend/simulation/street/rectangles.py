@@ -84,17 +84,17 @@ class Frontage:
         return Frontage(x, z, self.angle_rad + angle_rad, self.ground_y)
 
     def point(self, along: float, out: float, up: float) -> Point:
-        """World coordinates."""
+        """Return the world coordinates of a point, m."""
         dx, _, dz = self.vector(along, out, up)
         return self.origin_x + dx, self.ground_y - up, self.origin_z + dz
 
     def vector(self, along: float, out: float, up: float) -> Point:
-        """World components of a displacement."""
+        """Return the world components of a displacement, m."""
         c, s = float(np.cos(self.angle_rad)), float(np.sin(self.angle_rad))
         return along * c + out * s, -up, along * s - out * c
 
     def light(self, along: float, out: float) -> float:
-        """Brightness of a wall whose outward normal is (along, out): the sun stands in one corner."""
+        """Light a wall whose outward normal is (along, out): the sun stands in one corner."""
         x, _, z = self.vector(along, out, 0.0)
         return 0.86 + 0.10 * x - 0.16 * z
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.simulation.street import projection_kernels, raster_kernels, sensor_kernels
 from vo_frontend.simulation.street.mipmaps import pack_layers
@@ -34,8 +34,8 @@ class Street:
         self.atlas = pack_layers(paint_layers(np.random.default_rng([seed, 2])))
         self.rectangles = build_city(ground_plan(seed), self.atlas, np.random.default_rng([seed, 3]))
 
-    def render(self, T_world_cam: Transform, camera: Camera) -> tuple[Image, NDArray[np.float32]]:
-        """Take a perfect picture.
+    def render(self, T_world_cam: Transform, camera: PinholeCamera) -> tuple[Image, NDArray[np.float32]]:
+        """Take a perfect picture from a pose (4, 4).
 
         Returns:
             image: (H, W, 3) RGB, without noise.
@@ -47,11 +47,11 @@ class Street:
         return image, depth_m
 
     def render_colors(
-        self, T_world_cam: Transform, camera: Camera, num_threads: int | None = None
+        self, T_world_cam: Transform, camera: PinholeCamera, num_threads: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Like :meth:`render`, with unrounded colours (H, W, 3) float32, 0..255 and a little above.
+        """Take the picture of :meth:`render` with unrounded colours (H, W, 3), 0..255 and a little above.
 
-        One thread per CPU unless ``num_threads`` says otherwise; the result is the same.
+        The depth is (H, W), m. One thread per CPU unless ``num_threads`` says otherwise: same result.
         """
         T_cam_world = se3.inverse(T_world_cam)
         city, atlas = self.rectangles, self.atlas

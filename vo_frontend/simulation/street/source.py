@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform, from_rotation_translation
+from vo_frontend.simulation import STREET_NAME
 from vo_frontend.simulation.street import sensor_kernels
 from vo_frontend.simulation.street.path import FRAME_PERIOD_NS, drive
 from vo_frontend.simulation.street.renderer import Street, load_street
@@ -55,7 +56,7 @@ class SyntheticSource:
         self._indices = _selected(num_frames, seed, frames)
         if not np.isfinite(noise_std) or noise_std < 0:
             raise SourceError(f"synthetic: noise_std: got {noise_std}, expected at least 0 grey levels")
-        self.name = "synthetic/street"
+        self.name = STREET_NAME
         self.sensor = sensor
         self.camera = street_camera(width, height)
         self.baseline_m = BASELINE_M if sensor is Sensor.STEREO else None
@@ -110,7 +111,7 @@ class SyntheticSource:
 def ground_truth(
     num_frames: int = DEFAULT_NUM_FRAMES, seed: int = 0, frames: slice | None = None
 ) -> Trajectory:
-    """Exact poses of the frames that a :class:`SyntheticSource` with the same arguments yields.
+    """Return the exact poses of the frames that a :class:`SyntheticSource` with the same arguments yields.
 
     Raises:
         SourceError: an argument is out of range, or no frame is selected.
@@ -119,7 +120,7 @@ def ground_truth(
     return Trajectory(indices * FRAME_PERIOD_NS, drive(seed, int(indices[-1]) + 1)[indices])
 
 
-def street_camera(width: int = 640, height: int = 480) -> Camera:
+def street_camera(width: int = 640, height: int = 480) -> PinholeCamera:
     """Return the camera of the built-in sequence for an image size in px.
 
     Raises:
@@ -131,11 +132,13 @@ def street_camera(width: int = 640, height: int = 480) -> Camera:
             f"expected {MIN_SIDE_PX} to {MAX_SIDE_PX} px per side"
         )
     focal_px = 0.5 * max(width, height) / np.tan(np.deg2rad(0.5 * FIELD_OF_VIEW_DEG))
-    return Camera(float(focal_px), float(focal_px), 0.5 * (width - 1), 0.5 * (height - 1), width, height)
+    return PinholeCamera(
+        float(focal_px), float(focal_px), 0.5 * (width - 1), 0.5 * (height - 1), width, height
+    )
 
 
 def exposure_gain(seed: int, index: int) -> float:
-    """Brightness of frame ``index`` relative to the scene: drifts by 12 %, jumps every 70 frames."""
+    """Return the gain of the exposure of frame ``index``: it drifts by 12 %, and jumps every 70 frames."""
     jump = np.random.default_rng([seed, 4, index // 70]).uniform(0.82, 1.15)
     phase = np.random.default_rng([seed, 5]).uniform(0.0, 2.0 * np.pi)
     return float(jump * (1.0 + 0.12 * np.sin(2.0 * np.pi * index / 110.0 + phase)))

@@ -28,7 +28,7 @@ def _spread(texel: int) -> np.int64:
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _bilinear(texels: NDArray[np.uint32], start: int, size: int, u: float, v: float, weight: int) -> int:
-    """Colour lanes times ``weight`` (an integer up to 2^13) at (u, v) texels of one mip level.
+    """Blend colour lanes times ``weight`` (an integer up to 2^13) at (u, v) texels of one mip level.
 
     Texel centres lie at + 0.5; the texture wraps around.
     """
@@ -62,8 +62,9 @@ def shade(
     texture: int,
     size: int,
 ) -> tuple[float, float, float]:
-    """Colour of a rectangle at pixel (x, y): up to three trilinear look-ups along the pixel's footprint.
+    """Find a rectangle's colour at pixel (x, y): up to three trilinear look-ups along the pixel's footprint.
 
+    ``texels`` (T,), ``level_start`` (L, 12) and ``size`` are those of a :class:`TextureAtlas`.
     ``plane`` (9 numbers) and ``uv`` (4 numbers) are tuples: they stay in registers from pixel to pixel.
     """
     s0, s1, s2, t0, t1, t2, w0, w1, w2 = plane
@@ -103,7 +104,7 @@ def shade(
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def cutout_level(plane: Plane, uv: Mapping, w: float) -> int:
-    """Mip level at which to look up alpha where 1/z is ``w``."""
+    """Choose the mip level at which to look up alpha where 1/z is ``w``."""
     texels_per_px = uv[3] * math.sqrt(plane[3] ** 2 + plane[4] ** 2) / w
     return max(0, min(int(math.log2(texels_per_px + 1e-9)), 5))
 
@@ -120,7 +121,7 @@ def is_opaque(
     size: int,
     level: int,
 ) -> bool:
-    """Whether a cut-out texture (foliage) is solid here: alpha of the nearest texel."""
+    """Whether a cut-out texture (foliage) is solid here, by alpha of the nearest of the ``texels`` (T,)."""
     inverse_w = 1.0 / w
     u = uv[0] + uv[2] * (plane[0] * x + plane[1] * y + plane[2]) * inverse_w
     v = uv[1] + uv[3] * (plane[3] * x + plane[4] * y + plane[5]) * inverse_w

@@ -18,7 +18,6 @@ from vo_frontend.simulation.street.noise import fractal_noise, random_color, sta
 Layer = NDArray[np.uint8]  # (S, S, 3) RGB or (S, S, 4) RGBA
 
 NUM_FACADES = 6
-TEXELS_PER_M = 64.0
 ATLAS_CELLS = 4  # posters and the like: 4x4 pictures per layer
 WORDS = (
     "CAFE", "OPEN", "SALE", "JAZZ", "CINE", "EXPO", "TAXI", "BUS 42", "CIRCUS", "RADIO", "PARK", "MUSIC",

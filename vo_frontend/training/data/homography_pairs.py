@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vo_frontend.errors import SourceError
 from vo_frontend.sources.image_files import IMAGE_SUFFIXES, read_image
 from vo_frontend.training.data.pairs import ImagePair, as_rgb, inside, require_crop_size
-from vo_frontend.training.data.photometric import PhotometricRanges, change_light
+from vo_frontend.training.data.photometric import PhotometricRanges, change_light_of_both
 from vo_frontend.types import Image
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class HomographyRanges:
 
 
 class HomographyPairs:
-    """Every photograph below some folders is one item.
+    """Pairs of the photographs below some folders, one item each.
 
     Crop 0 lies inside the photograph. Crop 1 may look beyond its border, where it sees a mirror image
     that is not covisible. Each crop is sampled once, from the original, behind a low pass where it has
@@ -84,9 +84,7 @@ class HomographyPairs:
         H_0_1 = inverse_homography(H_1_0)
         image0 = sample_photo(photo, H_photo_0, self._crop_px)
         image1 = sample_photo(photo, H_photo_0 @ H_0_1, self._crop_px)
-        if self._photometric is not None:
-            image0 = change_light(image0, self._photometric, rng)
-            image1 = change_light(image1, self._photometric, rng)
+        image0, image1 = change_light_of_both(image0, image1, self._photometric, rng)
         warp01, warp10 = warp_map(H_1_0, self._crop_px), warp_map(H_0_1, self._crop_px)
         # Crop 0 lies inside the photograph, so what lies inside crop 0 lies inside the photograph.
         return ImagePair(image0, image1, warp01, inside(warp01), warp10, inside(warp10))
@@ -114,7 +112,7 @@ class HomographyPairs:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Image files at any depth below a folder, sorted.
+    """List the image files at any depth below a folder, sorted.
 
     Raises:
         SourceError: the folder is missing or has no image anywhere below it.
@@ -130,7 +128,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def read_photo(path: Path, min_side_px: int) -> Image:
-    """Decode to (H, W, 3) RGB.
+    """Decode a photograph to (H, W, 3) RGB.
 
     Raises:
         SourceError: the file cannot be decoded, or the image is too small to be cropped.
@@ -145,7 +143,7 @@ def read_photo(path: Path, min_side_px: int) -> Image:
 
 
 def draw_homography(crop_px: int, ranges: HomographyRanges, rng: np.random.Generator) -> Matrix:
-    """Draw ``H_1_0``: pixels of crop 0 to pixels of crop 1.
+    """Draw ``H_1_0`` (3, 3), which takes pixels of crop 0 to pixels of crop 1.
 
     Perspective, then turn and scale about the centre, then a shift. No point of either crop lies at or
     behind the horizon of the other.
@@ -164,10 +162,11 @@ def draw_homography(crop_px: int, ranges: HomographyRanges, rng: np.random.Gener
 
 
 def sample_photo(photo: Image, H_photo_crop: Matrix, crop_px: int) -> Image:
-    """Take a crop out of a photograph (H, W, 3), mirrored beyond its border.
+    """Take a crop (crop_px, crop_px, 3) out of a photograph (H, W, 3), mirrored beyond its border.
 
-    Where the crop has fewer pixels than the photograph, what is finer than they are is first averaged
-    away: by halving, then by a Gaussian for the rest.
+    ``H_photo_crop`` (3, 3) takes pixels of the crop to pixels of the photograph. Where the crop has fewer
+    pixels than the photograph, what is finer than they are is first averaged away: by halving, then by a
+    Gaussian for the rest.
     """
     photo, H_photo_crop = _cut_out(photo, H_photo_crop, crop_px)
     shrink = _local_scale(H_photo_crop, np.full(2, 0.5 * (crop_px - 1)))
@@ -186,7 +185,7 @@ def sample_photo(photo: Image, H_photo_crop: Matrix, crop_px: int) -> Image:
 
 
 def warp_map(H_b_a: Matrix, crop_px: int) -> NDArray[np.float32]:
-    """Pixels (crop_px, crop_px, 2) in b of all pixels of a."""
+    """Map all pixels of crop a by ``H_b_a`` (3, 3). Returns (crop_px, crop_px, 2), x and y in b, px."""
     numbers = np.arange(crop_px)
     along_x = (H_b_a[:, :1] * numbers).astype(np.float32)[:, None, :]
     along_y = (H_b_a[:, 1:2] * numbers + H_b_a[:, 2:]).astype(np.float32)[:, :, None]
@@ -198,7 +197,7 @@ def warp_map(H_b_a: Matrix, crop_px: int) -> NDArray[np.float32]:
 
 
 def inverse_homography(H_b_a: Matrix) -> Matrix:
-    """Return ``H_a_b``."""
+    """Invert a homography (3, 3). Returns ``H_a_b`` (3, 3)."""
     return np.asarray(np.linalg.inv(H_b_a), dtype=np.float64)
 
 
@@ -228,7 +227,7 @@ def _draw_any_homography(crop_px: int, ranges: HomographyRanges, rng: np.random.
 
 
 def _cut_out(photo: Image, H_photo_crop: Matrix, crop_px: int) -> tuple[Image, Matrix]:
-    """Only the part of the photograph that the crop sees, so that large photographs cost no more."""
+    """Keep the part of the photograph that the crop sees, so that large photographs cost no more."""
     last = crop_px - 1.0
     corners = np.array([[[0, 0], [last, 0], [last, last], [0, last]]])
     seen = cv2.perspectiveTransform(corners, H_photo_crop)[0]
@@ -239,7 +238,7 @@ def _cut_out(photo: Image, H_photo_crop: Matrix, crop_px: int) -> tuple[Image, M
 
 
 def _in_front(H_b_a: Matrix, crop_px: int) -> bool:
-    """Whether all of crop a lies on one side of its horizon: the denominator is linear, corners decide."""
+    """Tell whether crop a lies on one side of its horizon: the denominator is linear, so corners decide."""
     last = crop_px - 1.0
     corners = np.array([[0, 0, 1], [last, 0, 1], [last, last, 1], [0, last, 1]])
     depth = corners @ H_b_a[2]
@@ -247,7 +246,7 @@ def _in_front(H_b_a: Matrix, crop_px: int) -> bool:
 
 
 def _overlap(H_1_0: Matrix, crop_px: int) -> float:
-    """Part of crop 0 that lies inside crop 1, from 16x16 samples."""
+    """Estimate the part of crop 0 that lies inside crop 1 from 16x16 samples."""
     samples = np.linspace(0.0, crop_px - 1.0, 16)
     grid = np.dstack(np.meshgrid(samples, samples))
     inside = cv2.perspectiveTransform(grid, H_1_0)
@@ -255,6 +254,6 @@ def _overlap(H_1_0: Matrix, crop_px: int) -> float:
 
 
 def _local_scale(H_b_a: Matrix, point_a: NDArray[np.float64]) -> float:
-    """Pixels of b per pixel of a around a point: the root of the Jacobian's determinant."""
+    """Measure pixels of b per pixel of a around a point (2,): the root of the Jacobian's determinant."""
     depth = float(H_b_a[2] @ [*point_a, 1.0])
     return float(np.sqrt(abs(np.linalg.det(H_b_a) / depth**3)))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from vo_frontend.errors import CameraError, SourceError
 from vo_frontend.formats.trajectories import poses_from_matrices
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sources.image_files import read_depth_units, read_image
 from vo_frontend.training.data.depth_crops import crop_pair, resize_view
 from vo_frontend.training.data.depth_warp import Agreement, Depth, DepthView
@@ -52,7 +52,7 @@ class Scene:
 
 
 class MegadepthPairs:
-    """Every listed pair with a useful overlap is one item."""
+    """Listed pairs with a useful overlap, one item each."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class MegadepthPairs:
             )
         K, (height, width) = self._scene.intrinsics[index].astype(float), depth.shape
         try:
-            camera = Camera(K[0, 0], K[1, 1], K[0, 2], K[1, 2], width, height)
+            camera = PinholeCamera(K[0, 0], K[1, 1], K[0, 2], K[1, 2], width, height)
         except CameraError as error:
             raise CameraError(f"{image_path}: {error}") from None
         return DepthView(image, depth, camera, se3.inverse(self._T_cam_world[index]))

@@ -1,4 +1,4 @@
-"""Image pairs with known geometry: what the data gives and the objective takes.
+"""Image pairs with known geometry: what data gives and an objective takes.
 
 A source is a function of (number, rng) and keeps no position, so that a run which derives its rng
 from (seed, step, rank) resumes exactly.
@@ -28,8 +28,8 @@ class ImagePair:
     image1: Image  # (H, W, 3)
     warp01: NDArray[np.float32]  # (H, W, 2) px in image 1 of each pixel of image 0, NaN where unknown
     covisible01: NDArray[np.bool_]  # (H, W) the point is visible in both images
-    warp10: NDArray[np.float32]
-    covisible10: NDArray[np.bool_]
+    warp10: NDArray[np.float32]  # (H, W, 2)
+    covisible10: NDArray[np.bool_]  # (H, W)
 
     def __post_init__(self) -> None:
         height, width = self.image0.shape[:2]
@@ -45,20 +45,22 @@ class PairBatch:
 
     image0: Tensor  # (B, 3, H, W) float32 RGB in [0, 1]
     image1: Tensor  # (B, 3, H, W)
-    warp01: (
-        Tensor  # (B, H, W, 2) float32: where pixel (x, y) of image 0 lies in image 1, px; NaN where unknown
-    )
+    warp01: Tensor  # (B, H, W, 2) float32 px in image 1 of each pixel (x, y) of image 0, NaN where unknown
     covisible01: Tensor  # (B, H, W) bool: the point is visible in both images
-    warp10: Tensor
-    covisible10: Tensor
+    warp10: Tensor  # (B, H, W, 2)
+    covisible10: Tensor  # (B, H, W)
+
+    def __len__(self) -> int:
+        """Count the pairs."""
+        return len(self.image0)
 
     def to(self, device: torch.device | str) -> "PairBatch":
-        """Move all tensors to a device."""
+        """Copy all tensors to a device."""
         return PairBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def stack(pairs: Sequence[ImagePair]) -> PairBatch:
-    """Put pairs of one size into a batch on the CPU."""
+    """Put B pairs of one size into a batch on the CPU."""
 
     def images(arrays: list[Image]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float().div_(255.0)
@@ -77,7 +79,7 @@ class PairSource(Protocol):
     """Pairs by number. See ``tests/training/test_pairs_contract.py`` for the same in code."""
 
     def __len__(self) -> int:
-        """How many different numbers there are: photographs, frames or listed pairs."""
+        """Count the items: photographs, frames or listed pairs."""
         ...
 
     def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
@@ -85,8 +87,23 @@ class PairSource(Protocol):
         ...
 
 
+class PairBatches:
+    """Batches of a source whose items are equally likely."""
+
+    def __init__(self, source: PairSource) -> None:
+        self._source = source
+
+    def batch(self, rngs: Sequence[np.random.Generator]) -> PairBatch:
+        """Make a pair of a random item from each generator.
+
+        Raises:
+            VoError: a pair cannot be read.
+        """
+        return stack([self._source.pair(int(rng.integers(len(self._source))), rng) for rng in rngs])
+
+
 class MixedPairs:
-    """Draws from several sources in proportion to their weights, whatever their lengths."""
+    """Several sources as one: draws from each in proportion to its weight, whatever its length."""
 
     def __init__(self, sources: Sequence[PairSource], weights: Sequence[float]) -> None:
         """Args: ``weights`` (one per source) need not sum to one.
@@ -101,14 +118,14 @@ class MixedPairs:
         if not all(0.0 < weight < np.inf for weight in weights):
             raise ConfigError(f"pairs: got weights {list(weights)}, expected positive numbers")
         self._sources = list(sources)
-        self._shares = np.array(weights, dtype=np.float64) / sum(weights)
+        self.shares = np.array(weights, dtype=np.float64) / sum(weights)  # (S,) probability of each source
 
     def __len__(self) -> int:
         return sum(map(len, self._sources))
 
     def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
         """Draw a source, then spread the numbers 0..len evenly over its own."""
-        source = self._sources[rng.choice(len(self._sources), p=self._shares)]
+        source = self._sources[rng.choice(len(self._sources), p=self.shares)]
         return source.pair(number * len(source) // len(self), rng)
 
 
@@ -128,11 +145,11 @@ def draw_partner(number: int, count: int, max_gap: float, rng: np.random.Generat
 
 
 def inside(warp: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which points (H, W, 2) lie in an image of the same size; NaN never does."""
+    """Tell which points (H, W, 2), px, lie in an image of that size; NaN never does. Returns (H, W)."""
     height, width = warp.shape[:2]
     return np.asarray(cv2.inRange(warp, (0, 0), (width - 1, height - 1)) > 0)
 
 
 def as_rgb(image: Image) -> Image:
-    """Give a grey image three channels."""
+    """Give a grey image (H, W) three equal channels; leave (H, W, 3) as it is."""
     return image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))

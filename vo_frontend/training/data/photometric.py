@@ -1,4 +1,4 @@
-"""What light, lens, sensor and file format do to a picture, in that order.
+"""Change a picture as light, lens, sensor and file format do, in that order.
 
 Noise, motion blur and brightness as in the training of SuperPoint (DeTone et al. 2018); the other kinds
 and all ranges are ours.
@@ -40,7 +40,7 @@ class PhotometricRanges:
 
 
 def change_light(image: Image, ranges: PhotometricRanges, rng: np.random.Generator) -> Image:
-    """Return the image (H, W, 3) as another camera might have taken it at another hour."""
+    """Return the RGB image (H, W, 3) as another camera might have taken it at another hour."""
     if rng.random() < ranges.shadow_share:
         image = _shadow(image, rng.uniform(*ranges.shadow_light), rng)
     if rng.random() < ranges.gaussian_blur_share:
@@ -57,8 +57,17 @@ def change_light(image: Image, ranges: PhotometricRanges, rng: np.random.Generat
     return image
 
 
+def change_light_of_both(
+    image0: Image, image1: Image, ranges: PhotometricRanges | None, rng: np.random.Generator
+) -> tuple[Image, Image]:
+    """Change the light in two RGB images (H, W, 3), each in its own way; None leaves them as they are."""
+    if ranges is None:
+        return image0, image1
+    return change_light(image0, ranges, rng), change_light(image1, ranges, rng)
+
+
 def _tone_curves(ranges: PhotometricRanges, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Levels (1, 256, 3) of the three channels after white balance, gamma, contrast and brightness."""
+    """Draw white balance, gamma, contrast and brightness. Returns new levels (1, 256, 3) by channel."""
     levels = np.linspace(0.0, 1.0, 256)[:, None] * rng.uniform(*ranges.white_balance, 3)
     levels = levels ** rng.uniform(*ranges.gamma)
     levels = (levels - 0.5) * rng.uniform(*ranges.contrast) + 0.5 + rng.uniform(*ranges.brightness)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.camera import Camera
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.simulation.street import ground_truth
 from vo_frontend.simulation.street.renderer import load_street
 from vo_frontend.training.data.depth_warp import Agreement, DepthView, warp_views
 from vo_frontend.training.data.pairs import ImagePair, draw_partner, require_crop_size
-from vo_frontend.training.data.photometric import PhotometricRanges, change_light
+from vo_frontend.training.data.photometric import PhotometricRanges, change_light_of_both
 
 NUM_FRAMES = 1000  # once around the whole drive
 MAX_DRAWS = 10
@@ -33,7 +33,7 @@ class StreetRanges:
 
 
 class RenderedPairs:
-    """Every frame of a drive through one street is one item; its partner is another frame nearby."""
+    """Frames of a drive through one street, one item each; the partner is another frame nearby."""
 
     def __init__(
         self,
@@ -63,10 +63,7 @@ class RenderedPairs:
             warp = warp_views(view0, view1, Agreement())
             if min(warp.covisible01.mean(), warp.covisible10.mean()) >= MIN_OVERLAP:
                 break
-        image0, image1 = view0.image, view1.image
-        if self._photometric is not None:
-            image0 = change_light(image0, self._photometric, rng)
-            image1 = change_light(image1, self._photometric, rng)
+        image0, image1 = change_light_of_both(view0.image, view1.image, self._photometric, rng)
         return ImagePair(image0, image1, *warp)
 
     def _render(self, number: int, rng: np.random.Generator) -> DepthView:
@@ -75,14 +72,14 @@ class RenderedPairs:
             0.5 * self._crop_px / np.tan(np.deg2rad(0.5 * rng.uniform(*self._ranges.field_of_view_deg)))
         )
         center = 0.5 * (self._crop_px - 1)
-        camera = Camera(focal_px, focal_px, center, center, self._crop_px, self._crop_px)
+        camera = PinholeCamera(focal_px, focal_px, center, center, self._crop_px, self._crop_px)
         T_world_cam = self._T_world_drive[number] @ self._draw_detour(rng)
         # The street is shared by all sources of one process and is not copied to other processes.
         image, depth_m = load_street(self._seed).render(T_world_cam, camera)
         return DepthView(image, depth_m, camera, T_world_cam)
 
     def _draw_detour(self, rng: np.random.Generator) -> Transform:
-        """Draw ``T_drive_cam``."""
+        """Draw ``T_drive_cam`` (4, 4)."""
         ranges = self._ranges
         pitch, yaw, roll = np.deg2rad([ranges.pitch_deg, ranges.yaw_deg, ranges.roll_deg]) * rng.uniform(
             -1, 1, 3

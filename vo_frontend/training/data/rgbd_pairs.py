@@ -15,7 +15,7 @@ from vo_frontend.errors import SourceError
 from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.sensors.calibration import Calibration
+from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sources.recorded import RecordedSource
 from vo_frontend.sources.tum import open_tum
 from vo_frontend.training.data.depth_crops import crop_pair
@@ -32,12 +32,12 @@ KINECT_AGREEMENT = Agreement(max_depth_ratio=0.03, max_round_trip_px=1.5)
 
 
 class RgbdPairs:
-    """Every frame with a pose is one item; its partner is another frame nearby."""
+    """Frames with a pose, one item each; the partner is another frame nearby."""
 
     def __init__(
         self,
         folder: Path,
-        calibration: Calibration,
+        calibration: Camera,
         crop_px: int,
         max_gap_frames: int = 30,
         photometric: PhotometricRanges | None = PhotometricRanges(),  # noqa: B008 (frozen)
@@ -104,7 +104,7 @@ class RgbdPairs:
 
 
 @lru_cache(maxsize=16)
-def _open(folder: Path, calibration: Calibration) -> RecordedSource:
+def _open(folder: Path, calibration: Camera) -> RecordedSource:
     """Open a sequence once per process: sources cannot be sent to the processes that make pairs."""
     return open_tum(folder, calibration, name=folder.name, sensor=Sensor.RGBD)
 
@@ -112,11 +112,11 @@ def _open(folder: Path, calibration: Calibration) -> RecordedSource:
 def interpolate_poses(
     trajectory: Trajectory, timestamps_ns: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Poses at other times, by constant velocity between the two poses around each.
+    """Interpolate poses at ``timestamps_ns`` (N,), by constant velocity between the two poses around each.
 
     Returns:
-        positions: (P,) which of ``timestamps_ns`` (N,) have a pose: two at most 0.05 s apart around it.
-        T_world_cam: (P, 4, 4).
+        positions: (P,) indices of the times between two poses at most 0.05 s apart.
+        T_world_cam: (P, 4, 4), in m.
     """
     known_ns = trajectory.timestamps_ns
     positions: list[int] = []

@@ -1,4 +1,4 @@
-"""From the data section of a configuration to pairs for training and pairs for validation."""
+"""Open the data section of a configuration: pairs for training and pairs for validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 
 from vo_frontend.errors import ConfigError
 from vo_frontend.sources.registry import find_sequence
+from vo_frontend.training.data.data_config import DataConfig
 from vo_frontend.training.data.homography_pairs import HomographyPairs
 from vo_frontend.training.data.megadepth import MegadepthPairs
 from vo_frontend.training.data.pairs import ImagePair, MixedPairs, PairSource
 from vo_frontend.training.data.rendered_pairs import RenderedPairs
 from vo_frontend.training.data.rgbd_pairs import RgbdPairs
-from vo_frontend.training.local_features.train_config import DataConfig
 
 
 @dataclass(frozen=True)

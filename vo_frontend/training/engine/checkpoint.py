@@ -1,11 +1,11 @@
 """Checkpoints that survive a process killed at any moment.
 
-A file appears under its name only when it is complete: written beside, flushed to the disk, renamed. The
-last two are kept, so that even a newest file that the disk has damaged costs one interval only.
+A file appears under its name only when it is complete. The last two are kept, so that even a newest file that
+the disk has damaged costs one interval only.
 """
 
+import io
 import logging
-import os
 import pickle
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vo_frontend.errors import OutputError, TrainingError
+from vo_frontend.errors import TrainingError
+from vo_frontend.formats.atomic import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ NUM_KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that the next steps depend on, beside the configuration and the data."""
+    """What the next steps depend on, beside the configuration and the data."""
 
     next_step: int
     network: dict[str, Tensor]  # state dict
@@ -31,19 +32,18 @@ class Checkpoint:
     optimizer: dict[str, Any]  # Adam's state dict
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint_<next_step>.pt``; delete all but the newest two, and what a killed process left.
 
     Raises:
         OutputError: the disk is full or the folder is not writable; older checkpoints are kept.
     """
     path = folder / f"checkpoint_{checkpoint.next_step:08d}.pt"
-    save_atomically(path, {field.name: getattr(checkpoint, field.name) for field in fields(Checkpoint)})
+    save_file(path, {field.name: getattr(checkpoint, field.name) for field in fields(Checkpoint)})
     paths = _newest_first(folder)
     kept = [other for other in paths if other <= path][:NUM_KEPT]  # later ones could not be read
-    for old in {*paths, *folder.glob(_temporary("checkpoint_*.pt"))} - {*kept}:
+    for old in {*paths, *folder.glob(".checkpoint_*")} - {*kept}:
         old.unlink(missing_ok=True)
-    return path
 
 
 def load_newest(folder: Path) -> Checkpoint | None:
@@ -81,39 +81,15 @@ def load_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def save_atomically(path: Path, values: dict[str, Any]) -> None:
+def save_file(path: Path, values: dict[str, Any]) -> None:
     """Write ``torch.save`` output: complete under its name, or not at all.
 
     Raises:
         OutputError: the disk is full or the folder is not writable.
     """
-    temporary = path.with_name(_temporary(path.name))
-    try:
-        with temporary.open("wb") as file:
-            torch.save(values, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # torch reports some failed writes as RuntimeError
-        temporary.unlink(missing_ok=True)
-        reason = str(error).partition("\n")[0]
-        raise OutputError(f"{path}: cannot write ({reason}); free some space, then resume") from None
-
-
-def _temporary(name: str) -> str:
-    return f".{name}.part"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name itself to the disk, where the system lets a folder be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    content = io.BytesIO()
+    torch.save(values, content)
+    write_atomically(path, content.getvalue())
 
 
 def _newest_first(folder: Path) -> list[Path]:

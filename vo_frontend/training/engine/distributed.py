@@ -27,11 +27,11 @@ class Group:
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process writes the files."""
+        """Whether this process writes the files of the run."""
         return self.rank == 0
 
     def average_(self, tensors: Sequence[Tensor]) -> None:
-        """Replace floating-point tensors, in place, by their means over all processes."""
+        """Replace floating-point tensors of any shape, in place, by their means over all processes."""
         if self.size == 1:
             return
         flat = torch.cat([tensor.detach().flatten().float() for tensor in tensors])
@@ -42,7 +42,7 @@ class Group:
             tensor.detach().copy_(part.view_as(tensor))
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is up in any process; the answer is the same in all of them."""
+        """Tell all processes whether the flag is up in any of them."""
         if self.size == 1:
             return flag
         flags = torch.tensor([float(flag)], device=self.device)
@@ -50,7 +50,7 @@ class Group:
         return bool(flags.item())
 
     def from_leader(self, value: T) -> T:
-        """The leader's value, in all processes."""
+        """Return the value of the leader in all processes."""
         if self.size == 1:
             return value
         values = [value]
@@ -60,7 +60,7 @@ class Group:
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[Group]:
-    """Join the processes that ``torchrun`` has started; alone without it.
+    """Join the processes that ``torchrun`` has started; without it, be a group of one.
 
     NCCL where the device is CUDA (one GPU per process, by local rank), else gloo.
     """

@@ -5,37 +5,37 @@ A micro-batch is a function of the seed, the step and its number within the step
 
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import Generic
 
 from torch.utils.data import DataLoader, Dataset
 
 from vo_frontend.errors import VoError
-from vo_frontend.training.data.pairs import ImagePair, PairBatch, PairSource, stack
 from vo_frontend.training.engine.distributed import Group
 from vo_frontend.training.engine.randomness import sample_rng
-from vo_frontend.training.local_features.train_config import OptimizationConfig
+from vo_frontend.training.engine.run_config import OptimizationConfig
+from vo_frontend.training.engine.task import BatchSource, BatchT
 
 
 def micro_batches(
-    source: PairSource,
+    source: BatchSource[BatchT],
     config: OptimizationConfig,
     *,
     seed: int,
     first_step: int,
     group: Group,
     workers: int,
-) -> Iterator[list[PairBatch]]:
+) -> Iterator[list[BatchT]]:
     """Yield what each step from ``first_step`` on consists of: ``config.accumulation`` micro-batches.
 
-    All processes of the group together draw the pairs that one process with ``group.size`` times the
+    All processes of the group together draw the items that one process with ``group.size`` times the
     accumulation draws.
 
     Raises:
-        VoError: a pair cannot be read.
+        VoError: an item cannot be read.
     """
-    dataset = _MicroBatches(source, config.batch, config.accumulation, seed, group.rank, group.size)
+    dataset = _MicroBatches(source, config.batch, config.accumulation, seed, group.rank)
     numbers = range(first_step * config.accumulation, config.steps * config.accumulation)
-    loader: DataLoader[PairBatch | VoError] = DataLoader(
+    loader: DataLoader[BatchT | VoError] = DataLoader(
         dataset,
         batch_size=None,
         sampler=numbers,
@@ -44,7 +44,7 @@ def micro_batches(
         collate_fn=_as_it_is,
         worker_init_fn=_ignore_stop_signals,
     )
-    step: list[PairBatch] = []
+    step: list[BatchT] = []
     for batch in loader:
         if isinstance(batch, VoError):
             raise batch
@@ -54,27 +54,26 @@ def micro_batches(
             step = []
 
 
-class _MicroBatches(Dataset["PairBatch | VoError"]):
+class _MicroBatches(Dataset["BatchT | VoError"], Generic[BatchT]):
+    """Micro-batches of one process, numbered through all steps."""
+
     def __init__(
-        self, source: PairSource, batch: int, accumulation: int, seed: int, rank: int, size: int
+        self, source: BatchSource[BatchT], batch: int, accumulation: int, seed: int, rank: int
     ) -> None:
         self._source, self._batch, self._accumulation = source, batch, accumulation
-        self._seed, self._rank, self._size = seed, rank, size
+        self._seed, self._rank = seed, rank
 
-    def __getitem__(self, number: int) -> PairBatch | VoError:
+    def __getitem__(self, number: int) -> BatchT | VoError:
         step, part = divmod(number, self._accumulation)
         first_slot = (self._rank * self._accumulation + part) * self._batch
+        slots = range(first_slot, first_slot + self._batch)
         try:
-            return stack([self._pair(step, first_slot + offset) for offset in range(self._batch)])
+            return self._source.batch([sample_rng(self._seed, step, slot) for slot in slots])
         except VoError as error:  # as a value: torch would wrap the traceback of the worker into its message
             return error
 
-    def _pair(self, step: int, slot: int) -> ImagePair:
-        rng = sample_rng(self._seed, step, slot)
-        return self._source.pair(int(rng.integers(len(self._source))), rng)
 
-
-def _as_it_is(batch: Any) -> Any:
+def _as_it_is(batch: BatchT) -> BatchT:
     return batch
 
 

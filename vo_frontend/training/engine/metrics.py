@@ -1,42 +1,38 @@
 """Tables that grow with the run and are cut back to the checkpoint when it resumes."""
 
 import csv
-import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vo_frontend.errors import OutputError
+from vo_frontend.formats.atomic import write_atomically
 
 
 class MetricsFile:
-    """A CSV file with one row per record; the first field of every record is ``step``."""
+    """A CSV file with one row per record; the first column is ``step``."""
 
-    def __init__(self, path: Path, record_type: type, next_step: int = 0) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], next_step: int = 0) -> None:
         """Create the file, or keep of an existing one the rows before ``next_step``.
 
         Raises:
             OutputError: the file cannot be written.
         """
         self._path = path
-        header = ",".join(field.name for field in dataclasses.fields(record_type))
         kept = _rows_before(path, next_step) if next_step > 0 and path.exists() else []
-        temporary = path.with_name(f".{path.name}.part")
+        write_atomically(path, ("\n".join([",".join(columns), *kept]) + "\n").encode())
         try:
-            temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
-            temporary.replace(path)
             self._file = path.open("a", encoding="utf-8", newline="")
         except OSError as error:
-            raise OutputError(f"{path}: cannot create the file ({error.strerror})") from None
+            raise OutputError(f"{path}: cannot open the file ({error.strerror})") from None
 
-    def append(self, record: Any) -> None:
-        """Add one record and hand it to the system at once.
+    def append(self, values: Sequence[float]) -> None:
+        """Add one row, a value for each column, and hand it to the system at once.
 
         Raises:
             OutputError: the disk is full.
         """
         line = io.StringIO()
-        values = dataclasses.astuple(record)
         csv.writer(line, lineterminator="\n").writerow(
             f"{value:.9g}" if isinstance(value, float) else value for value in values
         )
@@ -52,6 +48,6 @@ class MetricsFile:
 
 
 def _rows_before(path: Path, next_step: int) -> list[str]:
-    """Complete rows with an earlier step; a process killed while writing leaves half a row at the end."""
+    """Read the complete rows of earlier steps; a killed process leaves half a row at the end."""
     rows = path.read_text(encoding="utf-8").split("\n")[1:-1]
     return [row for row in rows if row.partition(",")[0].isdigit() and int(row.partition(",")[0]) < next_step]

@@ -2,11 +2,11 @@
 
 import math
 
-from vo_frontend.training.local_features.train_config import OptimizationConfig
+from vo_frontend.training.engine.run_config import OptimizationConfig
 
 
 def learning_rate_at(step: int, config: OptimizationConfig) -> float:
-    """Learning rate of a step, 0 <= step < config.steps."""
+    """Return the learning rate of a step, 0 <= step < config.steps."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
     if config.schedule == "constant":

@@ -3,61 +3,72 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Generic
 
 import torch
 from torch import Tensor
 
 from vo_frontend.errors import TrainingError
-from vo_frontend.features.networks.network import FeatureNetwork
-from vo_frontend.training.data.pairs import PairBatch
 from vo_frontend.training.engine.checkpoint import Checkpoint
 from vo_frontend.training.engine.distributed import Group
 from vo_frontend.training.engine.randomness import torch_generator
+from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.schedule import learning_rate_at
-from vo_frontend.training.local_features.objective import LossTerms, Objective
-from vo_frontend.training.local_features.train_config import OptimizationConfig
+from vo_frontend.training.engine.task import BatchT, LossTerms, ModelT, Objective
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What one step did: a row of ``metrics.csv``. Losses are means over the pairs of the step."""
+    """What one step did: a row of ``metrics.csv``."""
 
     step: int
-    total: float
-    reprojection: float
-    peak: float
-    descriptor: float
-    reliability: float
+    losses: tuple[float, ...]  # means over the items of the step; LossTerms.names() names them
     gradient_norm: float  # before it was shortened
     learning_rate: float
-    num_pairs: int  # of all processes
+    num_items: int  # of all processes
     skipped: int  # 1: something was not finite, the weights are as before
     seconds: float  # of computing, without waiting for data
 
+    @property
+    def total(self) -> float:
+        """The loss that was minimised."""
+        return self.losses[0]
 
-class Trainer:
-    """Network, optimiser and the moving average of the weights."""
+    @staticmethod
+    def columns(terms: type[LossTerms], item_name: str) -> list[str]:
+        """Name the values of :meth:`row`."""
+        rest = ("gradient_norm", "learning_rate", f"num_{item_name}", "skipped", "seconds")
+        return ["step", *terms.names(), *rest]
+
+    def row(self) -> list[float]:
+        """List the values for the table."""
+        rest = (self.gradient_norm, self.learning_rate, self.num_items, self.skipped, self.seconds)
+        return [self.step, *self.losses, *rest]
+
+
+class Trainer(Generic[ModelT, BatchT]):
+    """Model, optimiser and the moving average of the weights."""
 
     def __init__(
         self,
-        network: FeatureNetwork,
-        objective: Objective,
+        model: ModelT,
+        objective: Objective[ModelT, BatchT],
         config: OptimizationConfig,
         *,
         seed: int,
         group: Group,
     ) -> None:
-        self.network = network
+        self.model = model
         self._objective, self._config, self._seed, self._group = objective, config, seed, group
-        self._parameters = list(network.parameters())
+        self._parameters = list(model.parameters())
         self._optimizer = torch.optim.Adam(self._parameters, lr=config.learning_rate)
-        self._average = _copy(network.state_dict()) if config.average_decay > 0 else {}
+        self._average = _copy(model.state_dict()) if config.average_decay > 0 else {}
         self._num_skipped = 0
 
-    def train_step(self, step: int, batches: Sequence[PairBatch]) -> StepRecord:
+    def train_step(self, step: int, batches: Sequence[BatchT]) -> StepRecord:
         """Accumulate the gradients of all micro-batches of all processes, then move the weights.
 
         A step whose loss or gradient is not finite leaves everything as it was.
@@ -67,7 +78,7 @@ class Trainer:
         """
         start_s = time.perf_counter()
         learning_rate = learning_rate_at(step, self._config)
-        buffers = list(self.network.buffers())  # of batch normalisation
+        buffers = list(self.model.buffers())  # of batch normalisation
         buffers_before = [buffer.clone() for buffer in buffers]
         losses = self._accumulate(step, batches)
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
@@ -83,29 +94,27 @@ class Trainer:
             for buffer, before in zip(buffers, buffers_before, strict=True):
                 buffer.copy_(before)
         self._count_skipped(step, is_finite)
-        total, reprojection, peak, descriptor, reliability = losses.tolist()
         return StepRecord(
             step=step,
-            total=total,
-            reprojection=reprojection,
-            peak=peak,
-            descriptor=descriptor,
-            reliability=reliability,
+            losses=tuple(losses.tolist()),
             gradient_norm=norm.item(),
             learning_rate=learning_rate,
-            num_pairs=sum(len(batch.image0) for batch in batches) * self._group.size,
+            num_items=sum(map(len, batches)) * self._group.size,
             skipped=int(not is_finite),
             seconds=time.perf_counter() - start_s,
         )
 
     def weights(self) -> dict[str, Tensor]:
-        """What a user of the network gets: the averaged weights where there are any; float32 on the CPU."""
-        state = self._average or self.network.state_dict()
+        """Copy what a user of the model gets to the CPU: the averaged weights where there are any.
+
+        Returns the state dict of the model, values in its shapes.
+        """
+        state = self._average or self.model.state_dict()
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def checkpoint(self, next_step: int) -> Checkpoint:
-        """State to continue with."""
-        return Checkpoint(next_step, self.network.state_dict(), self._average, self._optimizer.state_dict())
+        """Return the state to continue with."""
+        return Checkpoint(next_step, self.model.state_dict(), self._average, self._optimizer.state_dict())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Continue from a checkpoint.
@@ -114,37 +123,36 @@ class Trainer:
             TrainingError: it belongs to another network.
         """
         try:
-            self.network.load_state_dict(checkpoint.network)
+            self.model.load_state_dict(checkpoint.network)
             self._optimizer.load_state_dict(checkpoint.optimizer)
         except (RuntimeError, ValueError):
             raise TrainingError(
                 "the checkpoint is of another network; resume with the network it was started with"
             ) from None
         if self._average:
-            device = next(self.network.parameters()).device
+            device = next(self.model.parameters()).device
             average = checkpoint.average or checkpoint.network
             self._average = {name: value.to(device) for name, value in _copy(average).items()}
 
-    def _accumulate(self, step: int, batches: Sequence[PairBatch]) -> Tensor:
-        """Leave the mean gradient in the parameters. Returns the mean losses, fields of LossTerms (5,)."""
+    def _accumulate(self, step: int, batches: Sequence[BatchT]) -> Tensor:
+        """Leave the mean gradient in the parameters. Returns the T mean losses (T,)."""
         device = self._parameters[0].device
-        self.network.train()
+        self.model.train()
         for parameter in self._parameters:
-            parameter.grad = torch.zeros_like(parameter)  # also where this process's pairs give none
-        losses = torch.zeros(len(fields(LossTerms)), device=device)
+            parameter.grad = torch.zeros_like(parameter)  # also where this process's items give none
+        losses = torch.zeros(len(self._objective.terms.names()), device=device)
         for part, batch in enumerate(batches):
             place = self._group.rank * len(batches) + part
             generator = torch_generator(device, self._seed, step, place)
-            terms = self._objective(self.network, batch.to(device), generator)
-            (terms.total / len(batches)).backward()  # type: ignore[no-untyped-call]
-            values = [getattr(terms, field.name).detach() for field in fields(LossTerms)]
-            losses += torch.stack(values) / len(batches)
+            terms = self._objective(self.model, batch.to(device), generator)
+            torch.autograd.backward(terms.total / len(batches))
+            losses += terms.values() / len(batches)
         return losses
 
     @torch.no_grad()
     def _update_average(self, step: int) -> None:
         decay = min(self._config.average_decay, (1 + step) / (10 + step))  # forget the random start soon
-        state = self.network.state_dict()
+        state = self.model.state_dict()
         for name, average in self._average.items():
             if average.is_floating_point():
                 average.lerp_(state[name], 1 - decay)

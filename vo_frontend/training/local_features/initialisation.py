@@ -5,11 +5,19 @@ import math
 import torch
 from torch import Tensor, nn
 
+from vo_frontend.features.loading import make_network
 from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
 from vo_frontend.features.networks.aliked.description import SparseDeformableDescriptorHead
-from vo_frontend.features.networks.network import FeatureNetwork
+from vo_frontend.features.networks.trunk import FeatureNetwork
 
 SPREAD_PX = 16.0  # radius of the descriptor's first sampling pattern
+
+
+def random_network(architecture: str, seed: int) -> FeatureNetwork:
+    """Build an ALIKED or ALIKE network with the random weights that training starts from."""
+    network = make_network(architecture)
+    initialise(network, torch.Generator().manual_seed(seed))
+    return network
 
 
 def initialise(network: FeatureNetwork, generator: torch.Generator) -> None:

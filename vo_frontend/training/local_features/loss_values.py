@@ -1,16 +1,15 @@
-"""What the losses say of weights that are not being trained."""
+"""Measure the losses of weights that are not being trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
 
-from vo_frontend.features.loading import make_network
-from vo_frontend.features.networks.network import FeatureNetwork
+from vo_frontend.features.networks.trunk import FeatureNetwork
 from vo_frontend.training.data.pairs import ImagePair, stack
 from vo_frontend.training.engine.randomness import torch_generator
-from vo_frontend.training.local_features.initialisation import initialise
-from vo_frontend.training.local_features.objective import Objective, ObjectiveConfig
+from vo_frontend.training.local_features.objective import LocalFeatureObjective
+from vo_frontend.training.local_features.train_config import ObjectiveConfig
 
 DENSE_STRIDE_PX = 4  # every pixel costs 16 times as much
 
@@ -36,7 +35,7 @@ def measure_losses(network: FeatureNetwork, pairs: Sequence[ImagePair], seed: in
     for number, pair in enumerate(pairs):
         batch = stack([pair])
         terms = [
-            Objective(ObjectiveConfig(descriptor=descriptor, dense_stride_px=DENSE_STRIDE_PX))(
+            LocalFeatureObjective(ObjectiveConfig(descriptor=descriptor, dense_stride_px=DENSE_STRIDE_PX))(
                 network, batch, torch_generator(torch.device("cpu"), seed, number)
             )
             for descriptor in ("sparse_nre", "dense_nre", "triplet")
@@ -45,10 +44,3 @@ def measure_losses(network: FeatureNetwork, pairs: Sequence[ImagePair], seed: in
         descriptor = [term.descriptor for term in terms]
         values += torch.stack([first.total, first.reprojection, first.peak, *descriptor, first.reliability])
     return LossValues(*(values / len(pairs)).tolist())
-
-
-def random_network(architecture: str, seed: int) -> FeatureNetwork:
-    """Build a network with the random weights that training starts from."""
-    network = make_network(architecture)
-    initialise(network, torch.Generator().manual_seed(seed))
-    return network

@@ -1,4 +1,4 @@
-"""The training objective of ALIKE and ALIKED: the weighted sum of four losses on image pairs."""
+"""The objective of ALIKE and ALIKED: the weighted sum of four losses on image pairs."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from vo_frontend.errors import ConfigError
-from vo_frontend.features.networks.network import FeatureNetwork
 from vo_frontend.features.networks.pyramid import FeaturePyramid
+from vo_frontend.features.networks.trunk import FeatureNetwork
 from vo_frontend.training.data.pairs import PairBatch
+from vo_frontend.training.engine.task import LossTerms
 from vo_frontend.training.local_features.losses.correspondence import (
     nearest_partners,
     random_partners,
@@ -22,60 +22,16 @@ from vo_frontend.training.local_features.losses.reliability import reliability_l
 from vo_frontend.training.local_features.losses.reprojection import reprojection_loss
 from vo_frontend.training.local_features.losses.sparse_nre import sparse_nre_loss
 from vo_frontend.training.local_features.losses.triplet import triplet_loss
+from vo_frontend.training.local_features.train_config import ObjectiveConfig
 from vo_frontend.training.local_features.training_pyramid import TrainingPyramid
 
-DESCRIPTOR_LOSSES = ("sparse_nre", "dense_nre", "triplet")
 DENSE_CHUNK = 4096  # pixels described at a time
-LEAST = {
-    "reprojection_weight": 0.0,
-    "peak_weight": 0.0,
-    "descriptor_weight": 0.0,
-    "reliability_weight": 0.0,
-    "num_keypoints": 1,
-    "num_random": 0,
-    "detection_temperature": 1e-3,
-    "sparse_temperature": 1e-3,
-    "dense_temperature": 1e-3,
-    "dense_stride_px": 1,
-    "reliability_temperature": 1e-3,
-}
-
-
-@dataclass(frozen=True)
-class ObjectiveConfig:
-    """Weights and constants of the losses; the defaults are those of ALIKED."""
-
-    reprojection_weight: float = 1.0
-    peak_weight: float = 0.5
-    descriptor_weight: float = 5.0
-    reliability_weight: float = 1.0
-    descriptor: str = "sparse_nre"  # or "dense_nre" (ALIKE), "triplet" (baseline)
-    num_keypoints: int = 400  # detected per image
-    num_random: int = 400  # further points per pair, drawn where both images see the scene
-    min_score: float = 0.1  # keypoints below it learn neither position nor peak
-    max_reprojection_px: float = 5.0  # keypoints farther apart are not the same point
-    max_partner_px: float = 3.0  # a keypoint this close to the warp is the descriptor's true match
-    detection_temperature: float = 0.1  # t_det
-    sparse_temperature: float = 0.1  # t_des of the sparse NRE
-    dense_temperature: float = 0.02  # t_des of the dense NRE
-    dense_stride_px: int = 1  # of the descriptor map of the dense NRE
-    reliability_temperature: float = 1.0  # t_rel
-    triplet_margin: float = 0.5  # in units of descriptor distance
-
-    def __post_init__(self) -> None:
-        if self.descriptor not in DESCRIPTOR_LOSSES:
-            expected = ", ".join(DESCRIPTOR_LOSSES)
-            raise ConfigError(f"objective.descriptor: got '{self.descriptor}', expected one of {expected}")
-        for name, least in LEAST.items():
-            if not getattr(self, name) >= least:
-                raise ConfigError(f"objective.{name}: got {getattr(self, name)}, expected at least {least:g}")
 
 
 @dataclass(frozen=True, slots=True)
-class LossTerms:
-    """Mean losses of a batch, each (): the terms without their weights, and the weighted total."""
+class LocalFeatureLosses(LossTerms):
+    """Mean losses of a batch of pairs, each (): the weighted total, and the terms without their weights."""
 
-    total: Tensor
     reprojection: Tensor  # px
     peak: Tensor
     descriptor: Tensor
@@ -94,14 +50,18 @@ class _Side:
     warped: Tensor  # (N, 2) px in the other image, NaN where unknown
 
 
-class Objective:
+class LocalFeatureObjective:
     """Turns a network and a batch of pairs into a loss to minimise."""
+
+    terms = LocalFeatureLosses
 
     def __init__(self, config: ObjectiveConfig, *, mixed_precision: bool = False) -> None:
         """Args: ``mixed_precision``: the trunk in bfloat16; scores, descriptors and losses stay float32."""
         self.config, self._mixed_precision = config, mixed_precision
 
-    def __call__(self, network: FeatureNetwork, batch: PairBatch, generator: torch.Generator) -> LossTerms:
+    def __call__(
+        self, network: FeatureNetwork, batch: PairBatch, generator: torch.Generator
+    ) -> LocalFeatureLosses:
         """Run the network on both images of every pair and evaluate all losses.
 
         Args:
@@ -123,7 +83,7 @@ class Objective:
             + c.descriptor_weight * descriptor
             + c.reliability_weight * reliability
         )
-        return LossTerms(total, reprojection, peak, descriptor, reliability)
+        return LocalFeatureLosses(total, reprojection, peak, descriptor, reliability)
 
     def _forward(self, network: FeatureNetwork, images: Tensor) -> tuple[FeaturePyramid, Tensor]:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._mixed_precision):
@@ -192,13 +152,13 @@ class Objective:
 
 
 def _differentiable(pyramid: FeaturePyramid) -> FeaturePyramid:
-    """On CPU, exchange the pyramid of one image for one that is cheap to differentiate."""
+    """Exchange the pyramid of one image, on the CPU, for one that is cheap to differentiate."""
     on_cpu = pyramid.levels[0].device.type == "cpu"
     return TrainingPyramid(pyramid.levels, pyramid.padding) if on_cpu else pyramid
 
 
 def _salient(side: _Side, min_score: float) -> tuple[Tensor, Tensor]:
-    """Positions and warps (K, 2) of the detected keypoints that score above a threshold."""
+    """Choose the detected keypoints that score above a threshold. Returns positions and warps (K, 2), px."""
     chosen = (side.detected.scores.detach() > min_score).nonzero()[:, 0]
     return side.positions[chosen], side.warped[chosen]
 

@@ -1,4 +1,4 @@
-"""Reading unit-length features from the levels of a pyramid, forwards and backwards, one pixel at a time.
+"""Read unit-length features from the levels of a pyramid, forwards and backwards, one pixel at a time.
 
 Levels are (h, w, C) float32 arrays, finest first, at least 2x2, C a multiple of ``LANES``. The dense map at
 pixel (x, y) of the finest level is the concatenation of all levels, bilinear with aligned corners. P samples
@@ -20,7 +20,10 @@ EPSILON = np.float32(1e-12)  # as torch.nn.functional.normalize
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sample_units(levels: tuple[Array, ...], x: Any, y: Any, weight: Array) -> Array:
-    """x, y: (P, K) int64, weight: (P, K). Returns (P, dim)."""
+    """Sample P weighted sums of K features at integer pixels of the finest level.
+
+    levels: (h, w, C) each; x, y: (P, K) int64; weight: (P, K). Returns (P, dim), dim = 4 C.
+    """
     finest, level2, level3, level4 = levels
     feature = np.empty(4 * finest.shape[2], np.float32)
     samples = np.zeros((len(x), len(feature)), np.float32)
@@ -42,7 +45,10 @@ def sample_units_backward(
     gradient: Array,
     level_gradients: tuple[Array, ...],
 ) -> Array:
-    """Add to the gradients of the levels; gradient: (P, dim). Returns the gradient of the weights (P, K)."""
+    """Differentiate :func:`sample_units` by the levels and the weights.
+
+    gradient: (P, dim) of the samples; level_gradients: (h, w, C) each, added to. Returns (P, K) of weights.
+    """
     finest, level2, level3, level4 = levels
     finest_gradient, gradient2, gradient3, gradient4 = level_gradients
     feature = np.empty(4 * finest.shape[2], np.float32)
@@ -67,7 +73,7 @@ def sample_units_backward(
 
 @njit(nogil=True, error_model="numpy")
 def read(finest, level2, level3, level4, x, y, feature):  # type: ignore[no-untyped-def]
-    """Write the dense map at a pixel to ``feature`` (dim,) and return its length."""
+    """Write the dense map of levels (h, w, C) at pixel (x, y) to ``feature`` (dim,). Returns its length."""
     size, num_channels = finest.shape[:2], finest.shape[2]
     squares = splat(ZERO)
     for c in range(0, num_channels, LANES):
@@ -82,7 +88,10 @@ def read(finest, level2, level3, level4, x, y, feature):  # type: ignore[no-unty
 
 @njit(nogil=True, error_model="numpy")
 def read_level(level, size, x, y, feature, first):  # type: ignore[no-untyped-def]
-    """Write one level at a pixel of the finest to ``feature`` from ``first`` on; return the squares' sums."""
+    """Write one level (h, w, C) at a pixel of the finest to ``feature[first:]`` (C,).
+
+    ``size`` is that of the finest level, (height, width). Returns sums of squares, one vector of lanes.
+    """
     top, w_bottom = place(y, size[0], level.shape[0])
     left, w_right = place(x, size[1], level.shape[1])
     w_top, w_left = ONE - w_bottom, ONE - w_right
@@ -99,7 +108,7 @@ def read_level(level, size, x, y, feature, first):  # type: ignore[no-untyped-de
 
 @njit(nogil=True, error_model="numpy")
 def spread(finest, level2, level3, level4, x, y, gradient):  # type: ignore[no-untyped-def]
-    """Add the gradient (dim,) of the dense map at a pixel to the gradients of the levels."""
+    """Add the gradient (dim,) of the dense map at pixel (x, y) to those of the levels (h, w, C)."""
     size, num_channels = finest.shape[:2], finest.shape[2]
     for c in range(0, num_channels, LANES):
         accumulate(finest, y, x, c, load(gradient, (c,)), ONE)
@@ -110,7 +119,7 @@ def spread(finest, level2, level3, level4, x, y, gradient):  # type: ignore[no-u
 
 @njit(nogil=True, error_model="numpy")
 def spread_level(level, size, x, y, gradient, first):  # type: ignore[no-untyped-def]
-    """Add the gradient from ``first`` on to the gradient of one level."""
+    """Add ``gradient[first:]`` (C,) at a pixel of the finest level to the gradient (h, w, C) of one level."""
     top, w_bottom = place(y, size[0], level.shape[0])
     left, w_right = place(x, size[1], level.shape[1])
     w_top, w_left = ONE - w_bottom, ONE - w_right
@@ -124,13 +133,13 @@ def spread_level(level, size, x, y, gradient, first):  # type: ignore[no-untyped
 
 @njit(nogil=True, error_model="numpy")
 def accumulate(level, y, x, c, value, weight):  # type: ignore[no-untyped-def]
-    """``level[y, x, c:] += weight * value`` for one vector."""
+    """Add ``weight * value``, one vector of lanes, to ``level[y, x, c:]`` of (h, w, C)."""
     store(fma(splat(weight), value, load(level, (y, x, c))), level, (y, x, c))
 
 
 @njit(nogil=True, error_model="numpy")
 def place(pixel, size, level_size):  # type: ignore[no-untyped-def]
-    """Place a pixel of the finest level on an axis of a coarser one: left neighbour, and how far from it."""
+    """Place a pixel of the finest level on an axis of a coarser one: the pixel before, and how far on."""
     position = np.float32(pixel) * (np.float32(level_size - 1) / np.float32(size - 1))
     first = min(np.int64(position), level_size - 2)
     return first, position - np.float32(first)

@@ -18,7 +18,7 @@ class TrainingPyramid(FeaturePyramid):
     """Pyramid of one image, on CPU."""
 
     def unit_pixels(self, x: Tensor, y: Tensor) -> Tensor:
-        """Unit-length features at integer pixels x, y (P,), zero outside the image. Returns (P, dim)."""
+        """Read unit-length features at integer pixels x, y (P,), zero outside the image. Returns (P, dim)."""
         height, width = self.image_size
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         weight = inside.to(self.levels[0].dtype)

@@ -1,4 +1,4 @@
-"""Quality of a network on pairs that it is never trained on."""
+"""Measure the quality of a network on pairs that it is never trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,59 @@ from torch import Tensor
 
 from vo_frontend.errors import OutputError
 from vo_frontend.features.networks.detection import detect
-from vo_frontend.features.networks.network import FeatureNetwork
-from vo_frontend.training.data.pairs import PairBatch
+from vo_frontend.features.networks.trunk import FeatureNetwork
+from vo_frontend.training.data.pairs import PairBatch, PairSource, stack
+from vo_frontend.training.engine.randomness import sample_rng
+from vo_frontend.training.engine.task import ValidationRecord
 from vo_frontend.training.local_features.losses.correspondence import nearest_partners, warp_points
+from vo_frontend.training.local_features.train_config import ValidationConfig
 
 THRESHOLD_PX = 3.0  # of a correct match and of a repeated keypoint
 PICTURE_SCALE = 2
+VALIDATION_SEED = 20_230_327  # the same pairs whatever the seed of the run, so that runs compare
 
 
 @dataclass(frozen=True, slots=True)
-class ValidationRecord:
+class MatchingRecord(ValidationRecord):
     """Means over the validation pairs: a row of ``validation.csv``."""
 
-    step: int
     mma_3px: float  # share of mutual nearest neighbours that the geometry confirms
     repeatability_3px: float  # share of covisible keypoints that were found in both images
     num_keypoints: float  # per image
     num_matches: float  # per pair, where the geometry is known
+
+    def summary(self) -> str:
+        """Say in one line how good the network is."""
+        return (
+            f"matching accuracy {self.mma_3px:.3f} and repeatability {self.repeatability_3px:.3f} at 3 px, "
+            f"{self.num_matches:.0f} matches of {self.num_keypoints:.0f} keypoints"
+        )
+
+
+class MatchingValidation:
+    """Matches the same held-out pairs every time, and draws the matches of the first."""
+
+    record = MatchingRecord
+
+    def __init__(self, config: ValidationConfig, source: PairSource, device: torch.device) -> None:
+        """Make the pairs.
+
+        Raises:
+            VoError: a pair cannot be read.
+        """
+        self._max_keypoints = config.max_keypoints
+        self._pairs = [_validation_pair(source, number).to(device) for number in range(config.num_pairs)]
+
+    def __call__(self, network: FeatureNetwork, step: int, folder: Path) -> MatchingRecord:
+        """Measure a network after a step and write ``matches_<steps done>.png``.
+
+        Raises:
+            OutputError: the picture cannot be written.
+        """
+        record = validate(network, self._pairs, self._max_keypoints, step)
+        picture = folder / f"matches_{step + 1:08d}.png"
+        draw_matches(network, self._pairs[0], self._max_keypoints, picture)
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +75,19 @@ class _Matched:
     keypoints1: Tensor  # (M, 2) px
     is_correct: Tensor  # (M,) bool
     repeatability: float
-    num_keypoints: float
+    num_keypoints: float  # mean of both images
 
 
 def validate(
     network: FeatureNetwork, pairs: Sequence[PairBatch], max_keypoints: int, step: int
-) -> ValidationRecord:
-    """Match every pair (batches of one) by mutual nearest neighbours. Leaves the network in evaluation mode.
+) -> MatchingRecord:
+    """Match every pair (batches of one) by mutual nearest neighbours; leave the network in evaluation mode.
 
     A pair without matches counts as a matching accuracy of 0.
     """
     found = [_match(network, pair, max_keypoints) for pair in pairs]
     accuracies = [float(m.is_correct.float().mean()) if len(m.is_correct) else 0.0 for m in found]
-    return ValidationRecord(
+    return MatchingRecord(
         step,
         mma_3px=float(np.mean(accuracies)),
         repeatability_3px=float(np.mean([m.repeatability for m in found])),
@@ -79,6 +115,10 @@ def draw_matches(network: FeatureNetwork, pair: PairBatch, max_keypoints: int, p
         raise OutputError(f"{path}: cannot write the picture; free some space, then resume")
 
 
+def _validation_pair(source: PairSource, number: int) -> PairBatch:
+    return stack([source.pair(number % len(source), sample_rng(VALIDATION_SEED, number))])
+
+
 @torch.no_grad()
 def _match(network: FeatureNetwork, pair: PairBatch, max_keypoints: int) -> _Matched:
     network.eval()
@@ -104,7 +144,7 @@ def _match(network: FeatureNetwork, pair: PairBatch, max_keypoints: int) -> _Mat
 
 
 def _mutual_nearest(descriptors0: Tensor, descriptors1: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices (M,) of descriptors (N0, D), (N1, D) that choose each other."""
+    """Match descriptors (N0, D), (N1, D) that choose each other. Returns their indices (M,), (M,)."""
     if not len(descriptors0) or not len(descriptors1):
         nothing = torch.zeros(0, dtype=torch.long, device=descriptors0.device)
         return nothing, nothing
@@ -115,7 +155,10 @@ def _mutual_nearest(descriptors0: Tensor, descriptors1: Tensor) -> tuple[Tensor,
 
 
 def _repeatability(keypoints: Sequence[Tensor], warped: Sequence[Tensor]) -> float:
-    """Share of the keypoints with a known warp that have a keypoint of the other image near it."""
+    """Measure the share of keypoints with a known warp that have a keypoint of the other image near it.
+
+    keypoints: (N0, 2), (N1, 2) px; warped: the same in the other image, NaN where unknown.
+    """
     num_covisible = sum(int(points.isfinite().all(dim=1).sum()) for points in warped)
     num_repeated = sum(
         len(nearest_partners(points, others, THRESHOLD_PX)[0])
@@ -125,6 +168,6 @@ def _repeatability(keypoints: Sequence[Tensor], warped: Sequence[Tensor]) -> flo
 
 
 def _bgr(image: Tensor) -> NDArray[np.uint8]:
-    """(3, H, W) RGB in [0, 1] to (H, W, 3) BGR uint8."""
+    """Convert (3, H, W) RGB in [0, 1] to (H, W, 3) BGR uint8."""
     pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).flip(-1)
     return np.ascontiguousarray(pixels.cpu().numpy())

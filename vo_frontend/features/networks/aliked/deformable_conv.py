@@ -22,7 +22,7 @@ class DeformableConv(nn.Module):
         self.regular_conv = Conv3x3(channels_in, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) -> (B, channels_out, H, W)."""
+        """Convolve x (B, channels_in, H, W). Returns (B, channels_out, H, W)."""
         with torch.autocast(x.device.type, enabled=False):  # half precision blurs positions by whole pixels
             x = x.to(self.offset_conv.weight.dtype)
             limit = max(x.shape[-2:]) / 4

@@ -1,4 +1,4 @@
-"""ALIKED: score head on the shared trunk, deformable convolutions in its two deep blocks.
+"""ALIKED: score head on the shared trunk, deformable convolutions in its two coarse blocks.
 
 X. Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable
 Transformation", IEEE Transactions on Instrumentation and Measurement, 2023.
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
 from vo_frontend.features.networks.aliked.description import SparseDeformableDescriptorHead
 from vo_frontend.features.networks.detection import Border
-from vo_frontend.features.networks.network import STRIDE, FeatureNetwork, TrunkConfig
 from vo_frontend.features.networks.pyramid import FeaturePyramid, Padding
+from vo_frontend.features.networks.trunk import STRIDE, FeatureNetwork, TrunkConfig
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ ALIKED_VARIANTS = {
 
 
 class AlikedNetwork(FeatureNetwork):
-    """SELU, average pooling, edge padding on both sides."""
+    """The trunk with SELU, average pooling and repeated edges, a score head and a descriptor head."""
 
     border = Border(first_px=2, last_px=2)
 
@@ -57,7 +57,7 @@ class AlikedNetwork(FeatureNetwork):
         self.desc_head = SparseDeformableDescriptorHead(config.trunk.dim, config.num_positions)
 
     def pad(self, image: Tensor) -> tuple[Tensor, Padding]:
-        """Repeat edges on both sides; an odd pixel goes right and bottom."""
+        """Repeat the edges of (B, 3, H, W) images on both sides; an odd pixel goes right and bottom."""
         height, width = image.shape[-2:]
         x, y = -width % STRIDE, -height % STRIDE
         padding = Padding(left=x // 2, right=x - x // 2, top=y // 2, bottom=y - y // 2)
@@ -65,7 +65,7 @@ class AlikedNetwork(FeatureNetwork):
         return F.pad(image, sides, mode="replicate"), padding
 
     def score_map(self, pyramid: FeaturePyramid) -> Tensor:
-        """Apply the score head, its first layer before the upsampling."""
+        """Apply the score head, its first layer before the upsampling. Returns (B, 1, H, W)."""
         first = pyramid.project(self.score_head.get_parameter("0.weight"))
         return torch.sigmoid(self.score_head[1:](first))
 

@@ -1,4 +1,4 @@
-"""Which points of two images are the same, by known geometry."""
+"""Find the points of two images that are the same, by known geometry."""
 
 import torch
 from torch import Tensor
@@ -55,8 +55,14 @@ def random_partners(
 ) -> tuple[Tensor, Tensor]:
     """Draw pixels at random where both images see the scene.
 
-    warp: (H, W, 2) px; covisible: (H, W) bool. Returns positions (K, 2) in this image and (K, 2) in the
-    other; K is ``count``, or 0 where the images share nothing.
+    Args:
+        warp: (H, W, 2) where each pixel lies in the other image, px.
+        covisible: (H, W) bool.
+        count: of the points.
+        generator: draws them.
+
+    Returns:
+        (K, 2), (K, 2) px in this image and in the other; K is ``count``, or 0 where they share nothing.
     """
     y, x = covisible.nonzero(as_tuple=True)
     if len(x) == 0:

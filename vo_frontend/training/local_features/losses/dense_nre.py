@@ -1,4 +1,4 @@
-"""Dense neural reprojection error (NRE; ALIKE section III-D): cross-entropy over all pixels of an image."""
+"""Dense neural reprojection error (NRE, as in ALIKE): cross-entropy over all pixels of an image."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class DescriptorMap:
 def dense_nre_loss(
     descriptors: Tensor, warped: Tensor, descriptor_map: DescriptorMap, temperature: float
 ) -> Tensor:
-    """Dense NRE of points whose place in the other image is known; call it once per direction.
+    """Evaluate the dense NRE of points whose place in the other image is known; call once per direction.
 
     Matching probability ``q_m = softmax((C - 1) / t_des)`` over all pixels of the other image, where ``C``
     are the similarities with its descriptor map; ``L = -ln q_m(p_AB)``, with ``q_m`` interpolated
@@ -59,7 +59,10 @@ def dense_nre_loss(
 def negative_log_probability(
     descriptors: Tensor, table: Tensor, index: Tensor, weight: Tensor, temperature: float
 ) -> Tensor:
-    """Sum of ``-ln sum_k weight[n, k] q_m[n, index[n, k]]`` over n: (N, D), (P, D), (N, 4), (N, 4) -> ()."""
+    """Sum ``-ln sum_k weight[n, k] q_m[n, index[n, k]]`` over n.
+
+    descriptors: (N, D); table: (P, D); index, weight: (N, 4) rows of the table. Returns ().
+    """
     logits = descriptors @ table.T / temperature  # (N, P)
     corners = logits.gather(1, index) + weight.log()
     return (logits.logsumexp(dim=1) - corners.logsumexp(dim=1)).sum()

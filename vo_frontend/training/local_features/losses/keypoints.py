@@ -1,4 +1,4 @@
-"""Differentiable keypoint detection (DKD, ALIKE section III-B): positions that gradients can move.
+"""Differentiable keypoint detection (DKD of ALIKE): positions that gradients can move.
 
 Which pixels are local maxima cannot be differentiated. Where the maximum lies within its 5x5 window can:
 with ``s'(i, j) = softmax(s(i, j) / t_det)`` the position is the maximum plus ``sum s'(i, j) [i, j]``.
@@ -19,9 +19,7 @@ class Keypoints:
 
     positions: Tensor  # (N, 2) x, y in px
     scores: Tensor  # (N,) score map at the positions
-    dispersity: (
-        Tensor  # (N,) in [0, 2]: mean squared distance from the position, 0 where the window is a peak
-    )
+    dispersity: Tensor  # (N,) in [0, 2]: mean squared distance from the position, 0 for a sharp peak
 
 
 def detect_keypoints(
@@ -46,7 +44,7 @@ def detect_keypoints(
 
 
 def best_maxima(score_map: Tensor, max_keypoints: int, border: Border) -> tuple[Tensor, Tensor]:
-    """Pixels x, y (N,) of the best local maxima of a (H, W) map, row by row."""
+    """Find the best local maxima of a (H, W) map. Returns their pixels x, y (N,), row by row."""
     height, width = score_map.shape
     rows = slice(border.first_px, height - border.last_px)
     columns = slice(border.first_px, width - border.last_px)

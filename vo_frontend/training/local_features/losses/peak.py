@@ -1,4 +1,4 @@
-"""Dispersity peak loss (ALIKE section III-C): score windows are peaks around the soft-argmax position."""
+"""Dispersity peak loss (ALIKE): score windows are peaks around the soft-argmax position."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from vo_frontend.training.local_features.losses.reprojection import mean_or_zero
 
 
 def peak_loss(dispersity: Tensor, scores: Tensor, min_score: float) -> Tensor:
-    """Mean dispersity of the keypoints that score above a threshold.
+    """Average the dispersity of the keypoints that score above a threshold.
 
     ``L_pk = sum s'(i, j) d(i, j)`` over the 5x5 window, with the soft-argmax weights ``s'`` and the squared
     distance ``d`` from the keypoint in units of the window's radius. The soft-argmax alone is content with

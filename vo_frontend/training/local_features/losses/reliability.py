@@ -1,10 +1,10 @@
-"""Reliability loss (ALIKE section III-D): high scores where descriptors of the same point agree."""
+"""Reliability loss (ALIKE): high scores where descriptors of the same point agree."""
 
 from torch import Tensor
 
 
 def reliability_loss(similarity: Tensor, scores0: Tensor, scores1: Tensor, temperature: float) -> Tensor:
-    """Score-weighted unreliability of partners; call it once per direction.
+    """Average the unreliability of partners, weighted by their scores; call once per direction.
 
     ``r = exp((d_A . d_B - 1) / t_rel)`` is the reliability of a point, ``s_A s_AB`` the product of its
     scores in both images, and ``L_rel = sum s_A s_AB (1 - r) / sum s_A s_AB``. Only scores learn from it:

@@ -1,4 +1,4 @@
-"""Reprojection loss (ALIKE section III-C): keypoints of two images lie where the geometry says."""
+"""Reprojection loss (ALIKE): keypoints of two images lie where the geometry says."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from vo_frontend.training.local_features.losses.correspondence import nearest_pa
 def reprojection_loss(
     points0: Tensor, points1: Tensor, warped0: Tensor, warped1: Tensor, max_distance_px: float
 ) -> Tensor:
-    """Mean distance between keypoints and their nearest warped partners, both directions.
+    """Average the distance between keypoints and their nearest warped partners, in both directions.
 
     ``L_rp = (dist_AB + dist_BA) / 2`` with ``dist_AB = |p_AB - p_B|_1``, where ``p_AB`` is keypoint
     ``p_A`` carried to image B and ``p_B`` the nearest keypoint to it there.
@@ -30,5 +30,5 @@ def reprojection_loss(
 
 
 def mean_or_zero(values: Tensor) -> Tensor:
-    """Mean of (K,) values, 0 (with a gradient of 0) where there are none."""
+    """Average (K,) values to (); 0, with a gradient of 0, where there are none."""
     return values.sum() / max(len(values), 1)

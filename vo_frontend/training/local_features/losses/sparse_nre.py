@@ -7,7 +7,7 @@ from torch import Tensor
 def sparse_nre_loss(
     descriptors0: Tensor, descriptors1: Tensor, index0: Tensor, index1: Tensor, temperature: float
 ) -> Tensor:
-    """Sparse NRE of the points of image 0 that have a partner in image 1; call it once per direction.
+    """Evaluate the sparse NRE of the points of image 0 with a partner in image 1; call once per direction.
 
     Matching probability ``q_m = softmax((D_1 d_0 - 1) / t_des)`` over the keypoints of image 1; the
     reprojection probability ``q_r`` is 1 for the partner, 0 for all others; ``L_ds`` is their

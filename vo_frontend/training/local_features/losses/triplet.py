@@ -1,7 +1,7 @@
 """Triplet loss with the hardest negative, the baseline that ALIKE compares the NRE with.
 
-A. Mishchuk et al., "Working hard to know your neighbor's margins: Local descriptor learning loss",
-NeurIPS 2017, equation (1).
+HardNet: A. Mishchuk et al., "Working hard to know your neighbor's margins: Local descriptor learning loss",
+NeurIPS 2017.
 """
 
 from torch import Tensor
@@ -17,7 +17,7 @@ def triplet_loss(
     is_near: Tensor,
     margin: float,
 ) -> Tensor:
-    """Triplet loss of the points of image 0 that have a partner in image 1; call it once per direction.
+    """Evaluate the triplet loss of the points of image 0 with a partner in image 1; call once per direction.
 
     ``L = max(0, margin + |d_A - d_B| - min |d_A - d_n|)`` over keypoints n of image 1 that are not near.
 
@@ -37,5 +37,5 @@ def triplet_loss(
 
 
 def distance(similarity: Tensor) -> Tensor:
-    """Distance of unit vectors from their dot product; the clamp keeps the slope finite at 0."""
+    """Turn dot products (K,) of unit vectors into distances (K,); the clamp keeps the slope finite at 0."""
     return (2 - 2 * similarity).clamp(min=1e-6).sqrt()

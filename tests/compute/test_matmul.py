@@ -1,0 +1,17 @@
+"""Products of tables with matrices against NumPy."""
+
+import numpy as np
+import pytest
+
+from vo_frontend.compute.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
+
+
+@pytest.mark.parametrize(("num_rows", "inner", "columns"), [(1, 3, 8), (13, 40, 70)])
+def test_rows_times_a_matrix_equal_the_product_of_numpy(num_rows: int, inner: int, columns: int) -> None:
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((padded(num_rows, STEP), inner)).astype(np.float32)
+    matrix = rng.standard_normal((inner, columns)).astype(np.float32)
+    bias = rng.standard_normal(columns).astype(np.float32)
+    target = np.zeros((len(table), padded(columns, COLUMNS)), np.float32)
+    multiply_rows(table, num_rows, pack_matrix(matrix), pack_matrix(bias[None]).ravel(), target, False)
+    np.testing.assert_allclose(target[:, :columns], table @ matrix + bias, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,51 @@
+"""Operations on vectors that are more than one instruction."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+
+from vo_frontend.compute.simd import LANES, load, store, total, widen
+
+Floats = NDArray[np.float32]
+
+
+def test_the_sum_of_lanes_counts_each_of_them_once() -> None:
+    @njit
+    def run(values: Floats) -> np.float32:
+        return total(load(values, (0,)))
+
+    for lane in range(LANES):
+        values = np.zeros(LANES, np.float32)
+        values[lane] = lane + 1
+        assert run(values) == lane + 1
+
+
+def test_bfloat16_is_stored_as_torch_rounds_it_and_read_back_exactly() -> None:
+    @njit
+    def copy(source: NDArray[Any], target: NDArray[Any]) -> None:
+        for k in range(0, len(source), LANES):
+            store(load(source, (k,)), target, (k,))
+
+    rng = np.random.default_rng(0)
+    halfway = np.array([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 1 + 2**-8 + 2**-20])
+    values = np.concatenate(
+        [halfway, rng.standard_normal(2**12 - 4) * np.logspace(-38, 30, 2**12 - 4)]
+    ).astype(np.float32)
+    stored, back = np.zeros(len(values), np.uint16), np.zeros(len(values), np.float32)
+    copy(values, stored)
+    expected = torch.tensor(values).bfloat16()
+    np.testing.assert_array_equal(stored, expected.view(torch.int16).numpy().view(np.uint16))
+    copy(stored, back)
+    np.testing.assert_array_equal(back, expected.float().numpy())
+
+    @njit
+    def read(source: NDArray[Any], target: Floats) -> None:
+        for k in range(len(source)):
+            target[k] = widen(source[k])
+
+    for source in (stored, back):
+        read(source, values)
+        np.testing.assert_array_equal(values, back)

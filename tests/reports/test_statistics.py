@@ -1,0 +1,57 @@
+"""Counts and times of a run, fed with a made-up stream of results."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up_results import a_run, feed, tracked
+
+from vo_frontend.reports.statistics import MAX_SEGMENTS, SegmentSummary, StatisticsSink
+from vo_frontend.types import Reason, Status
+
+
+def test_statistics_count_status_reason_segments_and_times() -> None:
+    clock = iter(np.arange(7) * 0.5)
+    found = feed(StatisticsSink(clock=lambda: float(next(clock))), a_run()).summary()
+    assert found.num_frames == 7
+    assert found.num_poses == 6
+    assert found.num_keyframes == 1
+    assert found.num_by_status == {Status.TRACKING: 3, Status.LOST: 1, Status.INITIALIZING: 3}
+    assert found.num_by_reason == {Reason.TOO_LITTLE_PARALLAX: 3, Reason.BAD_IMAGE: 1}
+    assert found.segments == (SegmentSummary(0, 100, 103, 4), SegmentSummary(1, 105, 106, 2))
+    assert found.median_inliers == 203
+    assert found.frames_per_second == pytest.approx(2.0)
+    assert list(found.stage_ms) == ["features", "pose"]
+    assert found.stage_ms["pose"].p95 == pytest.approx(10.0)
+    assert found.frame_ms is not None
+    assert found.frame_ms.p50 == pytest.approx(30.0)
+
+
+def test_a_repeated_frame_is_neither_tracked_nor_part_of_the_median() -> None:
+    repeated = replace(tracked(3), reason=Reason.REPEATED_FRAME, num_inliers=0)
+    found = feed(StatisticsSink(), [tracked(1), tracked(2), repeated]).summary()
+    assert (found.num_repeated, found.num_poses) == (1, 3)
+    assert found.num_by_status[Status.TRACKING] == 2
+    assert found.median_inliers == 101.5
+
+
+def test_statistics_of_an_endless_run_forget_old_times_but_no_counts() -> None:
+    sink = StatisticsSink(window_frames=100)
+    for index in range(1200):
+        slow_s = 1.0 if index < 1100 else 0.001
+        feed(sink, [replace(tracked(index, segment_id=index), stage_seconds={"pose": slow_s})])
+    found = sink.summary()
+    assert found.num_frames == found.num_segments == 1200
+    assert len(found.segments) == MAX_SEGMENTS
+    assert found.stage_ms["pose"].p95 == pytest.approx(1.0)
+
+
+def test_gaps_in_the_frame_numbers_are_counted() -> None:
+    found = feed(StatisticsSink(), [tracked(index) for index in (5, 6, 9, 10, 12)]).summary()
+    assert found.num_skipped == 3
+
+
+def test_statistics_of_nothing_are_empty() -> None:
+    found = StatisticsSink().summary()
+    assert found.num_frames == found.num_poses == 0
+    assert (found.frames_per_second, found.frame_ms, found.median_inliers) == (None, None, None)

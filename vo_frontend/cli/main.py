@@ -1,0 +1,65 @@
+"""``vo-frontend COMMAND ...``: every command by its name. Imports a command only once it is chosen."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from vo_frontend import __version__
+from vo_frontend.errors import did_you_mean
+
+PROGRAM = "vo-frontend"
+DEFAULT = "run"
+# Name -> the module with its parser and its main(argv), and what it does.
+COMMANDS = {
+    "run": ("vo_frontend.cli.run", "estimate the path of a camera from a sequence, folder, video or webcam"),
+    "evaluate": ("vo_frontend.cli.evaluate", "compare a trajectory file with ground truth"),
+    "compare": ("vo_frontend.cli.compare", "put the figures of several runs side by side"),
+    "bench": ("vo_frontend.cli.benchmark", "time extraction, matching, bundle adjustment and whole runs"),
+    "ablate": ("vo_frontend.cli.ablation", "measure accuracy, and what each part of the odometry is worth"),
+    "train": ("vo_frontend.cli.train", "train the network of the features"),
+    "evaluate-features": ("vo_frontend.cli.evaluate_features", "compare features with each other"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names; options alone mean ``run``. Returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    first = arguments[0] if arguments else ""
+    if first in ("-h", "--help"):
+        print(format_help())
+        return 0
+    if first == "--version":
+        print(f"vo_frontend {__version__}")
+        return 0
+    if not first or first.startswith("-"):
+        arguments.insert(0, DEFAULT)
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"error: unknown command '{name}', {did_you_mean(name, COMMANDS)}", file=sys.stderr)
+        return 2
+    module, _ = COMMANDS[name]
+    exit_code: int = importlib.import_module(module).main(rest)
+    return exit_code
+
+
+def format_help() -> str:
+    """Describe every command in one line."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} [COMMAND] [OPTIONS]",
+            "",
+            "Visual odometry, and what measures it.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            f"Options alone mean '{DEFAULT}': {PROGRAM} --seq NAME is {PROGRAM} {DEFAULT} --seq NAME.",
+            f"{PROGRAM} COMMAND --help shows the options of a command, with examples; --version our version.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

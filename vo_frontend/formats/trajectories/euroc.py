@@ -1,0 +1,36 @@
+"""EuRoC/ASL rows: ``timestamp, p_x, p_y, p_z, q_w, q_x, q_y, q_z[, ...]``, times in integer ns.
+
+The dataset's own files (Burri et al., IJRR 2016) go on with velocities and biases, which are not read.
+"""
+
+from vo_frontend.formats.trajectories.rows import PoseRow, TextRow, join_numbers
+from vo_frontend.geometry import se3
+from vo_frontend.geometry.se3 import Transform
+
+EUROC_COLUMNS = "timestamp, px, py, pz, qw, qx, qy, qz"
+EUROC_HEADER = "#timestamp [ns],p_x,p_y,p_z,q_w,q_x,q_y,q_z\n"
+NUM_COLUMNS = 8
+
+
+def euroc_row(timestamp_ns: int, T_world_cam: Transform) -> str:
+    """Format the row of a pose (4, 4), newline included."""
+    q_wxyz = se3.quaternion_from_rotation(T_world_cam[:3, :3])
+    return f"{timestamp_ns},{join_numbers([*T_world_cam[:3, 3], *q_wxyz], ',')}\n"
+
+
+def parse_euroc_row(row: TextRow) -> PoseRow:
+    """Read one row.
+
+    Raises:
+        TrajectoryError: fewer than 8 columns, or one that is not a number.
+    """
+    stamp, *numbers = row.columns(NUM_COLUMNS, EUROC_COLUMNS, ",", may_have_more=True)
+    timestamp_ns = row.parse(stamp, _nanoseconds, "an integer time in ns")
+    return PoseRow(row, timestamp_ns, row.numbers(numbers))
+
+
+def _nanoseconds(text: str) -> int:
+    timestamp_ns = int(text)
+    if abs(timestamp_ns) >= 2**63:
+        raise ValueError(f"'{text}' does not fit 64 bits")
+    return timestamp_ns

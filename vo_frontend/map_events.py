@@ -1,0 +1,126 @@
+"""What happens to a map, as values: whoever wants to know the map listens to these, and changes nothing.
+
+Arrays are shared with the map and never written to. A keyframe is named by the number of its frame, a
+landmark by its id; both are unique within their segment. Poses and points are in the world of the segment.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.geometry.alignment import Similarity
+from vo_frontend.geometry.se3 import Transform
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentBegun:
+    """A map with a world of its own starts."""
+
+    segment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnded:
+    """The map is given up; everything that it still held has retired."""
+
+    segment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentJoined:
+    """Two segments turn out to share a world: all of the first belongs to the second from now on."""
+
+    segment_id: int
+    into_segment_id: int
+    similarity: Similarity  # from the world of the first to that of the second
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframeAdded:
+    """A view joins the map."""
+
+    segment_id: int
+    frame_index: int
+    timestamp_ns: int
+    T_world_cam: Transform
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframesMoved:
+    """An adjustment or a correction gives keyframes other poses."""
+
+    segment_id: int
+    frame_indices: NDArray[np.int64]  # (K,)
+    T_world_cam: NDArray[np.float64]  # (K, 4, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframeMerged:
+    """A keyframe is given up for another of its segment, which speaks for it from now on."""
+
+    segment_id: int
+    frame_index: int
+    into_frame_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarksAdded:
+    """Points join the map."""
+
+    segment_id: int
+    ids: NDArray[np.int64]  # (M,)
+    points_world: NDArray[np.float64]  # (M, 3)
+    colors: NDArray[np.uint8]  # (M, 3) RGB
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarksMoved:
+    """An adjustment or a correction gives landmarks other positions."""
+
+    segment_id: int
+    ids: NDArray[np.int64]  # (M,)
+    points_world: NDArray[np.float64]  # (M, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarksMerged:
+    """Pairs of landmarks turn out to be the same point; the second of each pair is gone."""
+
+    segment_id: int
+    kept_ids: NDArray[np.int64]  # (M,)
+    gone_ids: NDArray[np.int64]  # (M,)
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarksRemoved:
+    """Landmarks were wrong and are part of no output."""
+
+    segment_id: int
+    ids: NDArray[np.int64]  # (M,)
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarksRetired:
+    """Landmarks that no keyframe of the window sees any more leave the local map, at their last position."""
+
+    segment_id: int
+    ids: NDArray[np.int64]  # (M,)
+    points_world: NDArray[np.float64]  # (M, 3)
+    colors: NDArray[np.uint8]  # (M, 3) RGB
+
+
+MapEvent: TypeAlias = (
+    SegmentBegun
+    | SegmentEnded
+    | SegmentJoined
+    | KeyframeAdded
+    | KeyframesMoved
+    | KeyframeMerged
+    | LandmarksAdded
+    | LandmarksMoved
+    | LandmarksMerged
+    | LandmarksRemoved
+    | LandmarksRetired
+)

@@ -1,0 +1,54 @@
+"""Features for a run: what the configuration names, with one stand-in for a first look without weights."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from vo_frontend.config import Config
+from vo_frontend.errors import WeightsError
+from vo_frontend.features import FeatureExtractor, load_extractor
+from vo_frontend.features.weights import Progress
+
+log = logging.getLogger(__name__)
+
+STAND_IN = "vof-t16"  # in the package
+
+
+def load_features(config: Config, *, report_download: Progress | None = None) -> FeatureExtractor:
+    """Load the extractor that a configuration names.
+
+    Raises:
+        VoError: unknown name, no such device, or no weights.
+    """
+    features = config.features
+    return load_extractor(
+        features.name,
+        max_keypoints=features.max_keypoints,
+        device=features.device,
+        precision=features.precision,
+        weights_dir=None if config.run.weights_dir is None else Path(config.run.weights_dir),
+        score_threshold=features.score_threshold,
+        report=report_download,
+    )
+
+
+def load_features_or_stand_in(
+    config: Config, *, report_download: Progress | None = None
+) -> tuple[FeatureExtractor, Config]:
+    """Load the features that a configuration names, or without weights and network our own in their place.
+
+    Only for a first look at the built-in street: nothing else ever falls back.
+
+    Returns:
+        The extractor, and the configuration that names it.
+
+    Raises:
+        VoError: unknown name, or no such device.
+    """
+    try:
+        return load_features(config, report_download=report_download), config
+    except WeightsError as error:
+        name = config.features.name
+        log.warning("no %s weights, using our own %s for the built-in street (%s)", name, STAND_IN, error)
+        config = replace(config, features=replace(config.features, name=STAND_IN))
+        return load_features(config, report_download=report_download), config

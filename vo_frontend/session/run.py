@@ -1,0 +1,285 @@
+"""A whole run: frames through a session into a folder, with errors and timings at the end."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vo_frontend.config import Config
+from vo_frontend.errors import OutputError, VoError
+from vo_frontend.features import FeatureExtractor
+from vo_frontend.features.weights import Progress
+from vo_frontend.mapping.landmark_record import LandmarkCloud
+from vo_frontend.mapping.trajectory import EstimatedTrajectory
+from vo_frontend.reports.frame_log import FrameLogSink
+from vo_frontend.reports.machine import num_cores, this_machine
+from vo_frontend.reports.point_cloud import MAP_NAME, PointCloudSink
+from vo_frontend.reports.run_folder import create_run_folder, open_log, open_run_folder, write_config
+from vo_frontend.reports.run_metrics import RunInfo
+from vo_frontend.reports.sink import Sink
+from vo_frontend.reports.statistics import StatisticsSink
+from vo_frontend.reports.trajectory_files import TrajectorySink, save_trajectory
+from vo_frontend.sensors.calibration import Camera
+from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
+from vo_frontend.session.load_features import load_features, load_features_or_stand_in
+from vo_frontend.session.opened_input import OpenedInput, camera_of, open_input
+from vo_frontend.session.options import configure
+from vo_frontend.session.run_report import RunReport, report_run
+from vo_frontend.session.session import Session
+from vo_frontend.simulation import STREET
+
+log = logging.getLogger(__name__)
+
+RUNS_FOLDER = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run shows while it goes on, and how it learns that it should stop."""
+
+    sinks: Callable[[OpenedInput, Path], Sequence[Sink]] = lambda opened, folder: ()
+    stop_requested: Callable[[], bool] = lambda: False
+    report_download: Progress | None = None
+    command: Sequence[str] = ()  # for whoever wants to run it again
+
+
+def run(
+    sequence: str | None = None,
+    *,
+    images: str | Path | None = None,
+    video: str | Path | None = None,
+    webcam: str | None = None,
+    sensor: str | None = None,
+    camera: Camera | str | Path | None = None,
+    frames: str | None = None,
+    fps: float | None = None,
+    camera_height_m: float | None = None,
+    data_root: str | Path | None = None,
+    features: str | None = None,
+    keypoints: int | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    deterministic: bool | None = None,
+    weights_dir: str | Path | None = None,
+    config: Config | str | Path | None = None,
+    settings: Sequence[str] = (),
+    out: str | Path | None = None,
+    map_picture: bool = False,
+) -> RunReport:
+    """Run odometry on a sequence, a folder, a video or a camera: ``vo-frontend run`` without a window.
+
+    Args:
+        sequence: name, e.g. "kitti/06"; with no frames named at all, the built-in street.
+        images: folder of images; needs ``camera``.
+        video: file; needs ``camera``.
+        webcam: index, device path or stream URL; needs ``camera``.
+        sensor: "mono" (default), "stereo" or "rgbd".
+        camera: calibration of own frames, or its file.
+        frames: "start:stop[:step]", positions in the sequence as in Python.
+        fps: frame rate of ``images`` in Hz, default 10.
+        camera_height_m: of one camera on a ground vehicle, above the road: makes the result metric.
+        data_root: where the datasets are; else the variable ``VO_DATA_ROOT``.
+        features: name of the features, default "aliked-t16".
+        keypoints: budget per image, default 1000.
+        device: "auto" (default), "cpu", "cuda" or "cuda:1".
+        seed: of every random draw.
+        deterministic: extract and track in one thread; the result is the same, only slower.
+        weights_dir: folder with official weights; else ``VO_WEIGHTS_DIR``, the cache, a download.
+        config: a configuration, or a YAML file such as the ``config.yaml`` of an earlier run.
+        settings: ``section.field=value`` assignments, applied last.
+        out: run folder; by default ``runs/NAME/TIME``.
+        map_picture: also draw ``map.png``, which needs Open3D.
+
+    Returns:
+        What was found: folder, trajectory, errors against ground truth where there is some, timings.
+
+    Raises:
+        VoError: the run cannot start, or broke off; what it had found until then is in its folder.
+    """
+    chosen = configure(
+        config,
+        camera=camera,
+        settings=settings,
+        sequence=sequence,
+        images=images,
+        video=video,
+        webcam=webcam,
+        sensor=sensor,
+        frames=frames,
+        fps=fps,
+        camera_height_m=camera_height_m,
+        deterministic=deterministic,
+        data_root=data_root,
+        weights_dir=weights_dir,
+        features=features,
+        keypoints=keypoints,
+        device=device,
+        seed=seed,
+    )
+    is_first_look = features is None and not chosen.run.versions
+    folder = None if out is None else Path(out)
+    surroundings = Surroundings(_map_picture) if map_picture else Surroundings()
+    report = execute(chosen, folder, surroundings, may_stand_in=is_first_look)
+    if report.failure is not None:
+        raise report.failure
+    return report
+
+
+def _map_picture(opened: OpenedInput, folder: Path) -> list[Sink]:
+    from vo_frontend.session.viewing import open_viewer
+
+    return [open_viewer(opened, folder, view=False)]
+
+
+def execute(
+    config: Config,
+    out: Path | None,
+    surroundings: Surroundings,
+    *,
+    may_stand_in: bool = False,
+) -> RunReport:
+    """Run a configuration and write its folder; the report is written however the run ends.
+
+    Args:
+        config: what to run, and how.
+        out: run folder; None: ``runs/NAME/TIME``.
+        surroundings: sinks and switches of the caller.
+        may_stand_in: on the built-in street, use our own features where there are no weights.
+
+    Returns:
+        What the run found. Its ``failure`` is set where the run broke off.
+
+    Raises:
+        VoError: the run cannot start.
+    """
+    _warn_of_other_versions(config)
+    opened = open_input(config.run)
+    is_default = config.features.name == Config().features.name
+    if may_stand_in and is_default and opened.is_built_in:
+        extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
+    else:
+        extractor = load_features(config, report_download=surroundings.report_download)
+    config = _as_run(config, opened)
+    folder = open_run_folder(out) if out else create_run_folder(RUNS_FOLDER, opened.source.name)
+    write_config(folder, config)
+    with _log_file(folder):
+        return _estimate(config, opened, extractor, folder, surroundings)
+
+
+def file_sinks(folder: Path, session: Session) -> list[Sink]:
+    """Open the files of a run that grow frame by frame: trajectories, ``frames.csv``, ``map.ply``.
+
+    Raises:
+        OutputError: a file cannot be created.
+    """
+    return [TrajectorySink(folder, session.trajectory), FrameLogSink(folder), PointCloudSink(folder)]
+
+
+def _estimate(
+    config: Config,
+    opened: OpenedInput,
+    extractor: FeatureExtractor,
+    folder: Path,
+    surroundings: Surroundings,
+) -> RunReport:
+    """Feed the frames through a session, then report what it has found, however it ended."""
+    source, failure = opened.source, None
+    session, statistics = Session.for_source(config, source, extractor), StatisticsSink()
+    height = None if config.run.camera_height_m is None else CameraHeightSink(config.run.camera_height_m)
+    sinks: list[Sink] = [
+        *file_sinks(folder, session),
+        statistics,
+        *([height] if height else []),
+        *surroundings.sinks(opened, folder),
+    ]
+    log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
+    try:
+        session.run(source, sinks, surroundings.stop_requested, deterministic=config.run.deterministic)
+    except VoError as error:
+        failure = error
+    scales = None if height is None else height.scales()
+    trajectory = session.trajectory.trajectory()
+    if scales is not None:
+        factors = {segment_id: scale.scale_m for segment_id, scale in scales.items()}
+        trajectory = trajectory.scaled(factors)
+        failure = _export(folder, trajectory, session.landmarks.cloud().scaled(factors)) or failure
+        warn_of_segments_without_scale(trajectory.segments(), scales)
+    return report_run(
+        folder,
+        opened,
+        _run_info(config, opened, extractor, surroundings.command),
+        statistics.summary(),
+        trajectory,
+        scales,
+        stopped=surroundings.stop_requested(),
+        failure=failure,
+    )
+
+
+def _export(folder: Path, trajectory: EstimatedTrajectory, cloud: LandmarkCloud) -> VoError | None:
+    """Write trajectories and map anew; what cannot be written stays as it was, and the report goes on."""
+    try:
+        save_trajectory(folder, trajectory)
+        cloud.save_ply(folder / MAP_NAME)
+    except OutputError as error:
+        return error
+    return None
+
+
+def _run_info(
+    config: Config, opened: OpenedInput, extractor: FeatureExtractor, command: Sequence[str]
+) -> RunInfo:
+    return RunInfo(
+        sequence=opened.source.name,
+        sensor=opened.source.sensor,
+        features=extractor.name,
+        weights_sha256=extractor.weights_sha256,
+        device=extractor.device_name,
+        seed=config.seed,
+        command=command,
+    )
+
+
+def _as_run(config: Config, opened: OpenedInput) -> Config:
+    """Write down what the run depends on, so that its ``config.yaml`` repeats it."""
+    run, source = config.run, opened.source
+    if opened.is_built_in:
+        run = replace(run, sequence=STREET)
+    if run.sequence is not None:
+        run = replace(run, camera=camera_of(source.camera), baseline_m=source.baseline_m)
+    run = replace(
+        run,
+        images=_absolute(run.images),
+        video=_absolute(run.video),
+        data_root=_absolute(run.data_root),
+        weights_dir=_absolute(run.weights_dir),
+        threads=num_cores(),
+        versions={name: version for name, version in this_machine().versions.items() if version is not None},
+    )
+    return replace(config, run=run)
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
+
+
+def _warn_of_other_versions(config: Config) -> None:
+    """Say why a repeated run may differ in its last digits."""
+    recorded, now = config.run.versions, this_machine().versions
+    changed = [f"{name} {old} -> {now.get(name)}" for name, old in recorded.items() if now.get(name) != old]
+    if config.run.threads not in (None, num_cores()):
+        changed.append(f"{config.run.threads} cores -> {num_cores()}")
+    if changed:
+        log.warning("the recorded run may not be repeated to the last digit: %s", ", ".join(changed))
+
+
+@contextmanager
+def _log_file(folder: Path) -> Iterator[None]:
+    logger, handler = logging.getLogger("vo_frontend"), open_log(folder)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,41 @@
+"""The viewer of a run: a window where there is a display, and a picture of the map at the end."""
+
+from pathlib import Path
+
+from vo_frontend.errors import ViewerError, VoError
+from vo_frontend.reports.run_folder import MAP_IMAGE_NAME
+from vo_frontend.session.opened_input import OpenedInput
+from vo_frontend.types import Sensor, Trajectory
+from vo_frontend.viewer.availability import check_display, check_installed
+from vo_frontend.viewer.scene import Scene
+from vo_frontend.viewer.sink import ViewerSink, make_viewer_sink
+
+
+def open_viewer(opened: OpenedInput, folder: Path, *, view: bool | None) -> ViewerSink:
+    """Open a viewer that draws ``map.png`` when it is closed.
+
+    Args:
+        opened: the frames, with the ground truth to draw beside the estimate.
+        folder: of the run.
+        view: show a window and keep it open at the end; None: show one where there is a display.
+    """
+    show_window = _can_show_window() if view is None else view
+    scene = Scene(ground_truth_to_show(opened), with_scale=opened.source.sensor is Sensor.MONO)
+    return make_viewer_sink(scene, opened.source.name, show_window, folder / MAP_IMAGE_NAME, hold=bool(view))
+
+
+def ground_truth_to_show(opened: OpenedInput) -> Trajectory | None:
+    """Load the ground truth; None where there is none or it cannot be read, which the report says."""
+    try:
+        return opened.load_ground_truth() if opened.load_ground_truth else None
+    except VoError:
+        return None
+
+
+def _can_show_window() -> bool:
+    try:
+        check_installed()
+        check_display()
+    except ViewerError:  # nobody asked for a window, so its absence is no news
+        return False
+    return True

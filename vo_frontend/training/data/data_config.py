@@ -1,0 +1,33 @@
+"""Where pairs come from: every option, its default, unit and meaning."""
+
+from dataclasses import dataclass
+
+from vo_frontend.training.checking import require
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Sources of pairs. A weight is a share of the pairs; a kind for which nothing is given has none."""
+
+    crop_px: int = 256  # side of the square training crops
+    held_out_every: int = 10  # n: validation gets every n-th photograph, and the last n-th of a sequence
+    images: tuple[str, ...] = ()  # folders of photographs for homographic pairs, searched recursively
+    images_weight: float = 1.0
+    street_weight: float = 0.0  # pairs of the built-in renderer: parallax and occlusion
+    street_seed: int = 1  # of the street to train on; the next one validates
+    rgbd: tuple[str, ...] = ()  # names of TUM RGB-D sequences, e.g. tum/fr2_desk
+    rgbd_weight: float = 1.0
+    megadepth: tuple[str, ...] = ()  # scenes in MegaDepth's layout, .npz files
+    megadepth_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(
+            self.crop_px >= 64 and self.crop_px % 32 == 0,
+            f"data.crop_px: got {self.crop_px}, expected a multiple of 32, at least 64",
+        )
+        require(
+            self.held_out_every >= 2, f"data.held_out_every: got {self.held_out_every}, expected at least 2"
+        )
+        require(self.street_seed >= 0, f"data.street_seed: got {self.street_seed}, expected at least 0")
+        for name in ("images_weight", "street_weight", "rgbd_weight", "megadepth_weight"):
+            require(getattr(self, name) >= 0, f"data.{name}: got {getattr(self, name)}, expected at least 0")

@@ -1,0 +1,112 @@
+"""Turns a scene into Open3D geometry, for the window and for the picture alike.
+
+Imports Open3D, so only the graphics processes may import this module.
+"""
+
+import numpy as np
+import open3d as o3d
+from open3d.visualization import rendering
+
+from vo_frontend.types import Status
+from vo_frontend.viewer import palette
+from vo_frontend.viewer.line_shapes import drop_close_cameras, drop_close_positions, frustum_line
+from vo_frontend.viewer.scene import Colors, Points, SceneSnapshot
+from vo_frontend.viewer.viewpoint import Vector
+
+POINT_SIZE_PX = 3.0
+LINE_WIDTH_PX = 3.0
+STRIDE = 0.1  # between drawn positions, in frustum sizes; the edges of wide and short strokes fray
+BEHIND = 0.01  # of the distance to the eye; more than the error of a good estimate
+
+
+class ScenePainter:
+    """Keeps the geometry of an Open3D scene equal to the latest snapshot.
+
+    Args:
+        scene: the Open3D scene, which this object owns from now on.
+        px: size of a drawn pixel, above 1 on dense displays.
+    """
+
+    def __init__(self, scene: rendering.Open3DScene, px: float = 1.0) -> None:
+        self._scene = scene
+        self._px = px
+        self._painted_retired: Points | None = None
+        self._true_path: Points = np.empty((0, 3), np.float32)
+        scene.set_background([*palette.BACKGROUND, 1.0])
+        scene.view.set_post_processing(False)  # tone mapping would wash out the colours
+
+    def paint(self, snapshot: SceneSnapshot, eye: Vector) -> None:
+        """Draw a snapshot in place of the previous one, as seen from ``eye`` (3,) in scene coordinates."""
+        if not _same_cloud(self._painted_retired, snapshot.retired_points):
+            self._cloud("retired", snapshot.retired_points, snapshot.retired_colors, POINT_SIZE_PX)
+            self._painted_retired = snapshot.retired_points
+        self._cloud("active", snapshot.active_points, snapshot.active_colors, 1.5 * POINT_SIZE_PX)
+        size = 0.06 * snapshot.landmark_distance
+        paths = [drop_close_positions(path, STRIDE * size) for path in snapshot.trajectories]
+        colors = [palette.segment_color(i) for i in range(len(paths))]
+        self._lines("trajectory", paths, colors, 1.2 * LINE_WIDTH_PX)
+        self._true_path = drop_close_positions(snapshot.ground_truth, STRIDE * size)
+        self.turn_to(eye)
+        T_scene_shown = drop_close_cameras(snapshot.T_scene_keyframes, size)
+        keyframes = [frustum_line(T_scene_cam, size) for T_scene_cam in T_scene_shown]
+        self._lines("keyframes", keyframes, [palette.KEYFRAME] * len(keyframes), 0.4 * LINE_WIDTH_PX)
+        if snapshot.T_scene_cam is not None:
+            color = palette.LOST_CAMERA if snapshot.status is Status.LOST else palette.CAMERA
+            self._lines("camera", [frustum_line(snapshot.T_scene_cam, 2 * size)], [color], LINE_WIDTH_PX)
+
+    def turn_to(self, eye: Vector) -> None:
+        """Draw the true path again for a new ``eye`` (3,), in scene coordinates.
+
+        The estimate must stay visible where it runs just below the true path. So the true path moves
+        away from the eye, along the lines of sight: in the picture it stays where it was.
+        """
+        path = eye + (1 + BEHIND) * (self._true_path - eye)
+        self._lines("ground truth", [path.astype(np.float32)], [palette.GROUND_TRUTH], 2.6 * LINE_WIDTH_PX)
+
+    def _cloud(self, name: str, points: Points, colors: Colors, size_px: float) -> None:
+        """Replace a named cloud by points (N, 3) with RGB colours (N, 3) uint8."""
+        self._scene.remove_geometry(name)
+        if not _has_extent(points):
+            return
+        cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points.astype(np.float64)))
+        cloud.colors = o3d.utility.Vector3dVector(palette.brighten(colors))
+        material = rendering.MaterialRecord()
+        material.shader = "defaultUnlit"
+        material.point_size = size_px * self._px
+        self._scene.add_geometry(name, cloud, material)
+
+    def _lines(
+        self, name: str, polylines: list[Points], colors: list[palette.Color], width_px: float
+    ) -> None:
+        """Replace named lines by polylines (N_i, 3), each in its colour."""
+        self._scene.remove_geometry(name)
+        drawn = [(line, color) for line, color in zip(polylines, colors, strict=True) if _has_extent(line)]
+        if not drawn:
+            return
+        starts = np.cumsum([0] + [len(line) for line, _ in drawn])
+        edges = [
+            start + np.stack([np.arange(len(line) - 1), np.arange(1, len(line))], axis=1)
+            for start, (line, _) in zip(starts, drawn, strict=False)
+        ]
+        lines = o3d.geometry.LineSet(
+            o3d.utility.Vector3dVector(np.concatenate([line for line, _ in drawn]).astype(np.float64)),
+            o3d.utility.Vector2iVector(np.concatenate(edges).astype(np.int32)),
+        )
+        edge_colors = np.concatenate([np.tile(color, (len(line) - 1, 1)) for line, color in drawn])
+        lines.colors = o3d.utility.Vector3dVector(edge_colors)
+        material = rendering.MaterialRecord()
+        material.shader = "unlitLine"
+        material.line_width = width_px * self._px
+        self._scene.add_geometry(name, lines, material)
+
+
+def _has_extent(points: Points) -> bool:
+    """Return whether points (N, 3) are not all equal: Open3D crashes on a geometry of no size."""
+    return len(points) > 1 and bool((points != points[0]).any())
+
+
+def _same_cloud(painted: Points | None, points: Points) -> bool:
+    """Compare retired points (N, 3), which never move: equal number and last point mean equal clouds."""
+    if painted is None or len(painted) != len(points):
+        return False
+    return not len(points) or bool((painted[-1] == points[-1]).all())
