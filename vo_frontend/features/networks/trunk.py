@@ -82,12 +82,16 @@ class FeatureNetwork(nn.Module, ABC):
     def feature_pyramid(self, images: Tensor) -> FeaturePyramid:
         """Compute the pyramid of images (B, 3, H, W), RGB in [0, 1]."""
         x, padding = self.pad(images)
-        x1 = self.block1(x)
-        x2 = self.block2(self.pool(x1, 2))
-        x3 = self.block3(self.pool(x2, 4))
-        x4 = self.block4(self.pool(x3, 4))
+        x1, x2, x3, x4 = self.block_maps(x)
         levels = (self.conv1(x1), self.conv2(x2), self.conv3(x3), self.conv4(x4))
         return FeaturePyramid(tuple(self.activation(level) for level in levels), padding)
+
+    def block_maps(self, padded: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Run the four blocks on padded images (B, 3, H, W). Returns maps at strides 1, 2, 8 and 32."""
+        x1 = self.block1(padded)
+        x2 = self.block2(self.pool(x1, 2))
+        x3 = self.block3(self.pool(x2, 4))
+        return x1, x2, x3, self.block4(self.pool(x3, 4))
 
     def for_inference(self) -> "FeatureNetwork":
         """Fold batch normalisation in place and use the memory layout that is fastest on the CPU."""

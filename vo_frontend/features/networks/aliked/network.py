@@ -59,8 +59,7 @@ class AlikedNetwork(FeatureNetwork):
     def pad(self, image: Tensor) -> tuple[Tensor, Padding]:
         """Repeat the edges of (B, 3, H, W) images on both sides; an odd pixel goes right and bottom."""
         height, width = image.shape[-2:]
-        x, y = -width % STRIDE, -height % STRIDE
-        padding = Padding(left=x // 2, right=x - x // 2, top=y // 2, bottom=y - y // 2)
+        padding = Padding(*padding_of_axis(width), *padding_of_axis(height))
         sides = (padding.left, padding.right, padding.top, padding.bottom)
         return F.pad(image, sides, mode="replicate"), padding
 
@@ -72,3 +71,9 @@ class AlikedNetwork(FeatureNetwork):
     def describe(self, pyramid: FeaturePyramid, keypoints: Tensor) -> Tensor:
         """Describe keypoints (N, 2) in px. Returns (N, dim) of unit length."""
         return self.desc_head(pyramid, keypoints)
+
+
+def padding_of_axis(length_px: int) -> tuple[int, int]:
+    """Return how many pixels are added before and behind an axis of an image; an odd one goes behind."""
+    total = -length_px % STRIDE
+    return total // 2, total - total // 2

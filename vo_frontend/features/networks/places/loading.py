@@ -1,0 +1,81 @@
+"""Backbones and networks for places by name, with their weights."""
+
+from pathlib import Path
+
+from vo_frontend.errors import VoError, WeightsError, did_you_mean
+from vo_frontend.features.loading import load_weights, make_network
+from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+from vo_frontend.features.networks.places.aliked_backbone import AlikedBackbone
+from vo_frontend.features.networks.places.backbone import Backbone
+from vo_frontend.features.networks.places.layouts import load_torchvision_resnet
+from vo_frontend.features.networks.places.lite0_weights import load_lite0
+from vo_frontend.features.networks.places.network import (
+    LITE0_SIZES,
+    RESNET_SIZES,
+    HeadSizes,
+    PlaceNetwork,
+)
+from vo_frontend.features.networks.places.resnet import BLOCKS
+from vo_frontend.features.networks.places.state import Layout, load_state, read_state
+from vo_frontend.features.weights import Progress, find_or_download
+
+BACKBONES = ("lite0", *BLOCKS, *ALIKED_VARIANTS)
+ALIKED_SIZES = HeadSizes(embedding=256, code=16, hidden=32)
+
+
+def load_backbone(
+    name: str,
+    *,
+    weights: Path | None = None,
+    weights_dir: Path | None = None,
+    report: Progress | None = None,
+) -> Backbone:
+    """Build a backbone with its weights.
+
+    Args:
+        name: one of ``BACKBONES``.
+        weights: state dict of torchvision, for a ResNet.
+        weights_dir: folder with the official files of ALIKED, see :mod:`vo_frontend.features.weights`.
+        report: progress of a download: file name, bytes received, bytes expected.
+
+    Raises:
+        VoError: unknown name.
+        WeightsError: the weights are nowhere to be found, or do not fit.
+    """
+    _check_name(name)
+    if name == "lite0":
+        return load_lite0()
+    if name in BLOCKS:
+        if weights is None:
+            raise WeightsError(f"{name}: comes without weights; name a state dict of torchvision's {name}")
+        return load_torchvision_resnet(weights, name)
+    network = make_network(name)
+    assert isinstance(network, AlikedNetwork)
+    load_weights(network, name, find_or_download(name, weights_dir, report))
+    return AlikedBackbone(network)
+
+
+def head_sizes(name: str) -> HeadSizes:
+    """Return the sizes of DELG's heads on a backbone of ``BACKBONES``.
+
+    Raises:
+        VoError: unknown name.
+    """
+    _check_name(name)
+    if name == "lite0":
+        return LITE0_SIZES
+    return RESNET_SIZES if name in BLOCKS else ALIKED_SIZES
+
+
+def load_heads(network: PlaceNetwork, path: Path) -> None:
+    """Load heads that were trained here: ``torch.save`` of ``network.heads().state_dict()``.
+
+    Raises:
+        WeightsError: the file cannot be read, or names the tensor that does not fit.
+    """
+    load_state(network.heads(), read_state(path), Layout("these heads", lambda ours: ours), str(path))
+
+
+def _check_name(name: str) -> None:
+    if name not in BACKBONES:
+        raise VoError(f"backbone: unknown name '{name}', {did_you_mean(name, BACKBONES)}")
