@@ -23,7 +23,7 @@ from vo_frontend.features.networks.places.network import (
     resize,
 )
 from vo_frontend.features.networks.places.pca import fit_pca, unit_rows
-from vo_frontend.features.places import LocalPlaceFeatures
+from vo_frontend.features.places import LocalPlaceFeatures, PlaceExtractor
 from vo_frontend.types import Image
 
 CPU = torch.device("cpu")
@@ -176,7 +176,7 @@ def test_a_descriptor_is_the_mean_over_three_scales_and_has_unit_length(lite0: P
 
 
 def test_a_batch_equals_its_images_and_grey_fills_all_channels(lite0: PlaceNetwork) -> None:
-    extractor = NetworkPlaceExtractor("delg-lite0", lite0, device=CPU)
+    extractor: PlaceExtractor = NetworkPlaceExtractor("delg-lite0", lite0, device=CPU)
     images = [make_image(96, 128, seed) for seed in range(3)]
     batch = extractor.describe_batch(images)
     for image, descriptor in zip(images, batch, strict=True):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,8 @@ from vo_frontend.features.networks.places.aliked_backbone import AlikedBackbone
 from vo_frontend.features.networks.places.backbone import Backbone
 from vo_frontend.features.networks.places.efficientnet_lite import EfficientNetLite0
 from vo_frontend.features.networks.places.heads import Attention, Autoencoder, GlobalHead
-from vo_frontend.features.networks.places.network import make_delf, make_raw_gem
+from vo_frontend.features.networks.places.network import LITE0_SIZES, make_delf, make_delg, make_raw_gem
+from vo_frontend.features.networks.places.pca import fit_pca
 from vo_frontend.features.networks.places.pooling import attention_mean, attention_sum, gem, unit_mean
 from vo_frontend.features.networks.places.resnet import (
     ResNetBackbone,
@@ -169,6 +171,20 @@ def test_a_global_head_normalizes_before_whitening_only_where_asked_to() -> None
     torch.testing.assert_close(GlobalHead(3, None)(global_map), pooled)
 
 
+def test_a_head_can_start_as_a_whitening_by_principal_components() -> None:
+    maps = noise(4, 5, batch=50)
+    pooled = gem(maps)
+    pca = fit_pca(pooled.numpy(), 2, whitens=True)
+    head = GlobalHead(3, 2, normalizes_first=True)
+    head.start_from(pca)
+    with torch.inference_mode():
+        np.testing.assert_allclose(F.normalize(head(maps)), pca.apply(pooled.numpy()), atol=1e-3)
+        np.testing.assert_allclose(head(maps).var(dim=0, correction=0), 1, rtol=1e-2)
+    for other in (GlobalHead(3, 2), GlobalHead(3, None, normalizes_first=True)):
+        with pytest.raises(ValueError, match="no unit vectors"):
+            other.start_from(pca)
+
+
 def test_local_losses_leave_the_backbone_alone_and_the_global_loss_the_local_head() -> None:
     network = random_delg_lite0().train()
     images = noise(96, 128, batch=2)
@@ -196,13 +212,16 @@ def test_local_losses_leave_the_backbone_alone_and_the_global_loss_the_local_hea
     assert of_global["global_head.whitening.weight"] > 0
 
 
+@pytest.mark.parametrize("name", ["lite0", "resnet50", "aliked-t16"])
 @torch.inference_mode()
-def test_folding_batch_norm_changes_nothing_but_rounding() -> None:
-    network = random_delg_lite0()
+def test_folding_batch_norm_of_places_changes_nothing_but_rounding(name: str) -> None:
+    network = make_delg(make_backbone(name), LITE0_SIZES)
+    randomize(network)
     images = noise(96, 128)
     before = network(images)
     network = network.for_inference()
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    kept = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(kept) == (4 if name == "aliked-t16" else 0)  # behind deformable convolutions
     after = network(images)
     torch.testing.assert_close(after.global_descriptor, before.global_descriptor, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(after.local.attention, before.local.attention, rtol=1e-3, atol=1e-3)

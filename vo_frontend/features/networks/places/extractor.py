@@ -39,7 +39,7 @@ class NetworkPlaceExtractor:
         network: PlaceNetwork,
         *,
         device: torch.device,
-        config: PlaceExtractionConfig = PlaceExtractionConfig(),  # noqa: B008 - frozen
+        config: PlaceExtractionConfig = PlaceExtractionConfig(),  # noqa: B008 (frozen)
         pca: Pca | None = None,
     ) -> None:
         """Take over a network with its weights.

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vo_frontend.features.networks.places.pca import Pca
 from vo_frontend.features.networks.places.pooling import GEM_POWER, gem
 
 
@@ -42,6 +43,18 @@ class GlobalHead(nn.Module):
         # Fixed in DELG, so no parameter; others learned it, and their value comes with their weights.
         self.register_buffer("power", torch.tensor([GEM_POWER]))
         self.whitening = None if embedding is None else nn.Linear(channels, embedding)
+
+    def start_from(self, pca: Pca) -> None:
+        """Set F and b to a whitening (embedding, channels) by principal components of unit vectors.
+
+        Raises:
+            ValueError: the head does not whiten, or not unit vectors.
+        """
+        if self.whitening is None or not self.normalizes_first:
+            raise ValueError("this head whitens no unit vectors")
+        with torch.no_grad():
+            self.whitening.weight.copy_(torch.from_numpy(pca.components))
+            self.whitening.bias.copy_(torch.from_numpy(-pca.components @ pca.mean))
 
     def forward(self, global_map: Tensor) -> Tensor:
         """Describe D (B, channels, h, w). Returns g (B, descriptor_size), not of unit length."""

@@ -95,8 +95,22 @@ def make_delf(backbone: Backbone, hidden: int = RESNET_SIZES.hidden) -> PlaceNet
     return PlaceNetwork(backbone, None, DelfHead(backbone.local_channels, hidden))
 
 
-def make_delg(backbone: Backbone, sizes: HeadSizes = RESNET_SIZES, norm_eps: float = 1e-5) -> PlaceNetwork:
-    """Build DELG; ``norm_eps`` is that of the attention's batch normalisation."""
+def make_delg(
+    backbone: Backbone,
+    sizes: HeadSizes = RESNET_SIZES,
+    *,
+    norm_eps: float = 1e-5,
+    normalizes_first: bool = False,
+) -> PlaceNetwork:
+    """Build DELG.
+
+    Args:
+        backbone: with its weights.
+        sizes: channels of the heads.
+        norm_eps: of the attention's batch normalisation.
+        normalizes_first: whiten unit vectors, so that F can start as a whitening by principal components
+            (:meth:`GlobalHead.start_from`).
+    """
     local_head = DelgHead(
         backbone.local_channels,
         sizes.hidden,
@@ -104,7 +118,8 @@ def make_delg(backbone: Backbone, sizes: HeadSizes = RESNET_SIZES, norm_eps: flo
         norm_eps=norm_eps,
         is_signed=backbone.local_is_signed,
     )
-    return PlaceNetwork(backbone, GlobalHead(backbone.global_channels, sizes.embedding), local_head)
+    global_head = GlobalHead(backbone.global_channels, sizes.embedding, normalizes_first=normalizes_first)
+    return PlaceNetwork(backbone, global_head, local_head)
 
 
 def make_raw_gem(backbone: Backbone) -> PlaceNetwork:
