@@ -23,6 +23,7 @@ setup(
     package_data={
         "vo_frontend": ["py.typed"],
         "vo_frontend.features": ["own_weights/*"],
+        "vo_frontend.places": ["vocabularies/*"],
         "vo_frontend.sequences": ["*.yaml"],
     },
     install_requires=[

@@ -14,6 +14,7 @@ ROWS = [
     ["session", "training"],
     ["reports", "viewer"],
     ["frontend"],
+    ["places"],
     ["mapping"],
     ["tracking", "simulation"],
     ["sources", "evaluation"],

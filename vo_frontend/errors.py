@@ -41,6 +41,10 @@ class TrajectoryError(VoError):
     """A trajectory file is malformed or cannot be compared with another."""
 
 
+class PlaceError(VoError):
+    """A place index, a vocabulary or a retrieval benchmark is missing, malformed or of another kind."""
+
+
 class OutputError(VoError):
     """Results cannot be written."""
 

@@ -1,0 +1,65 @@
+"""The ways to describe a view that are compared: one vector each, and how two of them are compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.places.bag_of_words import BagOfWords, l1_scores
+from vo_frontend.places.vlad import Vlad
+from vo_frontend.places.vocabulary import Vocabulary
+from vo_frontend.types import Features, Image
+
+Vectors = NDArray[np.float32]
+
+THUMBNAIL_PX = (32, 24)
+THUMBNAIL, BAG_OF_WORDS, VLAD = "thumbnail", "bag of words", "VLAD"
+
+
+def dot_products(queries: Vectors, references: Vectors) -> Vectors:
+    """Compare queries (Q, D) with references (N, D), both of unit length, as (Q, N)."""
+    return queries @ references.T
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One row of every table."""
+
+    name: str
+    describe: Callable[[Image, Features], Vectors]  # (H, W) or (H, W, 3) and its features, to (D,) float32
+    compare: Callable[[Vectors, Vectors], Vectors] = dot_products  # (Q, D) and (N, D) to scores (Q, N)
+
+
+def baselines(vocabulary: Vocabulary) -> list[Method]:
+    """Return what needs nothing but the image and its own features, by the vocabulary of these features."""
+    words, vlad = BagOfWords(vocabulary), Vlad(vocabulary)
+    return [
+        Method(THUMBNAIL, lambda image, features: thumbnail(image)),
+        Method(
+            f"{BAG_OF_WORDS} {len(vocabulary.words)}",
+            lambda image, features: words.describe(features.descriptors),
+            l1_scores,
+        ),
+        Method(
+            f"{VLAD} {len(vocabulary.centers)}",
+            lambda image, features: vlad.describe_whole(features.descriptors),
+        ),
+        Method(
+            f"{VLAD} {len(vocabulary.centers)}, {vlad.descriptor_size}-D",
+            lambda image, features: vlad.describe(features.descriptors),
+        ),
+    ]
+
+
+def thumbnail(image: Image) -> Vectors:
+    """Shrink an image to 32x24 grey pixels of zero mean and unit length (768,): dot products correlate.
+
+    An image of one grey level gives zeros.
+    """
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    small = cv2.resize(gray, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    small -= small.mean()
+    length = float(np.linalg.norm(small))
+    return small / length if length > 0 else np.zeros_like(small)
