@@ -18,6 +18,7 @@ COMMANDS = {
     "ablate": ("vo_frontend.cli.ablation", "measure accuracy, and what each part of the odometry is worth"),
     "train": ("vo_frontend.cli.train", "train the network of the features"),
     "evaluate-features": ("vo_frontend.cli.evaluate_features", "compare features with each other"),
+    "evaluate-places": ("vo_frontend.cli.evaluate_places", "compare ways to recognise places"),
 }
 
 

@@ -53,6 +53,27 @@ def baselines(vocabulary: Vocabulary) -> list[Method]:
     ]
 
 
+def network_method(name: str, max_side_px: int) -> Method:
+    """Return the generalised means of a network's last map, without training: one scale, no whitening.
+
+    Raises:
+        VoError: unknown name, or no weights.
+    """
+    import torch
+
+    from vo_frontend.features.networks.places.extractor import NetworkPlaceExtractor, PlaceExtractionConfig
+    from vo_frontend.features.networks.places.loading import load_backbone
+    from vo_frontend.features.networks.places.network import make_raw_gem
+
+    extractor = NetworkPlaceExtractor(
+        f"raw GeM {name}",
+        make_raw_gem(load_backbone(name)),
+        device=torch.device("cpu"),
+        config=PlaceExtractionConfig(max_side_px=max_side_px, global_scales=(1.0,)),
+    )
+    return Method(extractor.name, lambda image, features: extractor.describe(image))
+
+
 def thumbnail(image: Image) -> Vectors:
     """Shrink an image to 32x24 grey pixels of zero mean and unit length (768,): dot products correlate.
 

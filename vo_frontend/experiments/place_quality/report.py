@@ -8,7 +8,8 @@ from vo_frontend.evaluation.retrieval import separation
 from vo_frontend.experiments.place_quality.methods import Method
 from vo_frontend.experiments.place_quality.scores import KS, PlaceResult, score_task
 from vo_frontend.experiments.place_quality.sequences import PlaceTask
-from vo_frontend.experiments.tables import Section
+from vo_frontend.experiments.setting import describe_setting
+from vo_frontend.experiments.tables import Section, Setting
 from vo_frontend.features.extractor import FeatureExtractor
 
 
@@ -42,6 +43,15 @@ class _UnseenRow:
     separation_percent: float
     seen_above_all_unseen_percent: float
     highest_unseen_score: float
+
+
+def describe(threads: int, arguments: Sequence[str]) -> Setting:
+    """Note command, machine, versions and load."""
+    return describe_setting(
+        ["vo-frontend", "evaluate-places", *arguments],
+        if_busy="the times are too long",
+        threads=threads,
+    )
 
 
 def measure_places(
