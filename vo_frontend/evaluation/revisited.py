@@ -24,7 +24,7 @@ from vo_frontend.errors import PlaceError
 
 KS = (1, 5, 10)
 Indices = NDArray[np.int64]
-_EXPECTED = "expected gnd_roxford5k.mat, gnd_rparis6k.mat or a JSON file as docs/places.md shows"
+_EXPECTED = "expected gnd_roxford5k.mat, gnd_rparis6k.mat or a JSON file with 'images' and 'queries'"
 
 
 class Protocol(Enum):
