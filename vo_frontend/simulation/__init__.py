@@ -5,5 +5,5 @@ STREET_NAME = "synthetic/street"  # of the source, and so of the folder of its r
 
 
 def is_street(name: str) -> bool:
-    """Whether the name of a sequence means the built-in street."""
+    """Tell whether the name of a sequence means the built-in street."""
     return name in (STREET, STREET_NAME)

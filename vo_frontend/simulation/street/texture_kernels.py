@@ -121,7 +121,7 @@ def is_opaque(
     size: int,
     level: int,
 ) -> bool:
-    """Whether a cut-out texture (foliage) is solid here, by alpha of the nearest of the ``texels`` (T,)."""
+    """Tell whether a cut-out texture (foliage) is solid here, by alpha of the nearest of ``texels`` (T,)."""
     inverse_w = 1.0 / w
     u = uv[0] + uv[2] * (plane[0] * x + plane[1] * y + plane[2]) * inverse_w
     v = uv[1] + uv[3] * (plane[3] * x + plane[4] * y + plane[5]) * inverse_w
