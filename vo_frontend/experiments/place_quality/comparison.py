@@ -2,13 +2,14 @@
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vo_frontend.errors import ConfigError, did_you_mean
 from vo_frontend.experiments.place_quality.hard_street import HARD_STREETS, hard_street
 from vo_frontend.experiments.place_quality.methods import Method, baselines, network_method
 from vo_frontend.experiments.place_quality.report import PlaceReport, measure_places
+from vo_frontend.experiments.place_quality.revisited import RevisitedResult, measure_revisited
 from vo_frontend.experiments.place_quality.sequences import PlaceTask, places_of_pairs, places_of_sequence
 from vo_frontend.features import load_extractor
 from vo_frontend.places.vocabulary import shipped_vocabulary
@@ -24,6 +25,7 @@ class PlaceComparison:
 
     sequences: Sequence[str]  # with poses
     pairs: Sequence[Path]  # folders with query/, ref/ and truth.csv
+    revisited: Sequence[Path]  # folders of Oxford or Paris with jpg/ and ground truth
     is_hard: bool  # also the street from another lane, in other light, turned, backwards
     features: str  # local features of words and verification: "aliked-t16" or "vof-t16"
     networks: Sequence[str]  # of NETWORKS
@@ -53,7 +55,12 @@ def compare_places(comparison: PlaceComparison, report: Callable[[str], None]) -
     for name in c.verified:
         if name not in known:
             raise ConfigError(f"--verify: unknown method '{name}', {did_you_mean(name, known)}")
-    return measure_places(_tasks(c, report), methods, extractor, c.verified)
+    places = measure_places(_tasks(c, report), methods, extractor, c.verified)
+    retrieved: list[RevisitedResult] = []
+    for folder in c.revisited:
+        report(f"{folder} ...")
+        retrieved += measure_revisited(folder, methods, extractor)
+    return replace(places, revisited=tuple(retrieved))
 
 
 def choose_methods(comparison: PlaceComparison) -> list[Method]:

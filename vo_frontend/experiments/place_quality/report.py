@@ -6,6 +6,7 @@ from typing import Any
 
 from vo_frontend.evaluation.retrieval import separation
 from vo_frontend.experiments.place_quality.methods import Method
+from vo_frontend.experiments.place_quality.revisited import RevisitedResult
 from vo_frontend.experiments.place_quality.scores import KS, PlaceResult, score_task
 from vo_frontend.experiments.place_quality.sequences import PlaceTask
 from vo_frontend.experiments.setting import describe_setting
@@ -18,6 +19,19 @@ class PlaceReport:
     """Everything that was measured, task by task."""
 
     results: tuple[PlaceResult, ...]
+    revisited: tuple[RevisitedResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _RevisitedRow:
+    data: str
+    method: str
+    protocol: str
+    queries: int
+    mean_average_precision_percent: float
+    mean_precision_at_1_percent: float
+    mean_precision_at_5_percent: float
+    mean_precision_at_10_percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,9 @@ def sections(report: PlaceReport) -> list[Section]:
         tables.append(Section("recall", "Places found again", [_recall_row(result) for result in answered]))
     if unseen := _unseen_rows(report):
         tables.append(Section("unseen", "Places never seen before", unseen))
+    if report.revisited:
+        rows = [row for result in report.revisited for row in _revisited_rows(result)]
+        tables.append(Section("revisited", "Image retrieval, revisited protocol", rows))
     return tables
 
 
@@ -92,6 +109,11 @@ def as_mapping(report: PlaceReport) -> dict[str, dict[str, dict[str, Any]]]:
     mapping: dict[str, dict[str, dict[str, Any]]] = {}
     for result in report.results:
         mapping.setdefault(result.data, {})[result.method] = figures(result)
+    for retrieved in report.revisited:
+        mapping.setdefault(retrieved.data, {})[retrieved.method] = {
+            **{scores.protocol.value: 100 * scores.mean_average_precision for scores in retrieved.scores},
+            "gap": 100 * retrieved.medium_gap,
+        }
     return mapping
 
 
@@ -113,6 +135,20 @@ def figures(result: PlaceResult) -> dict[str, Any]:
         "precision": result.curve.precision.tolist(),
         "recall": result.curve.recall.tolist(),
     }
+
+
+def _revisited_rows(result: RevisitedResult) -> list[_RevisitedRow]:
+    return [
+        _RevisitedRow(
+            result.data,
+            result.method,
+            scores.protocol.value,
+            scores.num_queries,
+            100 * scores.mean_average_precision,
+            *(100 * share for share in scores.mean_precision_at),
+        )
+        for scores in result.scores
+    ]
 
 
 def _recall_row(result: PlaceResult) -> _RecallRow:
