@@ -84,6 +84,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     [
         (["-m", "vo_frontend", "evaluate"], "vo-frontend evaluate"),
         (["-m", "vo_frontend.cli.evaluate"], "vo-frontend evaluate"),
+        (["-m", "vo_frontend.cli.run"], "vo-frontend run"),
         ([str(ROOT / "run_vo.py")], "vo-frontend run"),
         ([str(ROOT / "tools" / "ablation.py")], "vo-frontend ablate"),
     ],

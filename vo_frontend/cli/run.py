@@ -116,3 +116,7 @@ def _list(data_root: Path | None) -> None:
     width = max((len(listing.name) for listing in missing), default=0)
     for listing in missing:
         print(f"  {listing.name:<{width}}  {listing.note}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
