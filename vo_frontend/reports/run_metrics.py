@@ -27,7 +27,7 @@ class RunInfo:
     weights_sha256: str | None  # None for hand-made features
     device: str  # as the extractor uses it, e.g. "cpu" or "cuda (NVIDIA H200)"
     seed: int
-    command: Sequence[str]  # sys.argv
+    command: Sequence[str]  # as typed; empty for a run from Python
 
 
 def metrics_mapping(
