@@ -1,7 +1,7 @@
 """What happens to a map, as values: whoever wants to know the map listens to these, and changes nothing.
 
 Arrays are shared with the map and never written to. A keyframe is named by the number of its frame, a
-landmark by its id; both are unique within their segment. Poses and points are in the world of the segment.
+landmark by its id; both are unique within the run. Poses and points are in the world of the segment.
 """
 
 from dataclasses import dataclass
@@ -111,6 +111,14 @@ class LandmarksRetired:
     colors: NDArray[np.uint8]  # (M, 3) RGB
 
 
+@dataclass(frozen=True, slots=True)
+class LandmarksRecalled:
+    """Landmarks that had retired are part of the local map again."""
+
+    segment_id: int
+    ids: NDArray[np.int64]  # (M,)
+
+
 MapEvent: TypeAlias = (
     SegmentBegun
     | SegmentEnded
@@ -123,4 +131,5 @@ MapEvent: TypeAlias = (
     | LandmarksMerged
     | LandmarksRemoved
     | LandmarksRetired
+    | LandmarksRecalled
 )

@@ -7,7 +7,8 @@ import pytest
 
 from vo_frontend.map_events import LandmarksRemoved, LandmarksRetired, SegmentEnded
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
-from vo_frontend.mapping.sparse_map import Observations, SparseMap
+from vo_frontend.mapping.observations import Observations
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.types import Features
 
 rng = np.random.default_rng(0)

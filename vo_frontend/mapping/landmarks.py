@@ -86,6 +86,11 @@ class Landmarks:
             np.concatenate([self.num_found, newer.num_found]),
         )
 
+    def merged(self, others: "Landmarks") -> "Landmarks":
+        """Add landmarks with other ids, which may lie between those here."""
+        both = self.joined(others)
+        return both.select(np.argsort(both.ids))
+
     @cached_property
     def _row_of_id(self) -> NDArray[np.int64]:
         """Tabulate the row of id ``ids[0] + i``, -1 where it is gone: beats thousands of binary searches."""

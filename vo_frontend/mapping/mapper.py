@@ -9,7 +9,8 @@ from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.triangulation import triangulate
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
-from vo_frontend.mapping.sparse_map import Observations, SparseMap
+from vo_frontend.mapping.observations import Observations
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.optimization.bundle import BundleProblem, adjust
 from vo_frontend.tracking.matching import Matcher
 

@@ -9,8 +9,8 @@ Invariants, checked by :meth:`SparseMap.check` in tests after every operation:
 5. the window holds at most ``max_keyframes``.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,39 +22,39 @@ from vo_frontend.map_events import (
     LandmarksAdded,
     LandmarksMerged,
     LandmarksMoved,
+    LandmarksRecalled,
     LandmarksRemoved,
     LandmarksRetired,
     MapEvent,
     SegmentBegun,
     SegmentEnded,
 )
+from vo_frontend.mapping.eviction import least_useful
+from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
+from vo_frontend.mapping.observations import Observations
 from vo_frontend.types import MapSnapshot
-
-# A keyframe whose landmarks are nearly all seen by three others adds little (ORB-SLAM, VI-E).
-REDUNDANT_SHARE = 0.9
-REDUNDANT_VIEWS = 3
-NEVER_REDUNDANT = 2  # newest keyframes, which the track hangs on
-
-
-class Observations(NamedTuple):
-    """Lists which keyframe sees which landmark with which feature, ordered by keyframe, then by feature."""
-
-    position: NDArray[np.int64]  # (O,) of the keyframe in the window
-    feature_index: NDArray[np.int64]  # (O,) in the keyframe
-    landmark_row: NDArray[np.int64]  # (O,)
 
 
 class SparseMap:
     """Holds the keyframes (oldest first) and landmarks of one segment, and tells by events what changes."""
 
-    def __init__(self, segment_id: int, *, max_keyframes: int, descriptor_size: int) -> None:
+    def __init__(
+        self,
+        segment_id: int,
+        *,
+        max_keyframes: int,
+        descriptor_size: int,
+        first_landmark_id: int = 0,
+        keeper: Keeper = Forgetful(),  # noqa: B008  it has no state
+    ) -> None:
         self.segment_id = segment_id
         self.keyframes: list[Keyframe] = []
         self.landmarks = Landmarks.empty(descriptor_size)
+        self.next_landmark_id = first_landmark_id
         self._max_keyframes = max_keyframes
-        self._next_landmark_id = 0
+        self._keeper = keeper
         self._events: list[MapEvent] = [SegmentBegun(segment_id)]
 
     @property
@@ -83,9 +83,25 @@ class SparseMap:
         descriptors = self.landmarks.descriptors.copy()
         descriptors[self.landmarks.rows(landmark_ids[seen])] = view.features.descriptors[seen]
         self.landmarks = replace(self.landmarks, descriptors=descriptors)
-        if len(self.keyframes) > self._max_keyframes:
-            del self.keyframes[self._least_useful()]
-            self._retire_unseen()
+        self.trim()
+
+    def recall(self, keyframes: Iterable[Keyframe], landmarks: Landmarks) -> None:
+        """Take keyframes that left before, and all landmarks that only they see, back into the window.
+
+        It may be too large then: :meth:`trim` it, once the newest keyframe has noted what it sees again.
+        """
+        self.keyframes = sorted([*self.keyframes, *keyframes], key=lambda keyframe: keyframe.view.frame_index)
+        self.landmarks = self.landmarks.merged(landmarks)
+        self._events.append(LandmarksRecalled(self.segment_id, landmarks.ids))
+
+    def trim(self) -> None:
+        """Let keyframes go until the window is as large as it may be; what only they see retires."""
+        while len(self.keyframes) > self._max_keyframes:
+            gone = self.keyframes.pop(least_useful(self.observations(), len(self.keyframes)))
+            self._keeper.keep_keyframe(self.segment_id, gone)
+            unseen = self.num_observations() == 0
+            if unseen.any():
+                self._retire(unseen, np.full(unseen.sum(), gone.view.frame_index))
 
     def add_landmarks(
         self,
@@ -99,8 +115,8 @@ class SparseMap:
             observations: pairs of position in ``keyframes`` and (M,) feature indices there. Descriptor
                 and colour come from the last pair.
         """
-        ids = np.arange(self._next_landmark_id, self._next_landmark_id + len(points_world))
-        self._next_landmark_id += len(points_world)
+        ids = np.arange(self.next_landmark_id, self.next_landmark_id + len(points_world))
+        self.next_landmark_id += len(points_world)
         for position, feature_index in observations:
             self.observe(position, feature_index, ids)
         view = self.keyframes[position].view
@@ -169,6 +185,7 @@ class SparseMap:
             ids[seen[changed]] = heirs
             self.keyframes[position] = replace(keyframe, landmark_ids=ids)
         self._drop(heir != NO_LANDMARK)
+        self._keeper.merge(kept_ids, gone_ids)
         self._events.append(LandmarksMerged(self.segment_id, kept_ids, gone_ids))
 
     def remove_observations(self, bad: Observations) -> None:
@@ -188,12 +205,15 @@ class SparseMap:
     def remove_landmarks(self, mask: NDArray[np.bool_]) -> None:
         """Forget the landmarks of a mask (M,) for good: they were wrong, and become part of no output."""
         if mask.any():
+            self._keeper.remove(self.landmarks.ids[mask])
             self._events.append(LandmarksRemoved(self.segment_id, self.landmarks.ids[mask]))
             self._drop(mask)
 
     def end(self) -> None:
         """Give the segment up: every landmark retires, and no keyframe is left."""
-        self._retire(np.ones(len(self.landmarks), bool))
+        for keyframe in self.keyframes:
+            self._keeper.keep_keyframe(self.segment_id, keyframe)
+        self._retire(np.ones(len(self.landmarks), bool), self.newest_views())
         self.keyframes = []
         self._events.append(SegmentEnded(self.segment_id))
 
@@ -220,6 +240,13 @@ class SparseMap:
     def num_observations(self) -> NDArray[np.int64]:
         """Count the keyframes that see each landmark (M,)."""
         return np.bincount(self.observations().landmark_row, minlength=len(self.landmarks))
+
+    def newest_views(self) -> NDArray[np.int64]:
+        """Name, by frame index (M,), the newest keyframe that sees each landmark."""
+        seen = self.observations()  # ordered by keyframe: the last one stays
+        newest = np.zeros(len(self.landmarks), np.int64)
+        newest[seen.landmark_row] = self._frame_indices()[seen.position]
+        return newest
 
     def covisibility(self, position: int) -> NDArray[np.int64]:
         """Count the landmarks (K,) that each keyframe shares with the one at ``position``; 0 for itself."""
@@ -257,22 +284,9 @@ class SparseMap:
         assert (landmarks.num_found <= landmarks.num_expected).all(), "found where it was not expected"
         assert len(self.keyframes) <= self._max_keyframes, "the window is too large"
 
-    def _least_useful(self) -> int:
-        """Choose the keyframe to give up, by position: the oldest redundant one, else the oldest."""
-        num_views = self.num_observations()
-        for position, keyframe in enumerate(self.keyframes[:-NEVER_REDUNDANT]):
-            views = num_views[self.rows_seen_by(keyframe)]
-            if not len(views) or (views > REDUNDANT_VIEWS).mean() > REDUNDANT_SHARE:
-                return position
-        return 0
-
-    def _retire_unseen(self) -> None:
-        unseen = self.num_observations() == 0
-        if unseen.any():
-            self._retire(unseen)
-
-    def _retire(self, mask: NDArray[np.bool_]) -> None:
+    def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
         gone = self.landmarks.select(mask)
+        self._keeper.keep_landmarks(self.segment_id, gone, anchor_indices)
         self.landmarks = self.landmarks.select(~mask)
         self._events.append(LandmarksRetired(self.segment_id, gone.ids, gone.points_world, gone.colors))
 

@@ -1,0 +1,49 @@
+"""Where keyframes and landmarks go when they leave the local map."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.mapping.keyframe import Keyframe
+from vo_frontend.mapping.landmarks import Landmarks
+
+
+class Keeper(Protocol):
+    """Takes over what leaves the local map, and hears what becomes of the landmarks it knows."""
+
+    def keep_keyframe(self, segment_id: int, keyframe: Keyframe) -> None:
+        """Take over a keyframe with its pose and its landmark ids (N,) of the moment."""
+        ...
+
+    def keep_landmarks(
+        self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
+    ) -> None:
+        """Take over M landmarks; each hangs on the keyframe of a frame (M,), and follows its corrections."""
+        ...
+
+    def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
+        """Hear that pairs of landmarks (P,) are one; keyframes that saw the second see the first."""
+        ...
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Hear that landmarks (L,) were wrong."""
+        ...
+
+
+class Forgetful:
+    """Keeps nothing: odometry alone."""
+
+    def keep_keyframe(self, segment_id: int, keyframe: Keyframe) -> None:
+        """Forget it."""
+
+    def keep_landmarks(
+        self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
+    ) -> None:
+        """Forget them."""
+
+    def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
+        """Ignore it."""
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Ignore it."""
