@@ -15,6 +15,7 @@ ROWS = [
     ["reports", "viewer"],
     ["frontend"],
     ["places"],
+    ["atlas"],
     ["mapping"],
     ["tracking", "simulation"],
     ["sources", "evaluation"],

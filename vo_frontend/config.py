@@ -155,6 +155,18 @@ class MappingConfig:
 
 
 @dataclass(frozen=True)
+class AtlasConfig:
+    """Sets what is kept of what has left the local map."""
+
+    max_memory_mb: float = 256.0  # of keyframes (about 0.1 MB each); the others go to a temporary file
+
+    def __post_init__(self) -> None:
+        _require(
+            self.max_memory_mb >= 1, f"atlas.max_memory_mb: got {self.max_memory_mb}, expected at least 1"
+        )
+
+
+@dataclass(frozen=True)
 class StereoConfig:
     """Sets how depth is measured in a rectified pair of images."""
 
@@ -265,6 +277,7 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     keyframes: KeyframesConfig = field(default_factory=KeyframesConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
+    atlas: AtlasConfig = field(default_factory=AtlasConfig)
     stereo: StereoConfig = field(default_factory=StereoConfig)
     depth_image: DepthImageConfig = field(default_factory=DepthImageConfig)
 

@@ -1,0 +1,1 @@
+"""What is kept of all that was seen."""

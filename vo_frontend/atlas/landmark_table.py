@@ -1,0 +1,147 @@
+"""Landmarks that have left the window, and what became of every id: merged, removed, or still itself."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.atlas.growing import grown
+from vo_frontend.mapping.keyframe import NO_LANDMARK
+
+Ids = NDArray[np.int64]
+
+NO_ANCHOR = -1
+NO_FRAME = np.iinfo(np.int64).min  # no keyframe: -1 is the newest of an earlier session
+
+_ROW = np.dtype(
+    [
+        ("point_world", np.float64, 3),
+        ("num_expected", np.int32),
+        ("num_found", np.int32),
+        ("anchor", np.int32),  # row of the keyframe that it follows
+        ("color", np.uint8, 3),
+        ("is_here", np.bool_),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetiredLandmarks:
+    """Lists M landmarks that have left the window."""
+
+    ids: Ids  # (M,)
+    points_world: NDArray[np.float64]  # (M, 3) in the world of their anchors
+    colors: NDArray[np.uint8]  # (M, 3) RGB
+    num_expected: NDArray[np.int32]  # (M,) frames that should have seen each
+    num_found: NDArray[np.int32]  # (M,) frames that did
+    anchors: Ids  # (M,) frame index of the keyframe that each follows, NO_FRAME without
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class LandmarkRows(NamedTuple):
+    """Lists M landmarks of the table."""
+
+    points_world: NDArray[np.float64]  # (M, 3)
+    colors: NDArray[np.uint8]  # (M, 3) RGB
+    num_expected: NDArray[np.int32]  # (M,)
+    num_found: NDArray[np.int32]  # (M,)
+    anchors: Ids  # (M,) rows of keyframes, NO_ANCHOR without
+
+
+class LandmarkTable:
+    """Keeps landmarks by id, 42 bytes each, and for every id its heir. Ids are dense from 0."""
+
+    def __init__(self) -> None:
+        self._heir = np.zeros(0, np.int32)  # itself, the landmark it was merged into, or NO_LANDMARK
+        self._rows = np.zeros(0, _ROW)
+
+    def put(self, ids: Ids, landmarks: LandmarkRows) -> None:
+        """Take landmarks (M,) over, in place of what was known of them."""
+        self._know(ids)
+        rows = np.empty(len(ids), _ROW)
+        rows["point_world"], rows["color"] = landmarks.points_world, landmarks.colors
+        rows["num_expected"], rows["num_found"] = landmarks.num_expected, landmarks.num_found
+        rows["anchor"], rows["is_here"] = landmarks.anchors, True
+        self._rows[ids] = rows
+
+    def ids(self) -> Ids:
+        """List the landmarks that are here, in increasing order."""
+        return np.flatnonzero(self._rows["is_here"])
+
+    def get(self, ids: Ids) -> LandmarkRows:
+        """Return landmarks (M,) that are here."""
+        rows = self._rows[ids]
+        return LandmarkRows(
+            rows["point_world"],
+            rows["color"],
+            rows["num_expected"],
+            rows["num_found"],
+            rows["anchor"].astype(np.int64),
+        )
+
+    def contains(self, ids: Ids) -> NDArray[np.bool_]:
+        """Tell which ids (L,) are here, as a mask (L,). Any number may be asked for."""
+        known = (ids >= 0) & (ids < len(self._rows))
+        known[known] = self._rows["is_here"][ids[known]]
+        return known
+
+    def move(self, ids: Ids, points_world: NDArray[np.float64]) -> None:
+        """Give landmarks (M,) other positions (M, 3)."""
+        self._rows["point_world"][ids] = points_world
+
+    def anchored_at(self, keyframe_rows: Ids) -> Ids:
+        """List the landmarks that follow one of these keyframes, in increasing order."""
+        return np.flatnonzero(self._rows["is_here"] & np.isin(self._rows["anchor"], keyframe_rows))
+
+    def anchor(self, ids: Ids, keyframe_rows: Ids) -> None:
+        """Let landmarks (M,) follow other keyframes (M,), or none (NO_ANCHOR)."""
+        self._rows["anchor"][ids] = keyframe_rows
+
+    def merge(self, kept_id: int, gone_id: int) -> None:
+        """Make one landmark the heir of another; both must be their own heirs."""
+        self._know(np.array([kept_id, gone_id]))
+        self._heir[gone_id] = kept_id
+        self._rows["is_here"][gone_id] = False
+
+    def remove(self, ids: Ids) -> None:
+        """Forget landmarks (L,) that are their own heirs."""
+        self._know(ids)
+        self._heir[ids] = NO_LANDMARK
+        self._rows["is_here"][ids] = False
+
+    def resolve(self, ids: NDArray[np.integer[Any]]) -> Ids:
+        """Follow ids (L,) to their last heirs (L,), NO_LANDMARK where they were removed."""
+        resolved = np.asarray(ids, np.int64).copy()
+        known = (resolved >= 0) & (resolved < len(self._heir))
+        start = resolved[known]
+        heirs = self._heir[start]
+        while True:
+            further = np.where(heirs >= 0, self._heir[heirs], NO_LANDMARK).astype(np.int32)
+            if np.array_equal(further, heirs):
+                break
+            heirs = further
+        self._heir[start] = heirs  # next time it is one step
+        resolved[known] = heirs
+        return resolved
+
+    def _know(self, ids: Ids) -> None:
+        size, num_ids = len(self._heir), int(ids.max(initial=-1)) + 1
+        self._heir = grown(self._heir, num_ids)
+        self._heir[size:] = np.arange(size, len(self._heir))
+        self._rows = grown(self._rows, num_ids)
+
+
+def without_repeats(ids: Ids, heirs: Ids) -> Ids:
+    """Keep each heir (N,) of the landmarks (N,) of a keyframe once, NO_LANDMARK elsewhere.
+
+    Of several features that see one landmark now, that which always did keeps it, else the first.
+    """
+    order = np.lexsort((ids != heirs, heirs))
+    is_first = np.ones(len(heirs), bool)
+    is_first[1:] = np.diff(heirs[order]) != 0
+    kept = np.full(len(heirs), NO_LANDMARK, np.int64)
+    kept[order[is_first]] = heirs[order[is_first]]
+    return kept
