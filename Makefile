@@ -35,9 +35,9 @@ clean:
 	touch $@
 
 .venv/viewer: .venv/base setup.py
-	$(PIP) --no-build-isolation --editable ".[viewer]"
+	$(PIP) --no-build-isolation --editable ".[viewer,slam]"
 	touch $@
 
 .venv/dev: .venv/base setup.py
-	$(PIP) --no-build-isolation --editable ".[viewer,places,dev]"
+	$(PIP) --no-build-isolation --editable ".[viewer,places,slam,dev]"
 	touch $@

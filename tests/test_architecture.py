@@ -39,6 +39,7 @@ HOME_OF = {
     "open3d": {"viewer"},
     "matplotlib": {"reports", "experiments"},
     "poselib": {"tracking"},
+    "gtsam": {"atlas"},
 }
 READERS_OF_GROUND_TRUTH = {"cli", "experiments", "session", "evaluation"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
