@@ -140,6 +140,7 @@ class MappingConfig:
     min_parallax_deg: float = 0.5  # of a new landmark
     max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match
     max_reprojection_px: float = 2.5  # of an observation that stays
+    fuse_radius_px: float = 8.0  # within which two landmarks that look alike may be one point
     max_depth_error: float = 0.1  # relative, of a measured depth that makes a landmark by itself
     min_found_share: float = 0.25  # of the frames that should see a landmark; below it it is forgotten
     pixel_sigma_px: float = 0.5  # of a keypoint: sets the weight of pixels against measured depths
@@ -164,6 +165,29 @@ class AtlasConfig:
         _require(
             self.max_memory_mb >= 1, f"atlas.max_memory_mb: got {self.max_memory_mb}, expected at least 1"
         )
+
+
+@dataclass(frozen=True)
+class PlacesConfig:
+    """Sets when the camera counts as back where it was, and what is done about it."""
+
+    enabled: bool = True  # False: odometry alone; what leaves the local map is forgotten
+    num_candidates: int = 2  # keyframes that look most like a view, checked by geometry
+    min_score: float = 0.25  # similarity of their descriptors, 1 for the same view ...
+    min_relative_score: float = 0.5  # ... and relative to that of two keyframes in a row
+    num_neighbors: int = 6  # keyframes recalled beside the one that is recognised
+    min_shared: int = 30  # landmarks that they share with it
+    min_inliers: int = 40  # landmarks that must be seen again
+    min_inlier_share: float = 0.35  # of those of the old keyframe, before anything is corrected by it
+    max_offset_px: float = 30.0  # up to it, the map agrees with what is recognised, and is only reunited
+    max_disagreement_px: float = 6.0  # between keyframes that confirm a loop
+    max_drift_share: float = 0.05  # of the way since, that a loop may correct
+    max_drift_deg: float = 20.0
+    min_keyframes_between: int = 3  # from one look back that found something to the next
+
+    def __post_init__(self) -> None:
+        for name in ("num_candidates", "min_inliers", "min_shared", "max_offset_px", "max_disagreement_px"):
+            _require(getattr(self, name) > 0, f"places.{name}: got {getattr(self, name)}, expected above 0")
 
 
 @dataclass(frozen=True)
@@ -277,6 +301,7 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     keyframes: KeyframesConfig = field(default_factory=KeyframesConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
+    places: PlacesConfig = field(default_factory=PlacesConfig)
     atlas: AtlasConfig = field(default_factory=AtlasConfig)
     stereo: StereoConfig = field(default_factory=StereoConfig)
     depth_image: DepthImageConfig = field(default_factory=DepthImageConfig)

@@ -15,6 +15,7 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.places.recollection import Recollection
 from vo_frontend.sensors.depth_meter import DepthMeter
 from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
@@ -48,6 +49,7 @@ class VisualFrontend:
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
         calibration_check: CalibrationCheck,
+        recollection: Recollection,
         *,
         min_features: int,
         max_lost_s: float,
@@ -59,12 +61,14 @@ class VisualFrontend:
         self._keyframe_policy = keyframe_policy
         self._mapper = mapper
         self._calibration_check = calibration_check
+        self._recollection = recollection
         self._order = FrameOrder()
         self._min_features = min_features
         self._max_lost_s = max_lost_s
         self.sparse_map: SparseMap | None = None
         self._motion: ConstantVelocity | None = None
         self._segment_id = 0
+        self._next_landmark_id = 0
         self._last_tracked: FrameResult | None = None
 
     def process(self, frame: Frame) -> FrameResult:
@@ -107,6 +111,8 @@ class VisualFrontend:
             return self._with_pose(blank, pose.T_world_cam, landmark_ids)
         with _timed(stages, "map"):
             self._grow_map(self.sparse_map, view, pose.T_world_cam, landmark_ids)
+        with _timed(stages, "look back"):
+            self._recollection.look_back(self.sparse_map)
         self._motion = self._motion.corrected(self.sparse_map.last_keyframe.T_world_cam)
         return self._with_keyframe(blank, self.sparse_map)
 
@@ -128,14 +134,19 @@ class VisualFrontend:
         pose = self._tracker.track(*known, T_world_cam_guess)
         if pose.T_world_cam is not None:
             return pose
-        newest_first = reversed(sparse_map.keyframes)
-        views = ((k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in newest_first)
-        return self._tracker.relocalize(*known, views)
+        # The descriptor of a landmark is that of its latest view. A camera that comes back from elsewhere may
+        # recognise it only by the descriptor of an older keyframe.
+        views = [
+            (k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in sparse_map.keyframes
+        ]
+        everything = landmarks.descriptors, np.arange(len(landmarks))
+        pose = self._tracker.relocalize(*known, [everything, *reversed(views)])
+        return pose if pose.T_world_cam is not None else self._recollection.find(view, sparse_map)
 
     def _start_map(self, blank: FrameResult, view: View, stages: dict[str, float]) -> FrameResult:
         """Offer the view to the start; a first map begins a segment."""
         with _timed(stages, "start"):
-            outcome = self._start.offer(view, self._segment_id)
+            outcome = self._start.offer(view, self._segment_id, self._next_landmark_id)
         blank = replace(blank, num_matches=outcome.num_matches, backfilled=outcome.backfilled)
         if outcome.sparse_map is None or outcome.T_world_cam is None:
             return self._without_pose(blank, outcome.reason)
@@ -173,7 +184,7 @@ class VisualFrontend:
             timestamp_ns=frame.timestamp_ns,
             status=Status.INITIALIZING if self.sparse_map is None else Status.LOST,
             reason=Reason.NONE,
-            segment_id=self._segment_id,
+            segment_id=self._segment_id if self.sparse_map is None else self.sparse_map.segment_id,
             T_world_cam=None,
             num_features=len(view.features) if view else 0,
             pixels=view.features.pixels if view else None,
@@ -183,7 +194,9 @@ class VisualFrontend:
     def _with_keyframe(self, blank: FrameResult, sparse_map: SparseMap) -> FrameResult:
         """Report the newest keyframe, as the map has it now, and what has happened to the map."""
         events, snapshot, newest = sparse_map.take_events(), sparse_map.snapshot(), sparse_map.last_keyframe
-        blank = replace(blank, is_keyframe=True, map=snapshot, events=events)
+        blank = replace(
+            blank, segment_id=sparse_map.segment_id, is_keyframe=True, map=snapshot, events=events
+        )
         return self._with_pose(blank, newest.T_world_cam, newest.landmark_ids)
 
     def _with_pose(
@@ -218,6 +231,7 @@ class VisualFrontend:
         if result.timestamp_ns * 1e-9 - self._motion.timestamp_s <= self._max_lost_s:
             return result
         self.sparse_map.end()
+        self._next_landmark_id = self.sparse_map.next_landmark_id
         result = replace(result, map=self.sparse_map.snapshot(), events=self.sparse_map.take_events())
         self.sparse_map = self._motion = self._last_tracked = None
         self._segment_id += 1

@@ -1,5 +1,6 @@
 """Where keyframes and landmarks go when they leave the local map."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -7,13 +8,14 @@ from numpy.typing import NDArray
 
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
+from vo_frontend.mapping.ties import Tie
 
 
 class Keeper(Protocol):
     """Takes over what leaves the local map, and hears what becomes of the landmarks it knows."""
 
-    def keep_keyframe(self, segment_id: int, keyframe: Keyframe) -> None:
-        """Take over a keyframe with its pose and its landmark ids (N,) of the moment."""
+    def keep_keyframe(self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie]) -> None:
+        """Take over a keyframe with its pose and landmark ids (N,) of the moment, and its ties to others."""
         ...
 
     def keep_landmarks(
@@ -34,7 +36,7 @@ class Keeper(Protocol):
 class Forgetful:
     """Keeps nothing: odometry alone."""
 
-    def keep_keyframe(self, segment_id: int, keyframe: Keyframe) -> None:
+    def keep_keyframe(self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie]) -> None:
         """Forget it."""
 
     def keep_landmarks(

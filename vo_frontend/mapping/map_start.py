@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keeper import Keeper
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -30,7 +31,7 @@ class StartOutcome:
 class MapStart(Protocol):
     """Turns one or several views into a first map."""
 
-    def offer(self, view: View, segment_id: int) -> StartOutcome:
+    def offer(self, view: View, segment_id: int, first_landmark_id: int) -> StartOutcome:
         """Take the next view; return a first map, or the reason to go on waiting."""
         ...
 
@@ -48,6 +49,7 @@ class MonoStart:
         min_matches: int,
         max_wait_frames: int,
         max_keyframes: int,
+        keeper: Keeper,
     ) -> None:
         self._matcher = matcher
         self._initializer = initializer
@@ -56,9 +58,10 @@ class MonoStart:
         self._min_matches = min_matches
         self._max_wait_frames = max_wait_frames
         self._max_keyframes = max_keyframes
+        self._keeper = keeper
         self._views: list[View] = []  # reference first
 
-    def offer(self, view: View, segment_id: int) -> StartOutcome:
+    def offer(self, view: View, segment_id: int, first_landmark_id: int) -> StartOutcome:
         """Try to start a map from the reference view and a new one."""
         if not self._views or len(self._views) > self._max_wait_frames:
             self._views = [view]
@@ -76,8 +79,15 @@ class MonoStart:
             return StartOutcome(start.reason, len(matches))
 
         sound = np.isfinite(start.points_cam0).all(axis=1)
-        sparse_map = self._first_map(
+        empty_map = SparseMap(
             segment_id,
+            max_keyframes=self._max_keyframes,
+            descriptor_size=view.features.descriptors.shape[1],
+            first_landmark_id=first_landmark_id,
+            keeper=self._keeper,
+        )
+        sparse_map = self._first_map(
+            empty_map,
             (reference, view),
             start.T_cam0_cam1,
             start.points_cam0[sound],
@@ -90,7 +100,7 @@ class MonoStart:
 
     def _first_map(
         self,
-        segment_id: int,
+        sparse_map: SparseMap,
         views: tuple[View, View],
         T_cam0_cam1: Transform,
         points_cam0: NDArray[np.float64],
@@ -100,11 +110,6 @@ class MonoStart:
         scale = 1.0 / float(np.median(points_cam0[:, 2]))
         T_world_cam1 = T_cam0_cam1.copy()
         T_world_cam1[:3, 3] *= scale
-        sparse_map = SparseMap(
-            segment_id,
-            max_keyframes=self._max_keyframes,
-            descriptor_size=views[0].features.descriptors.shape[1],
-        )
         for view, T_world_cam in zip(views, (np.eye(4), T_world_cam1), strict=True):
             no_landmarks = np.full(len(view.features), NO_LANDMARK, np.int64)
             sparse_map.add_keyframe(view, T_world_cam, no_landmarks)

@@ -114,14 +114,20 @@ class Mapper:
         keyframe, landmarks = sparse_map.keyframes[position], sparse_map.landmarks
         wanted = _seen_by(sparse_map, sparse_map.last_keyframe) & ~_seen_by(sparse_map, keyframe)
         free = np.flatnonzero(~keyframe.has_landmark)
-        rows, index = self._reprojected(landmarks, np.flatnonzero(wanted), keyframe, free)
+        radius_px = self._config.max_reprojection_px
+        rows, index = self._reprojected(landmarks, np.flatnonzero(wanted), keyframe, free, radius_px)
         sparse_map.observe(position, index, landmarks.ids[rows])
 
     def _fuse(self, sparse_map: SparseMap) -> None:
-        """Merge landmarks of the newest keyframe with older ones that turn out to be the same point."""
+        """Merge landmarks of the newest keyframe with older ones that turn out to be the same point.
+
+        They may be farther apart than an observation from its landmark: both have errors, and tracks must
+        grow long where the camera comes back. The adjustment that follows drops what was not one.
+        """
         newest, landmarks = sparse_map.last_keyframe, sparse_map.landmarks
         others = np.flatnonzero(~_seen_by(sparse_map, newest))
-        rows, index = self._reprojected(landmarks, others, newest, np.flatnonzero(newest.has_landmark))
+        known, radius_px = np.flatnonzero(newest.has_landmark), self._config.fuse_radius_px
+        rows, index = self._reprojected(landmarks, others, newest, known, radius_px)
         own = landmarks.rows(newest.landmark_ids[index])
         num_views = sparse_map.num_observations()
         older_wins = num_views[rows] > num_views[own]
@@ -134,6 +140,7 @@ class Mapper:
         rows: NDArray[np.int64],
         keyframe: Keyframe,
         feature_index: NDArray[np.int64],
+        radius_px: float,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pair landmarks ``rows`` and features of a keyframe, (P,) each, that look alike and lie together."""
         points_cam = se3.transform_points(se3.inverse(keyframe.T_world_cam), landmarks.points_world[rows])
@@ -141,7 +148,7 @@ class Mapper:
             landmarks.descriptors[rows],
             self._camera.project(points_cam),
             keyframe.features.select(feature_index),
-            self._config.max_reprojection_px,
+            radius_px,
         )
         return rows[matches.index0], feature_index[matches.index1]
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import (
     KeyframeAdded,
@@ -28,12 +29,14 @@ from vo_frontend.map_events import (
     MapEvent,
     SegmentBegun,
     SegmentEnded,
+    SegmentJoined,
 )
 from vo_frontend.mapping.eviction import least_useful
 from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.observations import Observations
+from vo_frontend.mapping.ties import Tie, carried, ties_of
 from vo_frontend.types import MapSnapshot
 
 
@@ -55,12 +58,17 @@ class SparseMap:
         self.next_landmark_id = first_landmark_id
         self._max_keyframes = max_keyframes
         self._keeper = keeper
+        self._recalled: set[int] = set()  # frame indices: their ties are known
         self._events: list[MapEvent] = [SegmentBegun(segment_id)]
 
     @property
     def last_keyframe(self) -> Keyframe:
         """Return the newest keyframe."""
         return self.keyframes[-1]
+
+    def tell(self, event: MapEvent) -> None:
+        """Pass on what has happened to the part of the segment that is not here."""
+        self._events.append(event)
 
     def take_events(self) -> tuple[MapEvent, ...]:
         """Hand over what has happened since the last call; the front-end passes it on to all readers."""
@@ -90,15 +98,19 @@ class SparseMap:
 
         It may be too large then: :meth:`trim` it, once the newest keyframe has noted what it sees again.
         """
-        self.keyframes = sorted([*self.keyframes, *keyframes], key=lambda keyframe: keyframe.view.frame_index)
+        old = list(keyframes)
+        self._recalled.update(keyframe.view.frame_index for keyframe in old)
+        self.keyframes = sorted([*self.keyframes, *old], key=lambda keyframe: keyframe.view.frame_index)
         self.landmarks = self.landmarks.merged(landmarks)
         self._events.append(LandmarksRecalled(self.segment_id, landmarks.ids))
 
     def trim(self) -> None:
         """Let keyframes go until the window is as large as it may be; what only they see retires."""
         while len(self.keyframes) > self._max_keyframes:
-            gone = self.keyframes.pop(least_useful(self.observations(), len(self.keyframes)))
-            self._keeper.keep_keyframe(self.segment_id, gone)
+            position = least_useful(self.observations(), len(self.keyframes))
+            gone = self.keyframes[position]
+            self._keeper.keep_keyframe(self.segment_id, gone, self.ties(position))
+            del self.keyframes[position]
             unseen = self.num_observations() == 0
             if unseen.any():
                 self._retire(unseen, np.full(unseen.sum(), gone.view.frame_index))
@@ -211,8 +223,8 @@ class SparseMap:
 
     def end(self) -> None:
         """Give the segment up: every landmark retires, and no keyframe is left."""
-        for keyframe in self.keyframes:
-            self._keeper.keep_keyframe(self.segment_id, keyframe)
+        for position, keyframe in enumerate(self.keyframes):
+            self._keeper.keep_keyframe(self.segment_id, keyframe, self.ties(position))
         self._retire(np.ones(len(self.landmarks), bool), self.newest_views())
         self.keyframes = []
         self._events.append(SegmentEnded(self.segment_id))
@@ -283,6 +295,37 @@ class SparseMap:
         landmarks = self.landmarks
         assert (landmarks.num_found <= landmarks.num_expected).all(), "found where it was not expected"
         assert len(self.keyframes) <= self._max_keyframes, "the window is too large"
+
+    def correct(self, T_world_keyframes: NDArray[np.float64], scales: NDArray[np.float64]) -> None:
+        """Give keyframes other poses (K, 4, 4), each with the landmarks that no newer keyframe sees.
+
+        Args:
+            T_world_keyframes: in the order of the keyframes.
+            scales: (K,) by which distances from each keyframe grow.
+        """
+        seen = self.observations()  # ordered by keyframe: the newest stays
+        anchor = np.zeros(len(self.landmarks), np.int64)
+        anchor[seen.landmark_row] = seen.position
+        T_old = np.array([keyframe.T_world_cam for keyframe in self.keyframes])
+        points_world = carried(self.landmarks.points_world, anchor, T_old, T_world_keyframes, scales)
+        self.move(T_world_keyframes, points_world)
+
+    def join(self, into_segment_id: int, similarity: Similarity) -> None:
+        """Go over to the world of another segment, and be part of it from now on."""
+        self._events.append(SegmentJoined(self.segment_id, into_segment_id, similarity))
+        self.segment_id = into_segment_id
+        T_world_cam = np.array([keyframe.T_world_cam for keyframe in self.keyframes])
+        scales = np.full(len(self.keyframes), similarity.scale)
+        self.correct(similarity.transform_poses(T_world_cam), scales)
+
+    def ties(self, position: int) -> list[Tie]:
+        """List the ties of a keyframe; a recalled one has had its own since it left first."""
+        if self.keyframes[position].view.frame_index in self._recalled:
+            return []
+        is_new = np.array([each.view.frame_index not in self._recalled for each in self.keyframes])
+        points_world = self.landmarks.points_world[self.rows_seen_by(self.keyframes[position])]
+        shared = self.covisibility(position)
+        return ties_of(self.keyframes, position, shared, np.flatnonzero(is_new), points_world)
 
     def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
         gone = self.landmarks.select(mask)

@@ -60,13 +60,18 @@ class Vocabulary:
 _NUM_DIMENSIONS = {"centers": 2, "words": 2, "idf": 1, "mean": 1, "projection": 2}
 
 
+def shipped_vocabularies() -> list[str]:
+    """Name the features that the package ships a vocabulary for."""
+    return sorted(path.stem for path in VOCABULARIES.glob("*.npz"))
+
+
 def shipped_vocabulary(features: str) -> Vocabulary:
     """Load the vocabulary that the package ships for an extractor, e.g. "aliked-t16".
 
     Raises:
         PlaceError: there is none for these features.
     """
-    known = sorted(path.stem for path in VOCABULARIES.glob("*.npz"))
+    known = shipped_vocabularies()
     if features not in known:
         raise PlaceError(
             f"places: no vocabulary for the features '{features}', expected one of {', '.join(known)}; "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from vo_frontend.atlas.archive import Archive
 from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.config import Config, RansacConfig
 from vo_frontend.errors import ConfigError
@@ -12,6 +13,12 @@ from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.depth_start import DepthStart
 from vo_frontend.mapping.map_start import MapStart, MonoStart
 from vo_frontend.mapping.mapper import Mapper
+from vo_frontend.places.loop_closer import LoopCloser
+from vo_frontend.places.memory import PlaceMemory
+from vo_frontend.places.recognizer import Recognizer
+from vo_frontend.places.recollection import NoRecollection, PlaceRecollection, Recollection
+from vo_frontend.places.vlad import Vlad
+from vo_frontend.places.vocabulary import shipped_vocabularies, shipped_vocabulary
 from vo_frontend.sensors.depth_meter import DepthImageMeter, DepthMeter, StereoMeter
 from vo_frontend.sensors.stereo import StereoMatcher
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
@@ -48,6 +55,7 @@ def build_frontend(
     estimator = build_estimator(config, camera)
     tracker = PoseTracker(camera, matcher, estimator, config)
     mapper = Mapper(camera, matcher, config.mapping)
+    recollection = _recollection(config, camera, extractor, tracker, mapper, sensor)
     start: MapStart
     if sensor is Sensor.MONO:
         initializer = TwoViewInitializer(
@@ -61,10 +69,14 @@ def build_frontend(
             min_matches=config.two_view.min_matches,
             max_wait_frames=config.two_view.max_wait_frames,
             max_keyframes=config.mapping.max_keyframes,
+            keeper=recollection.keeper,
         )
     else:
         start = DepthStart(
-            mapper, min_landmarks=config.two_view.min_landmarks, max_keyframes=config.mapping.max_keyframes
+            mapper,
+            min_landmarks=config.two_view.min_landmarks,
+            max_keyframes=config.mapping.max_keyframes,
+            keeper=recollection.keeper,
         )
     return VisualFrontend(
         extractor,
@@ -74,9 +86,29 @@ def build_frontend(
         KeyframePolicy(config.keyframes),
         mapper,
         CalibrationCheck(camera),
+        recollection,
         min_features=config.tracking.min_inliers,
         max_lost_s=config.tracking.max_lost_s,
     )
+
+
+def _recollection(
+    config: Config,
+    camera: PinholeCamera,
+    extractor: FeatureExtractor,
+    tracker: PoseTracker,
+    mapper: Mapper,
+    sensor: Sensor,
+) -> Recollection:
+    """Build what remembers places, or what forgets them."""
+    if not config.places.enabled or extractor.name not in shipped_vocabularies():
+        return NoRecollection()
+    archive = Archive(extractor.descriptor_size, config.atlas)
+    memory = PlaceMemory(archive, Vlad(shipped_vocabulary(extractor.name)))
+    recognizer = Recognizer(memory, tracker, config.places)
+    is_metric = sensor is not Sensor.MONO
+    closer = LoopCloser(camera, memory, recognizer, mapper, config.places, is_metric=is_metric)
+    return PlaceRecollection(memory, recognizer, closer)
 
 
 def _depth_meter(

@@ -89,22 +89,18 @@ class PoseTracker:
         features: Features,
         points_world: NDArray[np.float64],
         descriptors: NDArray[np.float32],
-        keyframes: Iterable[tuple[NDArray[np.float32], NDArray[np.int64]]],
+        places: Iterable[tuple[NDArray[np.float32], NDArray[np.int64]]],
     ) -> PoseEstimate:
-        """Find the pose without a guess: match all landmarks, then those of each keyframe in turn.
-
-        The descriptor of a landmark is that of its latest view. A camera that comes back from elsewhere may
-        recognise it only by the descriptor of an older keyframe.
+        """Find the pose without a guess: match what was seen from one place after the other.
 
         Args:
             features: N features of the frame.
             points_world: (M, 3) landmarks, in map units.
             descriptors: (M, D) of the landmarks, unit length.
-            keyframes: most likely first: descriptors (L, D) and landmark rows (L,) of what each one saw.
+            places: most likely first: descriptors (L, D) and landmark rows (L,) of what was seen there.
         """
-        candidates = [(descriptors, np.arange(len(points_world))), *keyframes]
         best = PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
-        for seen_descriptors, rows in candidates:
+        for seen_descriptors, rows in places:
             found = self._matcher.match(seen_descriptors, features.descriptors)
             matches = Matches(rows[found.index0], found.index1, found.similarity)
             coarse = self._estimate(features, points_world, matches, None)

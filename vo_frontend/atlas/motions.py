@@ -1,0 +1,125 @@
+"""The motions between keyframes that a correction must respect: ties of the local map, and loops."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.atlas.pose_graph import EdgeKind, PoseGraph
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.ties import Tie
+
+# How far a tie is believed: odometry drifts by about this much from keyframe to keyframe.
+TIE_ROTATION_RAD = 1e-3
+TIE_DISTANCE_SHARE = 0.01
+TIE_DEPTH_SHARE = 1e-3  # of the scene: a camera that stands still is not known exactly either
+TIE_LOG_SCALE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Gives where keyframe j stands beside keyframe i, in the units that both had when it was measured."""
+
+    i_index: int  # frame index
+    j_index: int
+    T_i_j: Transform  # (4, 4), translation in units of i
+    kind: EdgeKind
+    sigma_rotation_rad: float
+    sigma_translation: float  # in units of j
+    scale_i_j: float = 1.0  # units of i per unit of j; 1 where the map is metric
+    sigma_log_scale: float = TIE_LOG_SCALE
+
+    @classmethod
+    def of_tie(cls, tie: Tie) -> "Motion":
+        """Take a tie, as exact as odometry is."""
+        sigma = (
+            TIE_DISTANCE_SHARE * float(np.linalg.norm(tie.T_cam_other[:3, 3])) + TIE_DEPTH_SHARE * tie.depth
+        )
+        kind = EdgeKind.ODOMETRY
+        return cls(tie.frame_index, tie.other_index, tie.T_cam_other, kind, TIE_ROTATION_RAD, sigma)
+
+
+class Motions:
+    """Remembers all motions, and how the unit of each keyframe has changed since."""
+
+    def __init__(self) -> None:
+        self._ties: dict[tuple[int, int], Motion] = {}
+        self._loops: dict[tuple[int, int], Motion] = {}
+        self._scale: dict[int, float] = {}  # units now per unit at first, by frame index; 1 where absent
+
+    def tie(self, ties: Iterable[Tie]) -> None:
+        """Remember ties; one between the same two keyframes is replaced."""
+        for tie in ties:
+            self._ties[_pair(tie.frame_index, tie.other_index)] = self._at_first(Motion.of_tie(tie))
+
+    def add_loop(self, loop: Motion) -> None:
+        """Remember a loop, measured in the units of now."""
+        self._loops[_pair(loop.i_index, loop.j_index)] = self._at_first(loop)
+
+    def take_back(self, i_index: int, j_index: int) -> None:
+        """Forget a loop."""
+        del self._loops[_pair(i_index, j_index)]
+
+    def rescale(self, frame_indices: NDArray[np.int64], scales: NDArray[np.float64]) -> None:
+        """Note that distances around keyframes (K,) have grown by factors (K,)."""
+        for index, scale in zip(frame_indices.tolist(), scales.tolist(), strict=True):
+            self._scale[index] = self._scale.get(index, 1.0) * scale
+
+    def between(self, frame_indices: NDArray[np.int64]) -> list[Motion]:
+        """List the motions between some keyframes (K,), in the units of now; loops come last."""
+        known = set(frame_indices.tolist())
+        return [
+            self._now(motion)
+            for motions in (self._ties, self._loops)
+            for pair, motion in motions.items()
+            if known.issuperset(pair)
+        ]
+
+    def _at_first(self, motion: Motion) -> Motion:
+        return _rescaled(motion, 1.0 / self._unit(motion.i_index), 1.0 / self._unit(motion.j_index))
+
+    def _now(self, motion: Motion) -> Motion:
+        return _rescaled(motion, self._unit(motion.i_index), self._unit(motion.j_index))
+
+    def _unit(self, frame_index: int) -> float:
+        return self._scale.get(frame_index, 1.0)
+
+
+def pose_graph(
+    frame_indices: NDArray[np.int64],
+    T_world_cam: NDArray[np.float64],
+    motions: list[Motion],
+    *,
+    is_metric: bool,
+) -> PoseGraph:
+    """Pose the correction of keyframes (K,) with poses (K, 4, 4), in time order; the first one stays.
+
+    Raises:
+        ValueError: a keyframe is not tied to the others.
+    """
+    number = {index: k for k, index in enumerate(frame_indices.tolist())}
+    return PoseGraph(
+        T_world_cam=T_world_cam,
+        fixed=0,
+        i=np.array([number[motion.i_index] for motion in motions]),
+        j=np.array([number[motion.j_index] for motion in motions]),
+        T_i_j=np.array([motion.T_i_j for motion in motions]),
+        sigma_rotation_rad=np.array([motion.sigma_rotation_rad for motion in motions]),
+        sigma_translation=np.array([motion.sigma_translation for motion in motions]),
+        kind=np.array([int(motion.kind) for motion in motions]),
+        scale_i_j=None if is_metric else np.array([motion.scale_i_j for motion in motions]),
+        sigma_log_scale=None if is_metric else np.array([motion.sigma_log_scale for motion in motions]),
+    )
+
+
+def _pair(index: int, other: int) -> tuple[int, int]:
+    return min(index, other), max(index, other)
+
+
+def _rescaled(motion: Motion, of_i: float, of_j: float) -> Motion:
+    """Measure a motion in units of which ``of_i`` and ``of_j`` make one of those that it has."""
+    T_i_j = motion.T_i_j.copy()
+    T_i_j[:3, 3] *= of_i
+    sigma, scale_i_j = motion.sigma_translation * of_j, motion.scale_i_j * of_i / of_j
+    return replace(motion, T_i_j=T_i_j, sigma_translation=sigma, scale_i_j=scale_i_j)

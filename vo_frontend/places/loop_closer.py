@@ -1,0 +1,198 @@
+"""Notices that the camera is back where it was, corrects what has drifted since, and reunites the map.
+
+Candidates are found by what they show, never because positions are near. If the pose that they give agrees
+with the map's, what left the local map returns to it. If not, the difference must be drift: other keyframes
+must confirm it, odometry must be able to drift that far, and it must fit into the graph of all motions
+(R. Mur-Artal and J. D. Tardos, ORB-SLAM, IEEE T-RO 2015, section VII).
+"""
+
+import logging
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.atlas.motions import Motion
+from vo_frontend.atlas.pose_graph import EdgeKind
+from vo_frontend.config import PlacesConfig
+from vo_frontend.geometry import se3
+from vo_frontend.geometry.alignment import Similarity
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe
+from vo_frontend.mapping.mapper import Mapper
+from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.places.correction import correct, join
+from vo_frontend.places.memory import PlaceMemory
+from vo_frontend.places.recognizer import Recognition, Recognizer
+
+log = logging.getLogger(__name__)
+
+MIN_SCALE_PAIRS = 15  # landmarks known in both scales
+NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
+CONFIRMING_AMONG = 5  # ... among those before it
+LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
+
+
+class LoopCloser:
+    """Looks back from every new keyframe."""
+
+    def __init__(
+        self,
+        camera: PinholeCamera,
+        memory: PlaceMemory,
+        recognizer: Recognizer,
+        mapper: Mapper,
+        config: PlacesConfig,
+        *,
+        is_metric: bool,
+    ) -> None:
+        self._camera = camera
+        self._memory = memory
+        self._recognizer = recognizer
+        self._mapper = mapper
+        self._config = config
+        self._is_metric = is_metric
+        self._wait = 0  # keyframes before the next look back
+
+    def look_back(self, sparse_map: SparseMap) -> None:
+        """Find the newest keyframe among those that left, and make one map of both."""
+        self._wait -= 1
+        if self._wait > 0 or len(sparse_map.keyframes) < 2:
+            return
+        newest, before = sparse_map.keyframes[-1], sparse_map.keyframes[-2]
+        in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
+        min_score = self._config.min_relative_score * self._memory.similarity(newest.view, before.view)
+        found = self._recognizer.recognize(newest.view, in_map, sparse_map.landmarks, min_score)
+        for recognition in islice(found, 1):
+            if self._is_same_world(sparse_map, recognition) and self._agrees(newest, recognition):
+                self._reunite(sparse_map, recognition)
+            else:
+                self._close(sparse_map, recognition)
+
+    def _is_same_world(self, sparse_map: SparseMap, recognition: Recognition) -> bool:
+        return recognition.surroundings.segment_id == sparse_map.segment_id
+
+    def _agrees(self, newest: Keyframe, recognition: Recognition) -> bool:
+        """Tell whether the map puts the old landmarks nearly where the keyframe sees them."""
+        return self._offset_px(newest.T_world_cam, newest, recognition) < self._config.max_offset_px
+
+    def _offset_px(self, T_world_cam: Transform, keyframe: Keyframe, recognition: Recognition) -> float:
+        """Measure how far, by a pose, the landmarks that a keyframe sees again are from there: median."""
+        points = recognition.surroundings.landmarks.points_world[recognition.pose.landmark_rows]
+        projected = self._camera.project(se3.transform_points(se3.inverse(T_world_cam), points))
+        pixels = keyframe.features.pixels[recognition.pose.feature_index]
+        errors = np.linalg.norm(projected - pixels, axis=1)
+        return float(np.median(np.where(np.isfinite(errors), errors, np.inf)))
+
+    def _close(self, sparse_map: SparseMap, recognition: Recognition) -> None:
+        """If sure, correct the drift that a recognition shows, or join two segments."""
+        newest, surroundings = sparse_map.last_keyframe, recognition.surroundings
+        if recognition.pose.num_inliers < self._config.min_inlier_share * len(surroundings.rows):
+            return
+        drift = self._drift(sparse_map, newest, recognition)
+        if drift is None or not self._is_confirmed(sparse_map, recognition, drift):
+            return
+        if not self._is_same_world(sparse_map, recognition):
+            join(sparse_map, self._memory, surroundings.segment_id, drift)
+            self._reunite(sparse_map, recognition, EdgeKind.COVISIBILITY)
+            return
+        if not self._is_plausible(sparse_map, recognition, drift):
+            return
+        self._memory.motions.add_loop(self._motion(newest, recognition, drift.scale))
+        if correct(sparse_map, self._memory, surroundings.frame_index, is_metric=self._is_metric):
+            self._reunite(sparse_map, recognition)
+
+    def _drift(self, sparse_map: SparseMap, newest: Keyframe, recognition: Recognition) -> Similarity | None:
+        """Find what takes the map as it is to where the recognition says it is; None without a sure scale."""
+        T_old, T_now, scale = recognition.T_world_cam, newest.T_world_cam, 1.0
+        if not self._is_metric:
+            own = newest.landmark_ids[recognition.pose.feature_index]
+            known = own != NO_LANDMARK
+            if known.sum() < MIN_SCALE_PAIRS:
+                return None
+            surroundings = recognition.surroundings
+            old = surroundings.landmarks.points_world[recognition.pose.landmark_rows[known]]
+            now = sparse_map.landmarks.points_world[sparse_map.landmarks.rows(own[known])]
+            depths_old = se3.transform_points(se3.inverse(T_old), old)[:, 2]
+            depths_now = se3.transform_points(se3.inverse(T_now), now)[:, 2]
+            scale = float(np.median(depths_old / depths_now))
+        R = T_old[:3, :3] @ T_now[:3, :3].T
+        return Similarity(scale, R, T_old[:3, 3] - scale * R @ T_now[:3, 3])
+
+    def _is_confirmed(self, sparse_map: SparseMap, recognition: Recognition, drift: Similarity) -> bool:
+        """Tell whether other keyframes of the map, on their own, are found where the drift puts them."""
+        num_agreeing = 0
+        for keyframe in sparse_map.keyframes[-2 : -2 - CONFIRMING_AMONG : -1]:
+            found = self._recognizer.place(keyframe.view, recognition.surroundings)
+            if found is None:
+                continue
+            T_corrected = drift.transform_poses(keyframe.T_world_cam[None])[0]
+            num_agreeing += self._offset_px(T_corrected, keyframe, found) < self._config.max_disagreement_px
+            if num_agreeing == NUM_CONFIRMING:
+                return True
+        return False
+
+    def _is_plausible(self, sparse_map: SparseMap, recognition: Recognition, drift: Similarity) -> bool:
+        """Tell whether odometry may have drifted that far on the way that it has come since."""
+        archive, T_now = self._memory.archive, sparse_map.last_keyframe.T_world_cam
+        frames = archive.frame_indices()
+        frames = frames[archive.segment_ids(frames) == sparse_map.segment_id]
+        since = archive.T_world_cam(frames[frames >= recognition.surroundings.frame_index])[:, :3, 3]
+        path = float(np.linalg.norm(np.diff(since, axis=0), axis=1).sum())
+        path += float(np.linalg.norm(T_now[:3, 3] - since[-1]))
+        depth = float(np.median(self._depths(recognition)))
+        allowed = (
+            self._config.max_drift_share * path + self._config.max_offset_px / self._camera.focal_px * depth
+        )
+        distance = float(np.linalg.norm(recognition.T_world_cam[:3, 3] - T_now[:3, 3]))
+        angle_deg = float(np.rad2deg(se3.rotation_angle_rad(drift.R_target_source)))
+        log.debug(
+            "loop %d to %d: %.3g of %.3g on a path of %.3g, %.2f deg, scale %.4f",
+            recognition.surroundings.frame_index, sparse_map.last_keyframe.view.frame_index,
+            distance, allowed, path, angle_deg, drift.scale,
+        )  # fmt: skip
+        return distance <= allowed and angle_deg <= self._config.max_drift_deg
+
+    def _depths(self, recognition: Recognition) -> NDArray[np.float64]:
+        points = recognition.surroundings.landmarks.points_world[recognition.pose.landmark_rows]
+        return se3.transform_points(se3.inverse(recognition.T_world_cam), points)[:, 2]
+
+    def _motion(
+        self, newest: Keyframe, recognition: Recognition, scale: float, kind: EdgeKind = EdgeKind.LOOP
+    ) -> Motion:
+        """Say where the newest keyframe stands beside the old one; ``scale``: old units per new one."""
+        surroundings = recognition.surroundings
+        depth = float(np.median(self._depths(recognition)))
+        return Motion(
+            i_index=surroundings.frame_index,
+            j_index=newest.view.frame_index,
+            T_i_j=se3.inverse(surroundings.T_world_keyframe) @ recognition.T_world_cam,
+            kind=kind,
+            sigma_rotation_rad=LOOP_ROTATION_PX / self._camera.focal_px,
+            sigma_translation=LOOP_ROTATION_PX / self._camera.focal_px * depth / scale,
+            scale_i_j=scale,
+        )
+
+    def _reunite(
+        self, sparse_map: SparseMap, recognition: Recognition, kind: EdgeKind = EdgeKind.LOOP
+    ) -> None:
+        """Recall the old keyframes, note what the newest one sees again, and adjust."""
+        newest, surroundings, archive = (
+            sparse_map.last_keyframe,
+            recognition.surroundings,
+            self._memory.archive,
+        )
+        position = len(sparse_map.keyframes) - 1
+        self._memory.motions.add_loop(self._motion(newest, recognition, 1.0, kind))
+        old = [archive.keyframe(k) for k in surroundings.members.tolist()]
+        sparse_map.recall(old, archive.landmarks(surroundings.landmarks.ids))
+        position = len(sparse_map.keyframes) - 1
+        index, ids = recognition.pose.feature_index, recognition.landmark_ids
+        own = newest.landmark_ids[index]
+        is_free = own == NO_LANDMARK
+        sparse_map.observe(position, index[is_free], ids[is_free])
+        sparse_map.fuse(ids[~is_free], own[~is_free])
+        sparse_map.trim()
+        self._mapper.adjust(sparse_map)
+        self._wait = self._config.min_keyframes_between

@@ -1,0 +1,105 @@
+"""Places a view among keyframes that left the local map: found by what it shows, checked by geometry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.config import PlacesConfig
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.landmarks import Landmarks
+from vo_frontend.places.memory import PlaceMemory
+from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """A keyframe that a view may show again, with those around it and all that they saw."""
+
+    frame_index: int  # of the keyframe
+    segment_id: int
+    T_world_keyframe: Transform
+    members: NDArray[np.int64]  # (K,) frame indices: it, and keyframes that share landmarks with it
+    landmarks: Landmarks  # M in the archive, in the world of the segment
+    descriptors: NDArray[np.float32]  # (L, D) of those that the keyframe itself saw, as it saw them
+    rows: NDArray[np.int64]  # (L,) of ``landmarks``
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
+    """A view placed in surroundings."""
+
+    surroundings: Surroundings
+    pose: PoseEstimate  # rows are of the landmarks of the surroundings
+    T_world_cam: Transform
+
+    @property
+    def landmark_ids(self) -> NDArray[np.int64]:
+        """Name the landmarks (I,) that the view sees again, with ``pose.feature_index``."""
+        return self.surroundings.landmarks.ids[self.pose.landmark_rows]
+
+
+class Recognizer:
+    """Finds views again. Stateless: everything it knows is in the memory."""
+
+    def __init__(self, memory: PlaceMemory, tracker: PoseTracker, config: PlacesConfig) -> None:
+        self._memory = memory
+        self._tracker = tracker
+        self._config = config
+
+    def recognize(
+        self, view: View, exclude: NDArray[np.int64], in_map: Landmarks, min_score: float
+    ) -> Iterator[Recognition]:
+        """Place a view among the keyframes that look most like it, best first.
+
+        Args:
+            view: with N features.
+            exclude: (E,) frames whose keyframes do not count: those of the local map.
+            in_map: landmarks of the local map; the archive has old copies of some.
+            min_score: similarity that a keyframe must have.
+        """
+        found = self._memory.look_up(view, self._config.num_candidates, exclude)
+        for frame_index in found.ids[found.scores >= max(min_score, self._config.min_score)].tolist():
+            surroundings = self._surroundings(frame_index, exclude, in_map)
+            if len(surroundings.rows) < self._config.min_inliers:
+                continue
+            recognition = self.place(view, surroundings)
+            if recognition is not None:
+                yield recognition
+
+    def place(self, view: View, surroundings: Surroundings) -> Recognition | None:
+        """Place a view among the landmarks of surroundings, None where too few agree."""
+        landmarks = surroundings.landmarks
+        pose = self._tracker.relocalize(
+            view.features,
+            landmarks.points_world,
+            landmarks.descriptors,
+            [(surroundings.descriptors, surroundings.rows)],
+        )
+        if pose.T_world_cam is None or pose.num_inliers < self._config.min_inliers:
+            return None
+        return Recognition(surroundings, pose, pose.T_world_cam)
+
+    def _surroundings(self, frame_index: int, exclude: NDArray[np.int64], in_map: Landmarks) -> Surroundings:
+        archive = self._memory.archive
+        near = archive.covisible(frame_index, self._config.min_shared).frame_indices
+        near = near[np.isin(near, exclude, invert=True)][: self._config.num_neighbors]
+        members = np.concatenate([[frame_index], near])
+        segment_ids = archive.segment_ids(members)
+        members = members[segment_ids == segment_ids[0]]
+        ids = np.unique(np.concatenate([archive.landmarks_seen(k) for k in members.tolist()]))
+        ids = ids[archive.contains(ids) & ~in_map.contains(ids)]
+        landmarks = archive.landmarks(ids)
+        keyframe = archive.keyframe(frame_index)
+        is_here = (keyframe.landmark_ids != NO_LANDMARK) & landmarks.contains(keyframe.landmark_ids)
+        return Surroundings(
+            frame_index,
+            int(segment_ids[0]),
+            keyframe.T_world_cam,
+            members,
+            landmarks,
+            keyframe.features.descriptors[is_here],
+            landmarks.rows(keyframe.landmark_ids[is_here]),
+        )
