@@ -45,6 +45,10 @@ class PlaceError(VoError):
     """A place index, a vocabulary or a retrieval benchmark is missing, malformed or of another kind."""
 
 
+class MapFileError(VoError):
+    """A map file is missing, damaged, of a newer version, or does not fit the run."""
+
+
 class OutputError(VoError):
     """Results cannot be written."""
 

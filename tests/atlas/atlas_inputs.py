@@ -1,14 +1,20 @@
 """Made-up keyframes for the archive and map files."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
+from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from vo_frontend.atlas.archive import Archive
 from vo_frontend.atlas.landmark_table import RetiredLandmarks
+from vo_frontend.atlas.saved_map import MapOrigin, SavedMap
+from vo_frontend.config import AtlasConfig
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
-from vo_frontend.types import Features, KeypointDepths
+from vo_frontend.types import Features, KeypointDepths, Sensor
 
 SIZE = 8  # of a descriptor
 
@@ -54,3 +60,31 @@ def make_landmarks(
     return RetiredLandmarks(
         numbers, points_world, colors, expected, expected - 1, np.asarray(anchors, np.int64)
     )
+
+
+CAMERA = PinholeCamera(500.0, 510.0, 319.5, 239.5, 640, 480)
+ORIGIN = MapOrigin(CAMERA, Sensor.STEREO, 0.5, "orb", SIZE, "vlad-32")
+
+
+def make_archive(*, places: bool = True) -> Archive:
+    """Six keyframes of two segments with ten landmarks each, every one seen by several."""
+    archive = Archive(SIZE, AtlasConfig())
+    for frame_index in range(6):
+        segment_id = frame_index // 3
+        ids = 20 * segment_id + np.arange(10)[frame_index % 3 :]
+        keyframe = make_keyframe(frame_index, ids, has_depths=frame_index != 4)
+        place = np.full(3, frame_index, np.float32) if places and frame_index != 2 else None
+        archive.add(keyframe, segment_id, place)
+    for segment_id, anchor in ((0, 1), (1, 5)):
+        ids = 20 * segment_id + np.arange(10)
+        archive.retire(make_landmarks(ids, np.full(10, anchor)))
+    return archive
+
+
+def assert_same_map(found: SavedMap, expected: SavedMap) -> None:
+    """Compare two maps bit by bit."""
+    assert found.origin == expected.origin
+    for each in fields(SavedMap)[1:]:
+        one, other = getattr(found, each.name), getattr(expected, each.name)
+        assert one.dtype == other.dtype, each.name
+        assert_array_equal(one, other, each.name)

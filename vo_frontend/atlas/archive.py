@@ -92,7 +92,7 @@ class Archive:
             self.move(np.array([packed.frame_index]), T_world_cam[None])
             self._forget_sightings(self._keyframes.row(packed.frame_index))
         row = self._keyframes.put(packed, segment_id, T_world_cam)
-        ids = self._seen_in(packed)
+        ids = self.features_seen(packed)
         ids = ids[ids != NO_LANDMARK]
         self._seen[row] = ids.astype(np.int32)
         self._sightings.add(row, ids)
@@ -127,7 +127,7 @@ class Archive:
         """
         packed = self.packed(frame_index)
         T_world_cam = self.T_world_cam(np.array([frame_index]))[0]
-        return Keyframe(packed.view(), T_world_cam, self._seen_in(packed))
+        return Keyframe(packed.view(), T_world_cam, self.features_seen(packed))
 
     def packed(self, frame_index: int) -> PackedKeyframe:
         """Return what is stored of a keyframe, with its landmarks as they were when it came."""
@@ -185,6 +185,10 @@ class Archive:
     def landmarks_seen(self, frame_index: int) -> Ids:
         """List the landmarks (L,) that a keyframe sees, as far as they still exist, in increasing order."""
         return self._heirs(self._seen[self._keyframes.row(frame_index)])
+
+    def features_seen(self, packed: PackedKeyframe) -> Ids:
+        """Find the heir (N,) that each feature of a keyframe sees, NO_LANDMARK where it sees none."""
+        return without_repeats(packed.landmark_ids, self.resolve(packed.landmark_ids))
 
     def num_views(self, landmark_ids: Ids) -> Ids:
         """Count the keyframes that see each of these landmarks (L,), which are their own heirs, each once."""
@@ -250,7 +254,7 @@ class Archive:
         descriptors = np.empty((len(landmark_ids), self.descriptor_size), np.float32)
         for row in np.unique(views).tolist():
             packed = self._keyframes.packed(row)
-            seen = self._seen_in(packed)
+            seen = self.features_seen(packed)
             order = np.argsort(seen)
             wanted = views == row
             feature = order[np.searchsorted(seen, landmark_ids[wanted], sorter=order)]
@@ -291,7 +295,3 @@ class Archive:
 
     def _forget_sightings(self, row: int) -> None:
         self._sightings.remove_keyframe(row, self._heirs(self._seen.pop(row)))
-
-    def _seen_in(self, packed: PackedKeyframe) -> Ids:
-        """Find the heir (N,) that each feature of a keyframe sees, NO_LANDMARK where it sees none."""
-        return without_repeats(packed.landmark_ids, self.resolve(packed.landmark_ids))
