@@ -49,6 +49,7 @@ setup(
             "evo>=1.28",
             "kornia>=0.7.4",
             "pyceres>=2.6",
+            "pycolmap>=4.2",
             "efficientnet-lite-pytorch>=0.1.0",
         ],
     },

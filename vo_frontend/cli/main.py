@@ -14,6 +14,7 @@ COMMANDS = {
     "run": ("vo_frontend.cli.run", "estimate the path of a camera from a sequence, folder, video or webcam"),
     "evaluate": ("vo_frontend.cli.evaluate", "compare a trajectory file with ground truth"),
     "compare": ("vo_frontend.cli.compare", "put the figures of several runs side by side"),
+    "map": ("vo_frontend.cli.map", "look into map files, thin them, write them for other programs"),
     "bench": ("vo_frontend.cli.benchmark", "time extraction, matching, bundle adjustment and whole runs"),
     "ablate": ("vo_frontend.cli.ablation", "measure accuracy, and what each part of the odometry is worth"),
     "train": ("vo_frontend.cli.train", "train the network of the features"),
