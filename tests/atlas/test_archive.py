@@ -64,6 +64,13 @@ def test_descriptors_of_signs_come_back_exactly(archive: Archive) -> None:
     assert_allclose(archive.keyframe(0).features.descriptors, keyframe.features.descriptors, rtol=1e-6)
 
 
+def test_a_descriptor_of_nothing_stays_nothing(archive: Archive) -> None:
+    keyframe = make_keyframe(0, [])
+    keyframe.features.descriptors[3] = 0
+    archive.add(keyframe, 0)
+    assert not archive.keyframe(0).features.descriptors[3].any()
+
+
 def test_a_thousand_points_take_less_than_90_kb() -> None:
     keyframe = make_keyframe(0, np.arange(1000), num_features=1000, size=64, has_depths=True)
     packed = PackedKeyframe.of(keyframe, np.zeros(256, np.float32)).to_bytes()

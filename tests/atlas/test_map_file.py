@@ -182,6 +182,7 @@ def test_a_newer_version_says_what_to_install(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
+        ("vo_frontend_map", np.array("one"), "no version"),
         ("pixels", None, "no array 'pixels'"),
         ("sensor", None, "sensor"),
         ("sensor", np.array("sonar"), "sonar"),

@@ -106,7 +106,7 @@ class Archive:
         row = self._keyframes.row(frame_index)
         self._forget_sightings(row)
         self._keyframes.remove(frame_index)
-        orphans = self._landmarks.anchored_at(np.array([row]))
+        orphans = self._landmarks.anchored_at(row)
         if not len(orphans):
             return
         anchors = self._sightings.newest_view(orphans, self._keyframes.frame_index_of_row)
@@ -162,17 +162,14 @@ class Archive:
             ValueError: a keyframe is not here.
         """
         rows = self._keyframes.rows(frame_indices)
-        ids = self._landmarks.anchored_at(rows)
-        number = np.zeros(self._keyframes.num_rows, np.int64)  # in the arguments, by row
-        number[rows] = np.arange(len(rows))
-        landmarks = self._landmarks.get(ids)
-        which = number[landmarks.anchors]
         T_old = self._keyframes.poses(rows).T_world_cam
-        scaled = np.ones(len(rows)) if scales is None else scales
-        R = scaled[:, None, None] * T_world_cam[:, :3, :3] @ T_old[:, :3, :3].swapaxes(1, 2)
-        from_anchors = landmarks.points_world - T_old[which, :3, 3]
-        points_world = T_world_cam[which, :3, 3] + np.einsum("mij,mj->mi", R[which], from_anchors)
-        self._landmarks.move(ids, points_world)
+        factors = np.ones(len(rows)) if scales is None else scales
+        S_new_old = T_world_cam[:, :3].copy()
+        S_new_old[:, :, :3] @= factors[:, None, None] * T_old[:, :3, :3].swapaxes(1, 2)
+        S_new_old[:, :, 3] -= np.einsum("kij,kj->ki", S_new_old[:, :, :3], T_old[:, :3, 3])
+        part_of_row = np.full(self._keyframes.num_rows, NO_ROW)
+        part_of_row[rows] = np.arange(len(rows))
+        self._landmarks.transform(part_of_row, S_new_old)
         self._keyframes.move(rows, T_world_cam)
 
     def join(self, segment_id: int, into_segment_id: int, similarity: Similarity) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.growing import grown
+from vo_frontend.compute.compilation import kernel
 from vo_frontend.mapping.keyframe import NO_LANDMARK
 
 Ids = NDArray[np.int64]
@@ -16,10 +17,8 @@ NO_FRAME = np.iinfo(np.int64).min  # no keyframe: -1 is the newest of an earlier
 
 _ROW = np.dtype(
     [
-        ("point_world", np.float64, 3),
         ("num_expected", np.int32),
         ("num_found", np.int32),
-        ("anchor", np.int32),  # row of the keyframe that it follows
         ("color", np.uint8, 3),
         ("is_here", np.bool_),
     ]
@@ -56,16 +55,18 @@ class LandmarkTable:
 
     def __init__(self) -> None:
         self._heir = np.zeros(0, np.int32)  # itself, the landmark it was merged into, or NO_LANDMARK
+        self._points_world = np.zeros((0, 3))
+        self._anchors = np.zeros(0, np.int32)  # row of the keyframe that each follows
         self._rows = np.zeros(0, _ROW)
 
     def put(self, ids: Ids, landmarks: LandmarkRows) -> None:
         """Take landmarks (M,) over, in place of what was known of them."""
         self._know(ids)
         rows = np.empty(len(ids), _ROW)
-        rows["point_world"], rows["color"] = landmarks.points_world, landmarks.colors
         rows["num_expected"], rows["num_found"] = landmarks.num_expected, landmarks.num_found
-        rows["anchor"], rows["is_here"] = landmarks.anchors, True
+        rows["color"], rows["is_here"] = landmarks.colors, True
         self._rows[ids] = rows
+        self._points_world[ids], self._anchors[ids] = landmarks.points_world, landmarks.anchors
 
     def ids(self) -> Ids:
         """List the landmarks that are here, in increasing order."""
@@ -75,11 +76,11 @@ class LandmarkTable:
         """Return landmarks (M,) that are here."""
         rows = self._rows[ids]
         return LandmarkRows(
-            rows["point_world"],
+            self._points_world[ids],
             rows["color"],
             rows["num_expected"],
             rows["num_found"],
-            rows["anchor"].astype(np.int64),
+            self._anchors[ids].astype(np.int64),
         )
 
     def contains(self, ids: Ids) -> NDArray[np.bool_]:
@@ -90,15 +91,25 @@ class LandmarkTable:
 
     def move(self, ids: Ids, points_world: NDArray[np.float64]) -> None:
         """Give landmarks (M,) other positions (M, 3)."""
-        self._rows["point_world"][ids] = points_world
+        self._points_world[ids] = points_world
 
-    def anchored_at(self, keyframe_rows: Ids) -> Ids:
-        """List the landmarks that follow one of these keyframes, in increasing order."""
-        return np.flatnonzero(self._rows["is_here"] & np.isin(self._rows["anchor"], keyframe_rows))
+    def transform(self, part_of_row: Ids, S_new_old: NDArray[np.float64]) -> None:
+        """Move what hangs on keyframes along with them.
+
+        Args:
+            part_of_row: (R,) for each row of a keyframe the number of its transform, -1 to leave it as it is.
+            S_new_old: (K, 3, 4) from the old to the new world.
+        """
+        transform_anchored(self._points_world, self._anchors, part_of_row, S_new_old)
+
+    def anchored_at(self, keyframe_row: int) -> Ids:
+        """List the landmarks that follow a keyframe, in increasing order."""
+        ids = np.flatnonzero(self._anchors == keyframe_row)
+        return ids[self._rows["is_here"][ids]]
 
     def anchor(self, ids: Ids, keyframe_rows: Ids) -> None:
         """Let landmarks (M,) follow other keyframes (M,), or none (NO_ANCHOR)."""
-        self._rows["anchor"][ids] = keyframe_rows
+        self._anchors[ids] = keyframe_rows
 
     def merge(self, kept_id: int, gone_id: int) -> None:
         """Make one landmark the heir of another; both must be their own heirs."""
@@ -131,7 +142,26 @@ class LandmarkTable:
         size, num_ids = len(self._heir), int(ids.max(initial=-1)) + 1
         self._heir = grown(self._heir, num_ids)
         self._heir[size:] = np.arange(size, len(self._heir))
+        self._points_world = grown(self._points_world, num_ids)
+        self._anchors = grown(self._anchors, num_ids, NO_ANCHOR)
         self._rows = grown(self._rows, num_ids)
+
+
+@kernel
+def transform_anchored(
+    points: NDArray[np.float64],
+    anchors: NDArray[np.int32],
+    part_of_row: Ids,
+    S_new_old: NDArray[np.float64],
+) -> None:
+    """Transform points (M, 3) in place, each by the transform (K, 3, 4) of its anchor, if that has one."""
+    for i in range(len(points)):
+        if anchors[i] < 0 or part_of_row[anchors[i]] < 0:
+            continue
+        S = S_new_old[part_of_row[anchors[i]]]
+        x, y, z = points[i]
+        for axis in range(3):
+            points[i, axis] = S[axis, 0] * x + S[axis, 1] * y + S[axis, 2] * z + S[axis, 3]
 
 
 def without_repeats(ids: Ids, heirs: Ids) -> Ids:

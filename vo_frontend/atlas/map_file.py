@@ -72,7 +72,9 @@ def read_map(path: Path, extractor: FeatureExtractor | None = None) -> SavedMap:
             made with other features than those of the extractor.
     """
     arrays = read_sealed(path, _VERSION_NAME)
-    version = int(arrays[_VERSION_NAME])
+    version = arrays[_VERSION_NAME]
+    if version.shape or version.dtype.kind not in "iu":
+        raise MapFileError(f"{path}: the map file is malformed (no version); make it anew")
     if version > VERSION:
         raise MapFileError(
             f"{path}: map file of version {version}, expected {VERSION} at most; install a newer vo_frontend"

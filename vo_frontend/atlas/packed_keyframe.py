@@ -42,8 +42,8 @@ def packed_descriptors(descriptors: NDArray[np.float32]) -> NDArray[np.int8]:
 
     How long they were is not kept: descriptors have unit length.
     """
-    largest = np.abs(descriptors).max(axis=1, keepdims=True, initial=np.finfo(np.float32).tiny)
-    return np.rint(descriptors * (LARGEST / largest)).astype(np.int8)
+    largest = np.abs(descriptors).max(axis=1, keepdims=True, initial=0)
+    return np.rint(descriptors * (LARGEST / np.where(largest > 0, largest, 1))).astype(np.int8)
 
 
 def unpacked_descriptors(packed: NDArray[np.int8]) -> NDArray[np.float32]:
