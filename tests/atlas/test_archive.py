@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,8 @@ def test_retired_landmarks_have_the_descriptor_of_the_newest_keyframe(archive: A
     ]
     assert_allclose(found.descriptors, descriptors, atol=1 / 127)
     assert archive.retired(array(0, 2)).anchors.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="landmarks: 9 is not in the archive"):
+        archive.landmarks(array(0, 9))
     archive.forget(1)
     with pytest.raises(ValueError, match="no keyframe sees landmark 2"):
         archive.landmarks(array(0, 2))
@@ -308,6 +311,30 @@ def test_beyond_the_budget_the_archive_answers_as_it_does_within() -> None:
             large.add(again, 0)
     assert large.bytes_in_memory > 10**6
     assert_array_equal(covisibility_edges(small), covisibility_edges(large))
+
+
+def test_places_that_are_seen_again_and_again_cost_no_more_memory() -> None:
+    """What is left of a keyframe that is replaced, forgotten or loses landmarks serves the next."""
+    archive = Archive(SIZE, AtlasConfig(max_memory_mb=1))
+    keyframes = [make_keyframe(number, range(number, number + 300), num_features=400) for number in range(30)]
+
+    def go_round() -> int:
+        for keyframe in keyframes:
+            archive.add(keyframe, 0)
+            archive.retire(make_landmarks(keyframe.landmark_ids[:5], [keyframe.view.frame_index] * 5))
+        for frame_index in range(0, 30, 3):
+            archive.forget(frame_index)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    go_round()
+    tracemalloc.start()
+    try:
+        first = go_round()
+        last = [go_round() for _ in range(8)][-1]
+    finally:
+        tracemalloc.stop()
+    assert last - first < 0.1 * 30 * 300 * 12, "a tenth of what the sightings of one round take"
 
 
 def test_the_file_is_gone_with_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

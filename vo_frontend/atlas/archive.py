@@ -243,8 +243,10 @@ class Archive:
             landmark_ids: strictly increasing.
 
         Raises:
-            ValueError: no keyframe sees one of them.
+            ValueError: one is not here, or no keyframe sees it.
         """
+        if not (is_here := self.contains(landmark_ids)).all():
+            raise ValueError(f"landmarks: {landmark_ids[~is_here][0]} is not in the archive")
         views = self._sightings.newest_view(landmark_ids, self._keyframes.frame_index_of_row)
         if (views == NO_ROW).any():
             raise ValueError(f"landmarks: no keyframe sees landmark {landmark_ids[views == NO_ROW][0]}")
