@@ -1,8 +1,9 @@
-"""Bundle adjustment against Ceres: the same optimum, on made-up windows and on windows of real runs."""
+"""Bundle adjustment against Ceres: the same optimum, on windows and maps made up, and on real windows."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import global_problems
 import pytest
 from bundle_problems import HUBER, disturbed, make_problem
 from world import CAMERA
@@ -10,6 +11,7 @@ from world import CAMERA
 from vo_frontend.cli.run import main
 from vo_frontend.mapping import mapper
 from vo_frontend.optimization.bundle import BundleProblem, BundleSolution, adjust
+from vo_frontend.optimization.global_bundle import adjust_all
 
 pytest.importorskip("pyceres", reason="pyceres is not installed")
 
@@ -39,6 +41,21 @@ def test_ten_random_windows_reach_the_optimum_of_ceres(seed: int, depth_noise_pe
         inverse_depth[rng.choice(len(rays), len(rays) // 10, replace=False)] *= 1.7
         problem = replace(problem, inverse_depth=inverse_depth)
     assert relative_cost_to_ceres(disturbed(problem, rng, 0.02)) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("depth_sigma_per_m", [None, 0.002], ids=["mono", "depth"])
+def test_a_whole_map_reaches_the_optimum_of_ceres(depth_sigma_per_m: float | None) -> None:
+    from vo_frontend.experiments.baselines.ceres import adjust_with_ceres
+
+    truth = global_problems.make_drive(num_poses=60, num_points=400, noise_px=0.5)
+    if depth_sigma_per_m is not None:
+        truth = global_problems.with_depths(truth, depth_sigma_per_m)
+    problem, huber = global_problems.moved(truth, 0.05), global_problems.HUBER
+    ours = adjust_all(problem, huber=huber, max_error=1.0, max_iterations=100, num_threads=2, tolerance=1e-10)
+    window = global_problems.as_window(problem)
+    theirs = adjust_with_ceres(window, huber=huber, max_iterations=100, sparse=True)
+    assert ours.initial_cost == pytest.approx(theirs.initial_cost, rel=1e-9)
+    assert ours.final_cost == pytest.approx(theirs.final_cost, rel=1e-6)
 
 
 @pytest.mark.real

@@ -59,17 +59,17 @@ def reduced_system(
     """
     S[:], g[:], V[:], q[:] = 0.0, 0.0, 0.0, 0.0
     U = np.zeros((len(g), 6))
-    Z = np.empty((_most_views(point_start), 3, 6))
+    Z = np.empty((most_views(point_start), 3, 6))
     for m in range(len(points_world)):
         begin, end = point_start[m], point_start[m + 1]
         for o in range(begin, end):
             k = pose_index[o]
             x, y, z = in_camera(T_cam_world, k, points_world, m)
             C = curvature(x, y, z, measured, o, huber)
-            _add_point(m, o - begin, x, y, z, C, T_cam_world, k, V, q, Z)
+            add_view(m, o - begin, x, y, z, C, T_cam_world, k, V, q, Z)
             if k >= num_fixed:
                 add_pose_curvature(6 * (k - num_fixed), x, y, z, C, U, g)
-        _damp_and_whiten(m, end - begin, damping, V, q, Z)
+        damp_and_whiten(m, end - begin, damping, V, q, Z)
         _eliminate(m, begin, end, pose_index, num_fixed, q, Z, S, g)
     for a in range(len(g)):
         U[a, a % 6] += damping * U[a, a % 6] + SMALLEST_CURVATURE
@@ -78,7 +78,7 @@ def reduced_system(
 
 
 @kernel
-def _most_views(point_start: Index) -> int:
+def most_views(point_start: Index) -> int:
     """Return the largest number of observations of a point; ``point_start`` is (M + 1,)."""
     most = 0
     for m in range(len(point_start) - 1):
@@ -87,7 +87,7 @@ def _most_views(point_start: Index) -> int:
 
 
 @inlined
-def _add_point(
+def add_view(
     m: int, i: int, x: float, y: float, z: float, C: Curvature, T: Array, k: int, V: Array, q: Array, W: Array
 ) -> None:
     """Add view i, from camera k, to point m.
@@ -113,7 +113,7 @@ def _add_point(
 
 
 @inlined
-def _damp_and_whiten(m: int, num_views: int, damping: float, V: Array, q: Array, Z: Array) -> None:
+def damp_and_whiten(m: int, num_views: int, damping: float, V: Array, q: Array, Z: Array) -> None:
     """Replace V of point m by its Cholesky factor F, q by F^-1 q, and each W by Z = W F^-T.
 
     Args:
@@ -154,8 +154,8 @@ def _eliminate(
         begin, end: its observations.
         pose_index: (O,) camera of each observation.
         num_fixed: number of fixed poses.
-        q: (M, 3) of :func:`_damp_and_whiten`.
-        Z: (views, 3, 6) of :func:`_damp_and_whiten`.
+        q: (M, 3) of :func:`damp_and_whiten`.
+        Z: (views, 3, 6) of :func:`damp_and_whiten`.
         S: (6F, 6F), upper triangle updated.
         g: (6F,) updated.
     """

@@ -30,8 +30,23 @@ class CeresSolution:
     linear_solver_s: float  # of the total: elimination, Cholesky, back-substitution; compiled code alone
 
 
-def adjust_with_ceres(problem: BundleProblem, *, huber: float, max_iterations: int) -> CeresSolution:
-    """Minimise what :func:`vo_frontend.optimization.bundle.adjust` minimises, until nothing moves."""
+def adjust_with_ceres(
+    problem: BundleProblem,
+    *,
+    huber: float,
+    max_iterations: int,
+    tolerance: float = 1e-12,
+    sparse: bool = False,
+) -> CeresSolution:
+    """Minimise what :func:`vo_frontend.optimization.bundle.adjust` minimises.
+
+    Args:
+        problem: poses, points and observations.
+        huber: in ray units.
+        max_iterations: including refused steps.
+        tolerance: stop when the cost falls by less than this share of itself; by default, nothing moves then.
+        sparse: solve for the poses by sparse Cholesky, for whole maps.
+    """
     measured = measurements(problem.rays, problem.inverse_depth, problem.depth_weight)
     T_cam_world = se3.inverse(problem.T_world_cam)
     poses = [np.concatenate([se3.so3_log(T[:3, :3]), T[:3, 3]]) for T in T_cam_world]
@@ -49,9 +64,11 @@ def adjust_with_ceres(problem: BundleProblem, *, huber: float, max_iterations: i
         if k < problem.num_fixed and ceres.has_parameter_block(pose):
             ceres.set_parameter_block_constant(pose)
     options, summary = pyceres.SolverOptions(), pyceres.SolverSummary()
-    options.linear_solver_type = pyceres.LinearSolverType.DENSE_SCHUR
+    solvers = pyceres.LinearSolverType
+    options.linear_solver_type = solvers.SPARSE_SCHUR if sparse else solvers.DENSE_SCHUR
     options.max_num_iterations = max_iterations
-    options.function_tolerance = options.parameter_tolerance = options.gradient_tolerance = 1e-12
+    options.function_tolerance = tolerance
+    options.parameter_tolerance = options.gradient_tolerance = 1e-12
     options.num_threads = 1
     pyceres.solve(options, ceres, summary)
     return CeresSolution(
