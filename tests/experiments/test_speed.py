@@ -12,6 +12,7 @@ import pytest
 from vo_frontend.errors import OutputError, VoError
 from vo_frontend.experiments.output_files import BEGIN, END, write_markdown
 from vo_frontend.experiments.speed import timing as benchmark_timing
+from vo_frontend.experiments.speed import whole_map
 from vo_frontend.experiments.speed.images import Size, fit, load_images
 from vo_frontend.experiments.speed.kernels import (
     make_two_images,
@@ -96,6 +97,17 @@ def test_the_window_is_one_that_an_iteration_improves(depth: bool) -> None:
     assert set(problem.pose_index) == set(range(10))
     solution = adjust(problem, huber=1 / 700, max_iterations=1)
     assert solution.final_cost < 0.5 * solution.initial_cost
+
+
+def test_the_whole_map_settles_at_one_cost_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_map, "NUM_POINTS", 5000)
+    problem = whole_map.make_map()
+    assert (np.bincount(problem.point_index) == 8).all()
+    assert set(problem.pose_index) == set(range(500))
+    alone, together = whole_map.measure_whole_map(1, 2, with_ceres=False)
+    assert (alone.threads, together.threads) == (1, 2)
+    assert together.relative_cost == pytest.approx(1.0, rel=1e-6)
+    assert 1 < alone.iterations < whole_map.MAX_ITERATIONS
 
 
 @pytest.mark.parametrize("size", [Size(320, 240), Size(1241, 376), Size(100, 300)])

@@ -41,13 +41,22 @@ class BenchmarkPlan:
     first_call: bool
     memory_frames: int | None
     profile: bool
+    whole_map: bool  # bundle adjustment of one
     gpu: bool
     curves: Path | None  # a picture
 
     @property
     def num_further_parts(self) -> int:
         """How many parts are measured beside the basic ones."""
-        parts = (self.sequence, self.first_call, self.memory_frames, self.profile, self.gpu, self.curves)
+        parts = (
+            self.sequence,
+            self.first_call,
+            self.memory_frames,
+            self.profile,
+            self.whole_map,
+            self.gpu,
+            self.curves,
+        )
         return sum(map(bool, parts))
 
 

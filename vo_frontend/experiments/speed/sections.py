@@ -11,6 +11,7 @@ from vo_frontend.experiments.speed.isolated import measure_first_calls, measure_
 from vo_frontend.experiments.speed.kernels import compare_matching, measure_bundle
 from vo_frontend.experiments.speed.plan import DEFAULT_BUDGET, BenchmarkPlan
 from vo_frontend.experiments.speed.profile import profile_extraction
+from vo_frontend.experiments.speed.whole_map import measure_whole_map
 from vo_frontend.experiments.tables import Section
 from vo_frontend.reports.machine import this_machine
 
@@ -32,6 +33,9 @@ def sections(plan: BenchmarkPlan) -> Iterator[Section]:
         yield measure_memory(plan, plan.memory_frames)
     if plan.profile:
         yield _profile(plan)
+    if plan.whole_map:
+        rows = measure_whole_map(plan.repeats, plan.threads, with_ceres="ceres" in plan.baselines)
+        yield Section("whole_map", "Bundle adjustment of a whole map", rows)
     if plan.gpu:
         bench = GpuBench(plan.repeats, plan.data_root, plan.weights_dir, with_kornia)
         yield from bench.sections(plan.features, plan.sizes, plan.budgets, DEFAULT_BUDGET)
