@@ -121,6 +121,22 @@ def test_many_loops_that_are_right_are_all_kept_although_drift_holds_them_open()
     assert distance(solution.T_world_cam, truth) < 0.5 * distance(graph.T_world_cam, truth)
 
 
+def test_a_single_loop_is_kept_although_it_bends_every_edge_by_a_deviation() -> None:
+    """Odometry turns too far by one deviation at each keyframe; the loop is five times less exact."""
+    pytest.importorskip("gtsam")
+    truth = np.tile(np.eye(4), (201, 1, 1))  # it stands and thinks that it turns
+    turn = se3.exp(np.array([0, 0, 0, 0, SIGMA_RAD, 0]))
+    graph = chain(np.tile(turn, (200, 1, 1)), loops=[(0, 200)], truth=truth)
+    sigma_rad = graph.sigma_rotation_rad.copy()
+    sigma_rad[-1] *= 5
+    solution = optimize_consistent(replace(graph, sigma_rotation_rad=sigma_rad))
+    assert solution.is_used.all()
+    share = 200 / (200 + 25)  # variance of the chain over that of chain and loop
+    np.testing.assert_allclose(solution.chi2[:-1], share**2, rtol=1e-3)
+    assert solution.chi2[-1] == pytest.approx((200 * (1 - share) / 5) ** 2, rel=1e-3)
+    assert solution.chi2[-1] > 16.812  # the 99 % quantile
+
+
 def test_chi2_is_what_the_edges_say_in_standard_deviations() -> None:
     pytest.importorskip("gtsam")
     graph, _ = two_laps(2)

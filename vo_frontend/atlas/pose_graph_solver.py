@@ -20,7 +20,10 @@ from vo_frontend.errors import VoError
 Array = NDArray[np.float64]
 
 # 99 % quantile of chi2 with the degrees of freedom of an edge: 6 in SE(3), 7 in Sim(3).
-MAX_LOOP_CHI2 = {6: 16.812, 7: 18.475}
+QUANTILE = {6: 16.812, 7: 18.475}
+# True deviations over stated ones, at most. Where each edge of a chain is bent by one of its deviations, the
+# loop that closes it, if five times less exact, is off by five of its own, and yet right.
+SLACK = 2.0
 # Last width of the kernel, in standard deviations: to close a loop may cost the other edges half its square.
 # Wide, because drift is rarely as random as deviations claim: a bend of one deviation in each of 500 edges
 # costs 250. Beside other loops a wrong one is far beyond it, and chi2 has the last word.
@@ -63,8 +66,8 @@ def optimize(graph: PoseGraph) -> PoseGraphSolution:
 def optimize_consistent(graph: PoseGraph) -> PoseGraphSolution:
     """Move the keyframes, take back the loops that contradict the rest, and settle without them.
 
-    As :func:`optimize`; then loops beyond the 99 % quantile of chi2 are unused, the others need no kernel,
-    and which take part is decided anew until it stays the same.
+    As :func:`optimize`; then loops beyond the 99 % quantile of chi2, at twice their deviations, are unused,
+    the others need no kernel, and which take part is decided anew until it stays the same.
 
     A long chain of odometry can be bent until a single wrong loop fits. What that took, ``final_cost`` and
     the chi2 of the other edges tell.
@@ -107,7 +110,7 @@ def _robust_cost(graph: PoseGraph, chi2: Array) -> float:
 
 def _agreeing(graph: PoseGraph, chi2: Array) -> NDArray[np.bool_]:
     """Return which edges (E,) are no loops, or loops that the poses do not contradict."""
-    return ~graph.is_loop | (chi2 <= MAX_LOOP_CHI2[graph.freedom])
+    return ~graph.is_loop | (chi2 <= SLACK**2 * QUANTILE[graph.freedom])
 
 
 class _Solver:
