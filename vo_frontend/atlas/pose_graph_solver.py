@@ -200,6 +200,7 @@ def require_gtsam() -> Any:
         import gtsam
     except ImportError as error:
         raise VoError(
-            f'pose graph: cannot import gtsam ({error}); install it with: pip install "vo_frontend[slam]"'
+            f'pose graph: cannot import gtsam ({error}); install it with: pip install "vo_frontend[slam]" '
+            "(on Linux or macOS, Python 3.11 or newer)"
         ) from None
     return gtsam
