@@ -174,7 +174,7 @@ class Mapper:
         pixels = np.concatenate([keyframe.features.pixels for keyframe in keyframes])
         inverse_depth, depth_weight = None, None
         if any(keyframe.view.depths is not None for keyframe in keyframes):
-            inverse_depth, sigma = _measured_depths(keyframes)[:, index]
+            inverse_depth, sigma = measured_depths(keyframes)[:, index]
             depth_weight = self._config.pixel_sigma_px / self._camera.focal_px / sigma
         return BundleProblem(
             T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),
@@ -195,7 +195,7 @@ def _seen_by(sparse_map: SparseMap, keyframe: Keyframe) -> NDArray[np.bool_]:
     return seen
 
 
-def _measured_depths(keyframes: list[Keyframe]) -> NDArray[np.float64]:
+def measured_depths(keyframes: list[Keyframe]) -> NDArray[np.float64]:
     """Stack inverse depths and their sigmas, 1/m, (2, F) over the features of all keyframes; NaN: unknown."""
     columns = []
     for keyframe in keyframes:

@@ -1,0 +1,152 @@
+"""Bundle adjustment of a whole segment: the local map, and all that has left it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.config import MappingConfig
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.map_events import KeyframesMoved, LandmarksMoved
+from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe
+from vo_frontend.mapping.mapper import measured_depths
+from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.optimization.global_bundle import GlobalProblem, GlobalSolution, adjust_all
+from vo_frontend.places.memory import PlaceMemory
+
+MAX_ITERATIONS = 15
+ROUNDS = 2  # between which the observations that disagree are left out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Segment:
+    """All keyframes of a segment in time order, and the landmarks that they see."""
+
+    keyframes: list[Keyframe]
+    is_here: NDArray[np.bool_]  # (K,) in the local map
+    landmark_ids: NDArray[np.int64]  # (M,) strictly increasing
+    points_world: NDArray[np.float64]  # (M, 3)
+
+
+class WholeMapAdjuster:
+    """Adjusts all poses and points of a segment at once."""
+
+    def __init__(
+        self, camera: PinholeCamera, memory: PlaceMemory, config: MappingConfig, *, num_threads: int
+    ) -> None:
+        self._camera = camera
+        self._memory = memory
+        self._config = config
+        self._num_threads = num_threads
+
+    def adjust(self, sparse_map: SparseMap, stop: Callable[[], bool] = lambda: False) -> None:
+        """Move every keyframe but the first, and every landmark that two of them see.
+
+        Args:
+            sparse_map: the local map of the segment.
+            stop: asked between two iterations; what was reached until then is taken.
+        """
+        segment = self._gather(sparse_map)
+        if len(segment.keyframes) < 2:
+            return
+        problem, rows = self._problem(segment)
+        for _ in range(ROUNDS):
+            solution = self._solve(problem, stop)
+            problem = _without(problem, solution)
+        points_world = segment.points_world.copy()
+        points_world[rows] = solution.points_world
+        self._apply(sparse_map, segment, solution.T_world_cam, points_world)
+
+    def _gather(self, sparse_map: SparseMap) -> _Segment:
+        archive, landmarks = self._memory.archive, sparse_map.landmarks
+        here = {keyframe.view.frame_index: keyframe for keyframe in sparse_map.keyframes}
+        kept = archive.frame_indices()
+        kept = kept[archive.segment_ids(kept) == sparse_map.segment_id]
+        frames = np.union1d(kept, np.array(list(here), np.int64)).tolist()
+        keyframes = [here[k] if k in here else archive.keyframe(k) for k in frames]
+        ids = archive.landmark_ids()
+        ids = ids[~landmarks.contains(ids)]
+        all_ids = np.concatenate([ids, landmarks.ids])
+        points_world = np.concatenate([archive.retired(ids).points_world, landmarks.points_world])
+        order = np.argsort(all_ids)
+        return _Segment(keyframes, np.isin(frames, list(here)), all_ids[order], points_world[order])
+
+    def _problem(self, segment: _Segment) -> tuple[GlobalProblem, NDArray[np.int64]]:
+        """Pose the adjustment; also return the rows (P,) of the landmarks in it."""
+        ids = np.concatenate([keyframe.landmark_ids for keyframe in segment.keyframes])
+        sizes = np.array([len(keyframe.landmark_ids) for keyframe in segment.keyframes])
+        pose_index = np.repeat(np.arange(len(sizes)), sizes)
+        row = np.searchsorted(segment.landmark_ids, ids).clip(max=len(segment.landmark_ids) - 1)
+        seen = np.flatnonzero((ids != NO_LANDMARK) & (segment.landmark_ids[row] == ids))
+        views = np.bincount(row[seen], minlength=len(segment.landmark_ids))
+        seen = seen[views[row[seen]] >= 2]
+        rows, point_index = np.unique(row[seen], return_inverse=True)
+        inverse_depth, depth_weight = self._depths(segment.keyframes, seen)
+        pixels = np.concatenate([keyframe.features.pixels for keyframe in segment.keyframes])
+        problem = GlobalProblem(
+            T_world_cam=np.array([keyframe.T_world_cam for keyframe in segment.keyframes]),
+            is_fixed=np.arange(len(sizes)) == 0,
+            points_world=segment.points_world[rows],
+            pose_index=pose_index[seen],
+            point_index=point_index,
+            rays=self._camera.rays(pixels[seen]),
+            inverse_depth=inverse_depth,
+            depth_weight=depth_weight,
+        )
+        return problem, rows
+
+    def _depths(
+        self, keyframes: list[Keyframe], seen: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
+        """Return measured inverse depths (O,) and their weights (O,) at observations; None: no sensor."""
+        if all(keyframe.view.depths is None for keyframe in keyframes):
+            return None, None
+        inverse_depth, sigma = measured_depths(keyframes)[:, seen]
+        return inverse_depth, self._config.pixel_sigma_px / self._camera.focal_px / sigma
+
+    def _solve(self, problem: GlobalProblem, stop: Callable[[], bool]) -> GlobalSolution:
+        config, focal_px = self._config, self._camera.focal_px
+        return adjust_all(
+            problem,
+            huber=config.huber_px / focal_px,
+            max_error=config.max_reprojection_px / focal_px,
+            max_iterations=MAX_ITERATIONS,
+            num_threads=self._num_threads,
+            stop=stop,
+        )
+
+    def _apply(
+        self,
+        sparse_map: SparseMap,
+        segment: _Segment,
+        T_world_cam: NDArray[np.float64],
+        points_world: NDArray[np.float64],
+    ) -> None:
+        """Give the local map and the archive their new poses (K, 4, 4) and points (M, 3)."""
+        archive, landmarks, is_here = self._memory.archive, sparse_map.landmarks, segment.is_here
+        frames = np.array([keyframe.view.frame_index for keyframe in segment.keyframes], np.int64)
+        kept = np.array([frame in archive for frame in frames.tolist()])
+        archive.move(frames[kept], T_world_cam[kept])
+        in_map = landmarks.contains(segment.landmark_ids)
+        archive.move_landmarks(segment.landmark_ids[~in_map], points_world[~in_map])
+        sparse_map.move(T_world_cam[is_here], points_world[in_map])
+        segment_id, ids = sparse_map.segment_id, segment.landmark_ids
+        sparse_map.tell(KeyframesMoved(segment_id, frames[~is_here], T_world_cam[~is_here]))
+        sparse_map.tell(LandmarksMoved(segment_id, ids[~in_map], points_world[~in_map]))
+
+
+def _without(problem: GlobalProblem, solution: GlobalSolution) -> GlobalProblem:
+    """Start where a solution ended, without the observations that disagree with it."""
+    good = ~solution.is_bad
+    depth, weight = problem.inverse_depth, problem.depth_weight
+    return GlobalProblem(
+        solution.T_world_cam,
+        problem.is_fixed,
+        solution.points_world,
+        problem.pose_index[good],
+        problem.point_index[good],
+        problem.rays[good],
+        None if depth is None else depth[good],
+        None if weight is None else weight[good],
+    )
