@@ -96,6 +96,8 @@ class VisualFrontend:
             return self._without_pose(blank, Reason.BAD_IMAGE)
         if len(view.features) < self._min_features:
             return self._without_pose(blank, Reason.TOO_FEW_FEATURES)
+        if self.sparse_map is None:
+            blank = self._resume(blank, view)
         if self.sparse_map is None or self._motion is None:
             return self._start_map(blank, view, stages)
 
@@ -142,6 +144,15 @@ class VisualFrontend:
         everything = landmarks.descriptors, np.arange(len(landmarks))
         pose = self._tracker.relocalize(*known, [everything, *reversed(views)])
         return pose if pose.T_world_cam is not None else self._recollection.find(view, sparse_map)
+
+    def _resume(self, blank: FrameResult, view: View) -> FrameResult:
+        """Go on in an earlier segment where the view shows a place of it."""
+        resumed = self._recollection.resume(view, self._next_landmark_id)
+        if resumed is None:
+            return blank
+        self.sparse_map, T_world_cam = resumed
+        self._motion = ConstantVelocity(view.timestamp_s, T_world_cam)
+        return replace(blank, segment_id=self.sparse_map.segment_id)
 
     def _start_map(self, blank: FrameResult, view: View, stages: dict[str, float]) -> FrameResult:
         """Offer the view to the start; a first map begins a segment."""

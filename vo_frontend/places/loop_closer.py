@@ -66,6 +66,7 @@ class LoopCloser:
         found = self._recognizer.recognize(newest.view, in_map, sparse_map.landmarks, min_score)
         for recognition in islice(found, 1):
             if self._is_same_world(sparse_map, recognition) and self._agrees(newest, recognition):
+                self._memory.motions.add_loop(self._motion(newest, recognition, 1.0))
                 self._reunite(sparse_map, recognition)
             else:
                 self._close(sparse_map, recognition)
@@ -95,7 +96,9 @@ class LoopCloser:
             return
         if not self._is_same_world(sparse_map, recognition):
             join(sparse_map, self._memory, surroundings.segment_id, drift)
-            self._reunite(sparse_map, recognition, EdgeKind.COVISIBILITY)
+            tie = self._motion(newest, recognition, 1.0, EdgeKind.COVISIBILITY)  # nothing else holds them
+            self._memory.motions.add_loop(tie)
+            self._reunite(sparse_map, recognition)
             return
         if not self._is_plausible(sparse_map, recognition, drift):
             return
@@ -174,19 +177,10 @@ class LoopCloser:
             scale_i_j=scale,
         )
 
-    def _reunite(
-        self, sparse_map: SparseMap, recognition: Recognition, kind: EdgeKind = EdgeKind.LOOP
-    ) -> None:
+    def _reunite(self, sparse_map: SparseMap, recognition: Recognition) -> None:
         """Recall the old keyframes, note what the newest one sees again, and adjust."""
-        newest, surroundings, archive = (
-            sparse_map.last_keyframe,
-            recognition.surroundings,
-            self._memory.archive,
-        )
-        position = len(sparse_map.keyframes) - 1
-        self._memory.motions.add_loop(self._motion(newest, recognition, 1.0, kind))
-        old = [archive.keyframe(k) for k in surroundings.members.tolist()]
-        sparse_map.recall(old, archive.landmarks(surroundings.landmarks.ids))
+        newest = sparse_map.last_keyframe
+        self._memory.recall(recognition.surroundings, sparse_map)
         position = len(sparse_map.keyframes) - 1
         index, ids = recognition.pose.feature_index, recognition.landmark_ids
         own = newest.landmark_ids[index]

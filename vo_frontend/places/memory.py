@@ -1,6 +1,7 @@
 """What has left the local map, findable by what it shows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from vo_frontend.atlas.landmark_table import RetiredLandmarks
 from vo_frontend.atlas.motions import Motions
 from vo_frontend.mapping.keyframe import Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
+from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.mapping.ties import Tie
 from vo_frontend.places.index import Candidates, PlaceIndex
+from vo_frontend.places.surroundings import Surroundings
 from vo_frontend.places.vlad import Vlad
 
 
@@ -52,6 +55,13 @@ class PlaceMemory:
         self.archive.retire(
             RetiredLandmarks(landmarks.ids, landmarks.points_world, landmarks.colors, *counts, anchor_indices)
         )
+
+    def recall(self, surroundings: Surroundings, sparse_map: SparseMap) -> None:
+        """Bring keyframes and all that they saw back into the local map."""
+        old = [self.archive.keyframe(k) for k in surroundings.members.tolist()]
+        landmarks = surroundings.landmarks  # where they are now: a correction may have moved them
+        points_world = self.archive.retired(landmarks.ids).points_world
+        sparse_map.recall(old, replace(landmarks, points_world=points_world))
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Hear that pairs of landmarks (P,) are one."""

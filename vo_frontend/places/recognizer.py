@@ -11,20 +11,8 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.places.memory import PlaceMemory
+from vo_frontend.places.surroundings import Surroundings
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Surroundings:
-    """A keyframe that a view may show again, with those around it and all that they saw."""
-
-    frame_index: int  # of the keyframe
-    segment_id: int
-    T_world_keyframe: Transform
-    members: NDArray[np.int64]  # (K,) frame indices: it, and keyframes that share landmarks with it
-    landmarks: Landmarks  # M in the archive, in the world of the segment
-    descriptors: NDArray[np.float32]  # (L, D) of those that the keyframe itself saw, as it saw them
-    rows: NDArray[np.int64]  # (L,) of ``landmarks``
 
 
 @dataclass(frozen=True, slots=True, eq=False)

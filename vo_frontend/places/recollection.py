@@ -1,15 +1,22 @@
 """What the front-end asks of all that has left its local map."""
 
+from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
+
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import View
+from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.places.loop_closer import LoopCloser
 from vo_frontend.places.memory import PlaceMemory
-from vo_frontend.places.recognizer import Recognizer
+from vo_frontend.places.relocalizer import Relocalizer
 from vo_frontend.tracking.pose import PoseEstimate
 from vo_frontend.types import Reason
+
+NO_FRAMES = np.zeros(0, np.int64)
 
 
 class Recollection(Protocol):
@@ -28,6 +35,10 @@ class Recollection(Protocol):
         """Place a view that the local map has lost; what it shows is then part of the local map."""
         ...
 
+    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
+        """Return a local map around a view of a known place and its pose (4, 4), None where it shows none."""
+        ...
+
 
 class NoRecollection:
     """Remembers nothing: odometry alone."""
@@ -44,14 +55,21 @@ class NoRecollection:
         """Find nothing."""
         return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
 
+    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
+        """Know no place."""
+        return None
+
 
 class PlaceRecollection:
     """Remembers by :class:`PlaceMemory`."""
 
-    def __init__(self, memory: PlaceMemory, recognizer: Recognizer, closer: LoopCloser) -> None:
+    def __init__(
+        self, memory: PlaceMemory, relocalizer: Relocalizer, closer: LoopCloser, *, max_keyframes: int
+    ) -> None:
         self.memory = memory
-        self._recognizer = recognizer
+        self._relocalizer = relocalizer
         self._closer = closer
+        self._max_keyframes = max_keyframes
 
     @property
     def keeper(self) -> Keeper:
@@ -63,5 +81,34 @@ class PlaceRecollection:
         self._closer.look_back(sparse_map)
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
-        """Find nothing yet."""
-        return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
+        """Place a view among the archived keyframes of the same segment, and recall those."""
+        in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
+        found = self._relocalizer.relocalize(view, in_map, sparse_map.landmarks)
+        if found is None or found.surroundings.segment_id != sparse_map.segment_id:
+            return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
+        self.memory.recall(found.surroundings, sparse_map)
+        rows = sparse_map.landmarks.rows
+        return replace(
+            found.pose,
+            landmark_rows=rows(found.landmark_ids),
+            expected_rows=rows(found.surroundings.landmarks.ids[found.pose.expected_rows]),
+        )
+
+    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
+        """Make a local map of the archived keyframes around a view, which then belongs to their segment."""
+        if not len(self.memory.archive):
+            return None
+        found = self._relocalizer.relocalize(
+            view, NO_FRAMES, Landmarks.empty(view.features.descriptors.shape[1])
+        )
+        if found is None:
+            return None
+        sparse_map = SparseMap(
+            found.surroundings.segment_id,
+            max_keyframes=self._max_keyframes,
+            descriptor_size=view.features.descriptors.shape[1],
+            first_landmark_id=next_landmark_id,
+            keeper=self.memory,
+        )
+        self.memory.recall(found.surroundings, sparse_map)
+        return sparse_map, found.T_world_cam

@@ -17,6 +17,7 @@ from vo_frontend.places.loop_closer import LoopCloser
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.recognizer import Recognizer
 from vo_frontend.places.recollection import NoRecollection, PlaceRecollection, Recollection
+from vo_frontend.places.relocalizer import Relocalizer
 from vo_frontend.places.vlad import Vlad
 from vo_frontend.places.vocabulary import shipped_vocabularies, shipped_vocabulary
 from vo_frontend.sensors.depth_meter import DepthImageMeter, DepthMeter, StereoMeter
@@ -108,7 +109,8 @@ def _recollection(
     recognizer = Recognizer(memory, tracker, config.places)
     is_metric = sensor is not Sensor.MONO
     closer = LoopCloser(camera, memory, recognizer, mapper, config.places, is_metric=is_metric)
-    return PlaceRecollection(memory, recognizer, closer)
+    relocalizer = Relocalizer(recognizer, config.places)
+    return PlaceRecollection(memory, relocalizer, closer, max_keyframes=config.mapping.max_keyframes)
 
 
 def _depth_meter(
