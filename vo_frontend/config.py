@@ -107,10 +107,15 @@ class TrackingConfig:
     """Sets when a frame counts as lost, and when a segment is given up."""
 
     min_inliers: int = 30  # fewer and the frame is LOST
+    min_found_share: float = 0.3  # of what should be seen again, before a lost camera counts as found
     max_lost_s: float = 1.0  # after this long without a pose, start a new segment
 
     def __post_init__(self) -> None:
         _require(self.min_inliers >= 6, f"tracking.min_inliers: got {self.min_inliers}, expected at least 6")
+        _require(
+            0 <= self.min_found_share <= 1,
+            f"tracking.min_found_share: got {self.min_found_share}, expected 0..1",
+        )
         _require(self.max_lost_s >= 0, f"tracking.max_lost_s: got {self.max_lost_s}, expected at least 0")
 
 

@@ -12,6 +12,7 @@ from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -46,6 +47,7 @@ class VisualFrontend:
         depth_meter: DepthMeter | None,
         start: MapStart,
         tracker: PoseTracker,
+        relocalizer: LocalRelocalizer,
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
         calibration_check: CalibrationCheck,
@@ -58,6 +60,7 @@ class VisualFrontend:
         self._depth_meter = depth_meter
         self._start = start
         self._tracker = tracker
+        self._relocalizer = relocalizer
         self._keyframe_policy = keyframe_policy
         self._mapper = mapper
         self._calibration_check = calibration_check
@@ -130,20 +133,18 @@ class VisualFrontend:
         return features, self._depth_meter.measure(frame, features, second)
 
     def _place(self, view: View, sparse_map: SparseMap, T_world_cam_guess: Transform) -> PoseEstimate:
-        """Track from the prediction; where that fails, relocalize in the local map, newest view first."""
+        """Track from the prediction; where that fails, look in the local map, then in all that was seen."""
         landmarks = sparse_map.landmarks
-        known = view.features, landmarks.points_world, landmarks.descriptors
-        pose = self._tracker.track(*known, T_world_cam_guess)
+        pose = self._tracker.track(
+            view.features, landmarks.points_world, landmarks.descriptors, T_world_cam_guess
+        )
         if pose.T_world_cam is not None:
             return pose
-        # The descriptor of a landmark is that of its latest view. A camera that comes back from elsewhere may
-        # recognise it only by the descriptor of an older keyframe.
-        views = [
-            (k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in sparse_map.keyframes
-        ]
-        everything = landmarks.descriptors, np.arange(len(landmarks))
-        pose = self._tracker.relocalize(*known, [everything, *reversed(views)])
-        return pose if pose.T_world_cam is not None else self._recollection.find(view, sparse_map)
+        local = self._relocalizer.relocalize(view, sparse_map)
+        if local.T_world_cam is not None:
+            return local
+        found = self._recollection.find(view, sparse_map)
+        return found if found.T_world_cam is not None else local
 
     def _resume(self, blank: FrameResult, view: View) -> FrameResult:
         """Go on in an earlier segment where the view shows a place of it."""

@@ -11,6 +11,7 @@ from vo_frontend.frontend import VisualFrontend
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.depth_start import DepthStart
+from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart, MonoStart
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.places.loop_closer import LoopCloser
@@ -84,6 +85,7 @@ def build_frontend(
         _depth_meter(config, camera, sensor, baseline_m),
         start,
         tracker,
+        LocalRelocalizer(tracker, min_found_share=config.tracking.min_found_share),
         KeyframePolicy(config.keyframes),
         mapper,
         CalibrationCheck(camera),

@@ -1,0 +1,55 @@
+"""Finds a view in the local map without a guess, and doubts what it finds.
+
+A facade that occurs twice gives dozens of matches that agree with one pose, and that pose is wrong. Where it
+is right, most of what a keyframe saw, and that should be in the image, is found there.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from vo_frontend.mapping.keyframe import View
+from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
+from vo_frontend.types import Reason
+
+
+class LocalRelocalizer:
+    """Matches a view with what each keyframe of the window saw, newest first."""
+
+    def __init__(self, tracker: PoseTracker, *, min_found_share: float) -> None:
+        self._tracker = tracker
+        self._min_found_share = min_found_share
+
+    def relocalize(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
+        """Find the pose of a view of N features, or the reason why there is none that is sure."""
+        landmarks = sparse_map.landmarks
+        # The descriptor of a landmark is that of its latest view. A camera that comes back from elsewhere may
+        # recognise it only by the descriptor of an older keyframe.
+        views = [
+            (k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in sparse_map.keyframes
+        ]
+        everything = landmarks.descriptors, np.arange(len(landmarks))
+        pose = self._tracker.relocalize(
+            view.features, landmarks.points_world, landmarks.descriptors, [everything, *reversed(views)]
+        )
+        if pose.T_world_cam is None or found_share(pose, sparse_map) >= self._min_found_share:
+            return pose
+        return replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)
+
+
+def found_share(pose: PoseEstimate, sparse_map: SparseMap) -> float:
+    """Return how much of what a keyframe saw, and what the pose puts into the image, is found there.
+
+    The keyframe is the one of which most is found; others may have seen the same place from behind a corner.
+    """
+    found, expected = np.zeros((2, len(sparse_map.landmarks)), bool)
+    found[pose.landmark_rows] = True
+    expected[pose.expected_rows] = True
+    expected |= found
+    counts = [
+        (found[rows].sum(), expected[rows].sum())
+        for rows in map(sparse_map.rows_seen_by, sparse_map.keyframes)
+    ]
+    num_found, num_expected = max(counts)
+    return float(num_found) / max(float(num_expected), 1.0)
