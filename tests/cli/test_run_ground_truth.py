@@ -8,6 +8,7 @@ import pytest
 
 from vo_frontend.cli.run import main
 from vo_frontend.errors import TrajectoryError
+from vo_frontend.mapping.records import Records
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.simulation.street import SyntheticSource, ground_truth
 from vo_frontend.types import Trajectory
@@ -26,9 +27,9 @@ def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Trajectory | 
     found: list[Trajectory | None] = []
 
     class WatchedScene(scene.Scene):
-        def __init__(self, truth: Trajectory | None, *, with_scale: bool) -> None:
+        def __init__(self, records: Records, truth: Trajectory | None, *, with_scale: bool) -> None:
             found.append(truth)
-            super().__init__(truth, with_scale=with_scale)
+            super().__init__(records, truth, with_scale=with_scale)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vo_frontend.session.viewing.Scene", WatchedScene)

@@ -67,8 +67,8 @@ def run(
     folder.mkdir()
     usable, statistics = UsableFrames(), StatisticsSink()
     session = Session.for_source(Config(), source, extractor)
-    session.run(source, [TrajectorySink(folder, session.trajectory), usable, statistics])
-    found = session.trajectory.trajectory()
+    session.run(source, [TrajectorySink(folder, session.records.trajectory), usable, statistics])
+    found = session.records.trajectory.trajectory()
     assert_array_equal(read_poses(folder / TUM_NAME).segment_ids, found.segment_ids)
     return usable, statistics.summary(), found
 

@@ -255,7 +255,7 @@ def test_without_adjustment_the_map_stays_as_triangulated_and_the_error_grows(no
 def real_run(source: FrameSource, folder: Path) -> PoseFile:
     """Run as ``vo-frontend run`` would, images and all."""
     session = Session.for_source(ORB.config(3), source, OrbExtractor(max_keypoints=500))
-    session.run(source, [TrajectorySink(folder, session.trajectory)])
+    session.run(source, [TrajectorySink(folder, session.records.trajectory)])
     return read_poses(folder / TUM_NAME)
 
 

@@ -1,9 +1,6 @@
-"""A made-up stream of results for the files of a run, and a disk that is full."""
+"""A made-up stream of results for the files of a run."""
 
-import resource
-import signal
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,9 +8,15 @@ import numpy as np
 
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.map_events import KeyframeAdded, KeyframesMoved, LandmarksRetired, MapEvent
+from vo_frontend.map_events import (
+    KeyframeAdded,
+    KeyframesMoved,
+    LandmarksAdded,
+    LandmarksRetired,
+    MapEvent,
+)
 from vo_frontend.reports.sink import Sink
-from vo_frontend.types import Frame, FrameResult, MapSnapshot, Reason, StampedPose, Status
+from vo_frontend.types import Frame, FrameResult, Reason, StampedPose, Status
 
 STEP_NS = 33_333_333
 
@@ -85,34 +88,18 @@ def with_keyframes(
     return replace(result, events=tuple(events), is_keyframe=True)
 
 
-def with_landmarks(result: FrameResult, num_active: int, num_retired: int) -> FrameResult:
-    """Add a local map at x = y = z = 1 + segment id, and landmarks that have left it at the negative."""
-    segment_id = result.segment_id
-    snapshot = MapSnapshot(
-        segment_id,
-        landmark_ids=np.arange(num_active),
-        points_world=np.full((num_active, 3), 1.0 + segment_id),
-        colors=np.full((num_active, 3), 10, dtype=np.uint8),
-        T_world_keyframes=np.eye(4)[None],
-        keyframe_indices=np.zeros(1, np.int64),
-    )
-    gone = np.full((num_retired, 3), -1.0 - segment_id)
-    colors = np.full((num_retired, 3), 20, dtype=np.uint8)
-    retired = LandmarksRetired(segment_id, np.arange(num_retired), gone, colors)
-    return replace(result, map=snapshot, events=(retired,))
+def with_events(result: FrameResult, *events: MapEvent) -> FrameResult:
+    """Say what the frame does to the map."""
+    return replace(result, events=events)
 
 
-@contextmanager
-def file_limit(num_bytes: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes: the system then fails writes in the middle of a record.
+def added(first_id: int, count: int, height: float, segment_id: int = 0) -> LandmarksAdded:
+    """Add landmarks at x = y = z = height, all channels of the colour 10."""
+    ids, points_world = first_id + np.arange(count), np.full((count, 3), height)
+    return LandmarksAdded(segment_id, ids, points_world, np.full((count, 3), 10, np.uint8))
 
-    Only around what is tested: the output of the test run itself may be a file, and longer.
-    """
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+
+def retired(first_id: int, count: int, height: float, segment_id: int = 0) -> LandmarksRetired:
+    """Retire landmarks at x = y = z = height, all channels of the colour 20."""
+    ids, points_world = first_id + np.arange(count), np.full((count, 3), height)
+    return LandmarksRetired(segment_id, ids, points_world, np.full((count, 3), 20, np.uint8))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from file_limit import file_limit
 from made_up_results import (
     STEP_NS,
     a_run,
     feed,
-    file_limit,
     make_frame,
     make_pose,
     stamped,
@@ -136,7 +136,7 @@ def test_a_killed_process_loses_none_of_the_frames_before(tmp_path: Path) -> Non
         "os.kill(os.getpid(), 9)\n"
     )
     here = Path(__file__).parent
-    command = [sys.executable, "-c", code, str(tmp_path), str(here), str(here.parents[1])]
+    command = [sys.executable, "-c", code, str(tmp_path), str(here), str(here.parent), str(here.parents[1])]
     assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
     assert num_poses(tmp_path) == [20] * 3
 

@@ -46,9 +46,9 @@ def session(extractor: type[WorldExtractor] = WorldExtractor) -> Session:
 def test_its_records_hold_every_pose_and_landmark_of_a_run() -> None:
     run = session()
     run.run(Walk(), [])
-    assert run.trajectory.trajectory().frame_indices.tolist() == list(range(NUM_FRAMES))
+    assert run.records.trajectory.trajectory().frame_indices.tolist() == list(range(NUM_FRAMES))
     assert run.frontend.sparse_map is not None
-    assert len(run.landmarks.cloud()) >= len(run.frontend.sparse_map.landmarks)
+    assert len(run.records.landmarks.cloud()) >= len(run.frontend.sparse_map.landmarks)
 
 
 def test_frame_by_frame_and_from_a_source_are_the_same_run() -> None:
@@ -56,7 +56,7 @@ def test_frame_by_frame_and_from_a_source_are_the_same_run() -> None:
     whole.run(Walk(), [], deterministic=True)
     for frame in frames(NUM_FRAMES):
         single.process(frame)
-    found, expected = single.trajectory.trajectory(), whole.trajectory.trajectory()
+    found, expected = single.records.trajectory.trajectory(), whole.records.trajectory.trajectory()
     assert_array_equal(found.T_world_cam, expected.T_world_cam)
 
 

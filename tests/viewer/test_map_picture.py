@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from viewer_street import FedScene
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.viewer import palette
 from vo_frontend.viewer.map_picture import render_map
-from vo_frontend.viewer.scene import Scene, SceneSnapshot
+from vo_frontend.viewer.scene import SceneSnapshot
 
 
 def read(path: Path) -> NDArray[np.uint8]:
@@ -57,7 +58,7 @@ def test_open3d_is_never_imported_into_this_process(picture: NDArray[np.uint8]) 
 
 def test_a_scene_without_poses_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ViewerError, match="no camera pose is known"):
-        render_map(Scene().snapshot(), tmp_path / "map.png")
+        render_map(FedScene().snapshot(), tmp_path / "map.png")
 
 
 def test_a_renderer_that_takes_too_long_costs_only_the_picture(street: SceneSnapshot, tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_renderer_that_takes_too_long_costs_only_the_picture(street: SceneSnap
 @pytest.mark.parametrize("num_frames", [1, 5])
 def test_a_camera_that_never_moved_can_be_drawn(tmp_path: Path, num_frames: int) -> None:
     still = dataclasses.replace(
-        Scene().snapshot(),
+        FedScene().snapshot(),
         T_scene_cam=np.eye(4),
         trajectories=(np.zeros((num_frames, 3), np.float32),),
         active_points=np.array([[0, 0, 6]], np.float32),

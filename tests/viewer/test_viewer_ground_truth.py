@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from viewer_street import make_map, make_pose, make_result, make_truth
+from viewer_street import FedScene, make_map, make_pose, make_result, make_truth
 
 from vo_frontend.geometry.alignment import align
 from vo_frontend.types import StampedPose, Trajectory
 from vo_frontend.viewer import ground_truth_overlay
-from vo_frontend.viewer.scene import Scene
 
 Array = NDArray[np.float64]
 
@@ -29,21 +28,21 @@ def drive() -> Array:
     return np.array([estimate_at(index) for index in range(60)])
 
 
-def fed(scene: Scene, positions: Array, segment_id: int = 0, first: int = 0) -> Scene:
+def fed(scene: FedScene, positions: Array, segment_id: int = 0, first: int = 0) -> FedScene:
     for index, position in enumerate(positions, start=first):
         scene.update(make_result(index, tuple(position), segment_id))
     return scene
 
 
 def test_ground_truth_in_a_world_of_its_own_lands_on_the_estimate(drive: Array) -> None:
-    scene = fed(Scene(make_truth(truth_of(drive))), drive)
+    scene = fed(FedScene(make_truth(truth_of(drive))), drive)
     np.testing.assert_allclose(scene.snapshot().ground_truth, drive, atol=1e-4)
 
 
 def test_ground_truth_is_shown_from_the_first_frame_to_the_last_and_not_further(
     drive: Array,
 ) -> None:
-    scene = Scene(make_truth(truth_of(drive)))
+    scene = FedScene(make_truth(truth_of(drive)))
     for index in (10, 11, 12, 13, 14):
         scene.update(make_result(index, None))
     fed(scene, drive[15:40], first=15)
@@ -52,12 +51,12 @@ def test_ground_truth_is_shown_from_the_first_frame_to_the_last_and_not_further(
 
 def test_nothing_is_drawn_before_there_are_ten_poses(drive: Array) -> None:
     truth = make_truth(truth_of(drive))
-    assert len(fed(Scene(truth), drive[:9]).snapshot(is_final=True).ground_truth) == 0
-    assert len(fed(Scene(truth), drive[:10]).snapshot(is_final=True).ground_truth) == 10
+    assert len(fed(FedScene(truth), drive[:9]).snapshot(is_final=True).ground_truth) == 0
+    assert len(fed(FedScene(truth), drive[:10]).snapshot(is_final=True).ground_truth) == 10
 
 
 def test_backfilled_poses_count(drive: Array) -> None:
-    scene = Scene(make_truth(truth_of(drive)))
+    scene = FedScene(make_truth(truth_of(drive)))
     earlier = tuple(StampedPose(i, i * 10**8, make_pose(tuple(drive[i]))) for i in range(12))
     scene.update(make_result(12, tuple(drive[12]), backfilled=earlier))
     assert len(scene.snapshot().ground_truth) == 1  # the run began with this frame
@@ -67,7 +66,7 @@ def test_backfilled_poses_count(drive: Array) -> None:
 
 @pytest.mark.parametrize("with_scale", [True, False])
 def test_a_camera_that_hardly_moves_gets_no_ground_truth(drive: Array, with_scale: bool) -> None:
-    scene = Scene(make_truth(truth_of(drive)), with_scale)
+    scene = FedScene(make_truth(truth_of(drive)), with_scale)
     noise = np.random.default_rng(0).normal(scale=1e-3, size=(40, 3))
     scene.update(make_result(0, tuple(noise[0]), map=make_map(0, np.full((5, 3), 3.0))))
     fed(scene, noise[1:], first=1)
@@ -87,31 +86,31 @@ def test_a_camera_that_hardly_moves_gets_no_ground_truth(drive: Array, with_scal
 def test_ground_truth_that_cannot_be_aligned_is_not_drawn_and_raises_nothing(
     drive: Array, truth: Trajectory
 ) -> None:
-    assert len(fed(Scene(truth), drive).snapshot(is_final=True).ground_truth) == 0
+    assert len(fed(FedScene(truth), drive).snapshot(is_final=True).ground_truth) == 0
 
 
 def test_a_straight_drive_is_aligned(drive: Array) -> None:
     straight = drive * [0, 0, 1]
-    scene = fed(Scene(make_truth(truth_of(straight))), straight)
+    scene = fed(FedScene(make_truth(truth_of(straight))), straight)
     np.testing.assert_allclose(scene.snapshot().ground_truth, straight, atol=1e-4)
 
 
 def test_a_sensor_that_knows_scale_is_not_scaled(drive: Array) -> None:
-    scene = fed(Scene(make_truth(truth_of(drive)), with_scale=False), drive)
+    scene = fed(FedScene(make_truth(truth_of(drive)), with_scale=False), drive)
     truth = scene.snapshot().ground_truth
     assert np.linalg.norm(truth[1] - truth[0]) == pytest.approx(8 * np.linalg.norm(drive[1] - drive[0]), 1e-3)
 
 
 def test_ground_truth_of_another_rate_pairs_by_time_within_20_ms(drive: Array) -> None:
     positions = np.array([estimate_at(index) for index in np.arange(0, 60, 0.25)])
-    scene = fed(Scene(make_truth(truth_of(positions), period_s=0.025)), drive)
+    scene = fed(FedScene(make_truth(truth_of(positions), period_s=0.025)), drive)
     np.testing.assert_allclose(scene.snapshot().ground_truth[::4], drive, atol=1e-4)
 
 
 def test_ground_truth_belongs_to_the_longest_segment_the_first_of_equal_ones(
     drive: Array,
 ) -> None:
-    scene = Scene(make_truth(truth_of(drive)))
+    scene = FedScene(make_truth(truth_of(drive)))
     fed(scene, drive[:20])
     fed(scene, 0.1 * (drive[20:40] - drive[20]), segment_id=1, first=20)  # a scale of its own
     np.testing.assert_allclose(scene.snapshot(is_final=True).ground_truth, drive[:40], atol=1e-4)
@@ -131,7 +130,7 @@ def test_alignment_is_rare_while_results_come_and_certain_at_the_end(
 
     monkeypatch.setattr(ground_truth_overlay, "align", counting)
     positions = np.array([estimate_at(index) for index in range(1000)])
-    scene = Scene(make_truth(truth_of(positions)))
+    scene = FedScene(make_truth(truth_of(positions)))
     for index, position in enumerate(positions):
         scene.update(make_result(index, tuple(position)))
         scene.snapshot()
@@ -142,7 +141,7 @@ def test_alignment_is_rare_while_results_come_and_certain_at_the_end(
 
 
 def test_a_snapshot_keeps_its_ground_truth_when_the_alignment_changes(drive: Array) -> None:
-    scene = fed(Scene(make_truth(truth_of(drive))), drive[:20])
+    scene = fed(FedScene(make_truth(truth_of(drive))), drive[:20])
     snapshot = scene.snapshot()
     before = snapshot.ground_truth.copy()
     fed(scene, 2 * drive[20:], first=20)

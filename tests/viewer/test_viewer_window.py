@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from viewer_street import make_result, make_street
+from viewer_street import FedScene, make_result, make_street
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame, Reason, Status
@@ -89,7 +89,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeWindow:
 def test_a_stuck_window_gets_one_snapshot_and_no_more_are_made(
     fake: FakeWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene = Scene()
+    scene = FedScene()
     made: list[SceneSnapshot] = []
     original = Scene.snapshot
 
@@ -113,7 +113,7 @@ def test_a_window_that_is_late_by_a_moment_only_loses_the_snapshot(
 
 
 def test_a_window_that_keeps_up_gets_every_frame(fake: FakeWindow) -> None:
-    sink = ViewerSink(Scene(), fake.window)
+    sink = ViewerSink(FedScene(), fake.window)
     for index in range(5):
         sink.consume(FRAME, make_result(index, (0, 0, index)))
         assert fake.queue.updates.pop().snapshot.frame_index == index
@@ -152,7 +152,7 @@ def test_a_window_that_ends_is_one_line_in_the_log_and_the_run_goes_on(
     fake: FakeWindow, caplog: pytest.LogCaptureFixture, exit_code: int, level: int, words: str
 ) -> None:
     caplog.set_level(logging.INFO)
-    sink = ViewerSink(Scene(), fake.window, hold=True)
+    sink = ViewerSink(FedScene(), fake.window, hold=True)
     fake.process.exitcode = exit_code
     fake.events.close()
     for result in make_street():
@@ -167,12 +167,12 @@ def test_an_error_in_the_windows_process_becomes_a_warning(
     fake: FakeWindow, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.events.send(ViewerError("viewer: Open3D cannot load libGL.so.1"))
-    ViewerSink(Scene(), fake.window).consume(FRAME, make_result(0, (0, 0, 0)))
+    ViewerSink(FedScene(), fake.window).consume(FRAME, make_result(0, (0, 0, 0)))
     assert "libGL.so.1" in caplog.text
 
 
 def test_q_in_the_window_asks_the_run_to_stop(fake: FakeWindow) -> None:
-    sink = ViewerSink(Scene(), fake.window)
+    sink = ViewerSink(FedScene(), fake.window)
     assert not sink.stop_requested
     fake.events.send(WindowEvent.STOP_REQUESTED)
     assert sink.stop_requested
@@ -187,7 +187,7 @@ def test_without_a_display_the_run_goes_on_without_a_window(
 
     monkeypatch.setattr(availability, "check_installed", lambda: None)
     monkeypatch.setattr(availability, "check_display", no_display)
-    sink = make_viewer_sink(Scene(), "test", show_window=True, picture_path=None)
+    sink = make_viewer_sink(FedScene(), "test", show_window=True, picture_path=None)
     sink.consume(FRAME, make_result(0, (0, 0, 0)))
     sink.close()
     assert not sink.stop_requested
@@ -201,13 +201,13 @@ def test_a_picture_that_fails_is_a_warning_and_the_window_is_closed_all_the_same
         raise ViewerError("map.png: Open3D crashed")
 
     monkeypatch.setattr(sink_module, "render_map", fail)
-    ViewerSink(Scene(), fake.window, Path("map.png")).close()
+    ViewerSink(FedScene(), fake.window, Path("map.png")).close()
     assert "Open3D crashed" in caplog.text
     assert fake.process.was_killed
 
 
 def test_the_status_line_gives_frame_state_reason_and_rate() -> None:
-    scene = Scene()
+    scene = FedScene()
     scene.update(make_result(7, (0, 0, 0), num_inliers=123))
     assert status_text(scene.snapshot(12.34)).split("    ") == [
         "frame 7", "TRACKING", "123 inliers", "12.3 frames/s",
@@ -246,7 +246,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
 def real_window(screen: Path, caplog: pytest.LogCaptureFixture) -> ViewerWindow:
     """A window that has opened on the screen."""
     caplog.set_level(logging.INFO)
-    scene = Scene()
+    scene = FedScene()
     scene.update(make_result(0, (0, 0, 0)))
     try:
         window = open_window("test")

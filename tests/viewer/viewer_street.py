@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.map_events import LandmarksRetired
+from vo_frontend.map_events import KeyframeAdded, LandmarksAdded, LandmarksRetired, MapEvent
+from vo_frontend.mapping.records import Records
 from vo_frontend.types import FrameResult, MapSnapshot, Reason, Status, Trajectory
+from vo_frontend.viewer.scene import Scene
 
 
 def make_pose(position: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -33,17 +35,33 @@ def make_map(segment_id: int, active: NDArray[np.float64]) -> MapSnapshot:
     )
 
 
-def make_retired(segment_id: int, points: NDArray[np.float64], grey: int = 200) -> LandmarksRetired:
+def make_added(segment_id: int, points: NDArray[np.float64], first_id: int = 0) -> LandmarksAdded:
+    ids = first_id + np.arange(len(points))
+    return LandmarksAdded(segment_id, ids, points, np.full((len(points), 3), 200, np.uint8))
+
+
+def make_retired(
+    segment_id: int, points: NDArray[np.float64], first_id: int = 0, grey: int = 200
+) -> LandmarksRetired:
     colors = np.full((len(points), 3), grey, np.uint8)
-    return LandmarksRetired(segment_id, np.arange(len(points)), points, colors)
+    return LandmarksRetired(segment_id, first_id + np.arange(len(points)), points, colors)
 
 
 def make_result(
-    index: int, position: tuple[float, float, float] | None, segment_id: int = 0, **fields: Any
+    index: int,
+    position: tuple[float, float, float] | None,
+    segment_id: int = 0,
+    *,
+    is_keyframe: bool = False,
+    events: tuple[MapEvent, ...] = (),
+    **fields: Any,
 ) -> FrameResult:
     status = Status.LOST if position is None else Status.TRACKING
     reason = Reason.TOO_FEW_MATCHES if position is None else Reason.NONE
     T_world_cam = None if position is None else make_pose(position)
+    if is_keyframe and T_world_cam is not None:
+        events = KeyframeAdded(segment_id, index, index * 10**8, T_world_cam), *events
+    fields |= {"is_keyframe": is_keyframe, "events": events}
     return FrameResult(index, index * 10**8, status, reason, segment_id, T_world_cam, **fields)
 
 
@@ -54,9 +72,27 @@ def make_street(num_frames: int = 40) -> list[FrameResult]:
     walls[..., 2] += np.arange(num_frames)[:, None] + 5
     results = []
     for i in range(num_frames):
-        active = walls[max(0, i - 9) : i + 1].reshape(-1, 3)
-        retired = walls[i - 10] if i >= 10 else np.empty((0, 3))
+        events: list[MapEvent] = [make_added(0, walls[i], 40 * i)]
+        if i >= 10:
+            events.append(make_retired(0, walls[i - 10], 40 * (i - 10)))
+        local_map = make_map(0, walls[max(0, i - 9) : i + 1].reshape(-1, 3))
         position = (0.0, 0.0, float(i))
-        change: dict[str, Any] = {"map": make_map(0, active), "events": (make_retired(0, retired),)}
-        results.append(make_result(i, position, is_keyframe=i % 5 == 0, **change))
+        results.append(make_result(i, position, is_keyframe=i % 5 == 0, map=local_map, events=tuple(events)))
     return results
+
+
+class FedScene(Scene):
+    """A scene whose records hear what it hears, just before."""
+
+    def __init__(
+        self,
+        ground_truth: Trajectory | None = None,
+        with_scale: bool = True,
+        max_retired_points: int = 10_000,
+    ) -> None:
+        self.records = Records()
+        super().__init__(self.records, ground_truth, with_scale, max_retired_points)
+
+    def update(self, result: FrameResult) -> None:
+        self.records.update(result)
+        super().update(result)

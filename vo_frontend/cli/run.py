@@ -15,6 +15,7 @@ from vo_frontend.session.cores import share_the_cores
 
 if TYPE_CHECKING:
     from vo_frontend.config import Config
+    from vo_frontend.mapping.records import Records
     from vo_frontend.session.opened_input import OpenedInput
     from vo_frontend.viewer.sink import ViewerSink
 
@@ -40,8 +41,8 @@ def _run(args: argparse.Namespace, argv: Sequence[str]) -> None:
     config = configuration(args)
     viewers: list[ViewerSink] = []
 
-    def sinks(opened: "OpenedInput", folder: Path) -> list["ProgressSink | ViewerSink"]:
-        viewers.append(open_viewer(opened, folder, view=args.view))
+    def sinks(opened: "OpenedInput", folder: Path, records: "Records") -> list["ProgressSink | ViewerSink"]:
+        viewers.append(open_viewer(opened, folder, records, view=args.view))
         return [ProgressSink(opened.source.num_frames), viewers[0]]
 
     with stop_switch() as switch:

@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 from vo_frontend.errors import OutputError
+from vo_frontend.formats.atomic import write_atomically
 
 
 class AppendFile:
@@ -52,6 +53,20 @@ class AppendFile:
         """
         self.overwrite(offset, data)
         self.truncate(offset + len(data), self.num_records)
+
+    def replace(self, data: bytes, num_records: int) -> None:
+        """Begin anew with other content; a reader sees that of before or all of this."""
+        try:
+            write_atomically(self.path, data)
+            self.close()
+            self._file = open(self.path, "r+b", buffering=0)  # noqa: SIM115  closed by close()
+        except OutputError:
+            self.has_failed = True
+            raise
+        except OSError as error:
+            self.has_failed = True
+            raise self._error(error) from None
+        self.size, self.num_records = len(data), num_records
 
     def truncate(self, size: int, num_records: int) -> None:
         """Forget everything behind ``size`` bytes, as far as the system allows."""

@@ -1,20 +1,44 @@
-"""Record of every landmark of a run: those that have left the local map, and those that are in it."""
+"""Record of every landmark of a run, by id: those that have left the local map, and those that are in it."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.formats.ply import VERTEX, vertices_of, write_ply
-from vo_frontend.geometry.alignment import Similarity
-from vo_frontend.map_events import LandmarksRetired, SegmentJoined
-from vo_frontend.types import FrameResult, MapSnapshot
+from vo_frontend.formats.ply import vertices_of, write_ply
+from vo_frontend.map_events import (
+    LandmarksAdded,
+    LandmarksMerged,
+    LandmarksMoved,
+    LandmarksRecalled,
+    LandmarksRemoved,
+    LandmarksRetired,
+    MapEvent,
+    SegmentJoined,
+)
+from vo_frontend.mapping.spilling_table import SpillingTable
+from vo_frontend.types import FrameResult
 
-# Beyond it, landmarks that have left the local map go to a temporary file.
-MAX_MEMORY_BYTES = 64 * 1024 * 1024
+MAX_MEMORY_BYTES = 64 * 1024 * 1024  # beyond it, the table lies in a temporary file
+
+# What ``place`` says; above 0 it is the number of the landmark among all that ever retired.
+GONE = 0  # never there, wrong, or part of another one
+LOCAL = -1  # in the local map
+
+_ROW = np.dtype(
+    [
+        ("point_world", np.float32, 3),
+        ("color", np.uint8, 3),
+        ("segment_id", np.int32),
+        ("place", np.int32),
+    ],
+    align=True,
+)
+
+Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,52 +68,116 @@ class LandmarkCloud:
 
 
 class LandmarkRecord:
-    """Listens to results and remembers retired landmarks at their last position, 15 bytes each."""
+    """Listens to results and knows where every landmark is now, in 24 bytes each.
 
-    def __init__(self) -> None:
-        self._retired = tempfile.SpooledTemporaryFile(MAX_MEMORY_BYTES)  # noqa: SIM115  lives as long as this
-        self._parts: list[tuple[int, int]] = []  # segment and number of vertices, in the order of the file
-        self._joined: list[SegmentJoined] = []
-        self._active: MapSnapshot | None = None
+    A position that is not finite is no news: the landmark stays where it was, or is unknown.
+    ``retired_have_changed`` says whether the latest :meth:`update` has moved, recalled or dropped landmarks
+    that had retired; if not, it has at most added some to them.
+    """
+
+    def __init__(self, max_memory_bytes: int = MAX_MEMORY_BYTES) -> None:
+        self.retired_have_changed = False
+        self._table = SpillingTable(_ROW, max_memory_bytes)
+        self._num_ids = 0  # above all that are known
+        self._num_retired = 0  # ever, landmarks that came back and left again counted again
+
+    def __len__(self) -> int:
+        """Count the landmarks, retired ones and those of the local map."""
+        return int(np.count_nonzero(self._rows["place"]))
 
     def update(self, result: FrameResult) -> None:
-        """Take the landmarks that the result of the next frame retires, and its local map."""
+        """Take what the result of the next frame tells of landmarks."""
+        self.retired_have_changed = False
         for event in result.events:
-            if isinstance(event, LandmarksRetired):
-                self._retire(event)
-            elif isinstance(event, SegmentJoined):
-                self._joined.append(event)
-        if result.map is not None:
-            self._active = result.map
+            self._apply(event)
 
     def cloud(self) -> LandmarkCloud:
-        """Copy all landmarks: retired ones as they left, then those of the local map."""
-        self._retired.seek(0)
-        parts = [np.frombuffer(self._retired.read(), VERTEX)]
-        segment_ids = [np.full(count, segment_id) for segment_id, count in self._parts]
-        if self._active is not None:
-            parts.append(vertices_of(self._active.points_world, self._active.colors))
-            segment_ids.append(np.full(len(parts[-1]), self._active.segment_id))
-        vertices = np.concatenate(parts)
-        cloud = LandmarkCloud(
-            vertices["xyz"], vertices["rgb"], np.concatenate([np.zeros(0, np.int64), *segment_ids])
+        """Copy all landmarks: retired ones in the order in which they left, then those of the local map."""
+        return self._copy(np.concatenate([self._retired_ids(1), self._local_ids()]))
+
+    def local(self) -> LandmarkCloud:
+        """Copy the landmarks of the local map, by id."""
+        return self._copy(self._local_ids())
+
+    def retired(self, max_landmarks: int | None = None) -> LandmarkCloud:
+        """Copy the landmarks that have left the local map, in the order in which they left.
+
+        Args:
+            max_landmarks: with more ids than that, every second (fourth, eighth, ...) id alone.
+        """
+        step = 1
+        while max_landmarks is not None and self._num_ids > step * max_landmarks:
+            step *= 2
+        return self._copy(self._retired_ids(step))
+
+    @property
+    def _rows(self) -> NDArray[Any]:
+        return self._table.rows[: self._num_ids]
+
+    def _local_ids(self) -> Ids:
+        return np.flatnonzero(self._rows["place"] == LOCAL)
+
+    def _retired_ids(self, step: int) -> Ids:
+        place = self._rows["place"][::step]
+        retired = np.flatnonzero(place > 0)
+        return step * retired[np.argsort(place[retired])]
+
+    def _copy(self, ids: Ids) -> LandmarkCloud:
+        rows = self._rows[ids]
+        return LandmarkCloud(
+            rows["point_world"].copy(), rows["color"].copy(), rows["segment_id"].astype(np.int64)
         )
-        for event in self._joined:
-            cloud = _joined(cloud, event.segment_id, event.into_segment_id, event.similarity)
-        return cloud
 
-    def _retire(self, event: LandmarksRetired) -> None:
-        vertices = vertices_of(event.points_world, event.colors)
-        self._retired.seek(0, 2)
-        self._retired.write(vertices.tobytes())
-        self._parts.append((event.segment_id, len(vertices)))
+    def _apply(self, event: MapEvent) -> None:
+        if isinstance(event, LandmarksAdded | LandmarksRetired):
+            self._put(event)
+        elif isinstance(event, LandmarksMoved):
+            self._move(event)
+        elif isinstance(event, LandmarksRecalled):
+            self._set_place(self._known(event.ids), LOCAL)
+        elif isinstance(event, LandmarksRemoved):
+            self._set_place(self._known(event.ids), GONE)
+        elif isinstance(event, LandmarksMerged):
+            self._set_place(self._known(event.gone_ids), GONE)
+        elif isinstance(event, SegmentJoined):
+            self._join(event)
 
+    def _put(self, event: LandmarksAdded | LandmarksRetired) -> None:
+        is_finite = np.isfinite(event.points_world).all(axis=1)
+        ids = event.ids[is_finite]
+        self._num_ids = max(self._num_ids, int(ids.max(initial=-1)) + 1)
+        self._table.reserve(self._num_ids)
+        place: Ids | int = LOCAL
+        if isinstance(event, LandmarksRetired):
+            place = self._num_retired + 1 + np.arange(len(ids))
+            self._num_retired += len(ids)
+        self._set_place(ids, place)
+        self._rows["point_world"][ids] = event.points_world[is_finite]
+        self._rows["color"][ids] = event.colors[is_finite]
+        self._rows["segment_id"][ids] = event.segment_id
 
-def _joined(
-    cloud: LandmarkCloud, segment_id: int, into_segment_id: int, similarity: Similarity
-) -> LandmarkCloud:
-    members = cloud.segment_ids == segment_id
-    points_world, segment_ids = cloud.points_world.copy(), cloud.segment_ids.copy()
-    points_world[members] = similarity.transform_points(points_world[members].astype(np.float64))
-    segment_ids[members] = into_segment_id
-    return replace(cloud, points_world=points_world, segment_ids=segment_ids)
+    def _move(self, event: LandmarksMoved) -> None:
+        """Move landmarks, which may be of any segment: that of the event is the one that is tracked."""
+        is_meant = np.isfinite(event.points_world).all(axis=1) & (event.ids < self._num_ids)
+        ids = event.ids[is_meant]
+        self._rows["point_world"][ids] = event.points_world[is_meant]
+        self._note(ids)
+
+    def _join(self, event: SegmentJoined) -> None:
+        members = np.flatnonzero(self._rows["segment_id"] == event.segment_id)
+        points_world = self._rows["point_world"][members].astype(np.float64)
+        self._rows["point_world"][members] = event.similarity.transform_points(points_world)
+        self._rows["segment_id"][members] = event.into_segment_id
+        self._note(members)
+
+    def _known(self, ids: Ids) -> Ids:
+        """Leave out ids (L,) that no event has brought."""
+        ids = ids[ids < self._num_ids]
+        return ids[self._rows["place"][ids] != GONE]
+
+    def _set_place(self, ids: Ids, place: Ids | int) -> None:
+        self._note(ids)
+        self._rows["place"][ids] = place
+
+    def _note(self, changed: Ids) -> None:
+        self.retired_have_changed |= bool((self._rows["place"][changed] > 0).any())

@@ -3,9 +3,10 @@
 :class:`TrajectoryRecord` listens to results and keeps what is known by now; files are exports of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ _ROW = np.dtype(
         ("keyframe", np.int64),  # number of the keyframe that the pose hangs on
         ("T_world_cam", np.float64, (4, 4)),
         ("T_keyframe_cam", np.float64, (4, 4)),
+        ("segment_id_online", np.int64),
+        ("T_world_cam_online", np.float64, (4, 4)),  # NaN where the pose was found in hindsight
     ]
 )
 
@@ -83,7 +86,7 @@ class EstimatedTrajectory:
 
 
 class TrajectoryRecord:
-    """Listens to results and holds every pose as it is known by now, in 300 bytes per frame.
+    """Listens to results and holds every pose as it is known by now, and as it was told: 424 bytes per frame.
 
     A pose hangs on the newest keyframe that is not later than its frame. ``first_changed_row`` says from
     which row on the latest :meth:`update` has added or moved poses.
@@ -102,15 +105,25 @@ class TrajectoryRecord:
     def __len__(self) -> int:
         return self._size
 
-    def trajectory(self, first_row: int = 0) -> EstimatedTrajectory:
-        """Copy the poses from a row on."""
-        rows = self._rows[first_row : self._size]
-        return EstimatedTrajectory(
-            rows["frame_index"].copy(),
-            rows["timestamp_ns"].copy(),
-            rows["segment_id"].copy(),
-            rows["T_world_cam"].copy(),
-        )
+    @property
+    def keyframe_indices(self) -> list[int]:
+        """Return the frames of all keyframes, in order."""
+        return self._keyframe_indices
+
+    def trajectory(self, first_row: int = 0, step: int = 1) -> EstimatedTrajectory:
+        """Copy the poses from a row on, or every second (third, ...) of them."""
+        return _copy(self._rows[first_row : self._size : step])
+
+    def at(self, frame_indices: Sequence[int]) -> EstimatedTrajectory:
+        """Copy the poses of frames (N,) that have one, each once."""
+        known = self._rows["frame_index"][: self._size]
+        return _copy(self._rows[: self._size][np.isin(known, frame_indices)])
+
+    def online(self) -> EstimatedTrajectory:
+        """Copy the poses as they were told at their own frames, each in its segment of then."""
+        rows = self._rows[: self._size]
+        rows = rows[np.isfinite(rows["T_world_cam_online"][:, 0, 0])]
+        return _copy(rows, "_online")
 
     def update(self, result: FrameResult) -> None:
         """Take the result of the next frame: move what the map has moved, then add its poses."""
@@ -118,10 +131,10 @@ class TrajectoryRecord:
         for event in result.events:
             self._apply(event)
         for pose in result.backfilled:
-            self._append(pose, result.segment_id)
+            self._append(pose, result.segment_id, is_online=False)
         if result.T_world_cam is not None:
             pose = StampedPose(result.frame_index, result.timestamp_ns, result.T_world_cam)
-            self._append(pose, result.segment_id)
+            self._append(pose, result.segment_id, is_online=True)
 
     def _apply(self, event: MapEvent) -> None:
         if isinstance(event, KeyframeAdded):
@@ -180,7 +193,7 @@ class TrajectoryRecord:
         rows["segment_id"][members] = event.into_segment_id
         self._note_change(int(members[0]))
 
-    def _append(self, pose: StampedPose, segment_id: int) -> None:
+    def _append(self, pose: StampedPose, segment_id: int, *, is_online: bool) -> None:
         if self._size == len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         number = self._keyframe_before(pose.frame_index)
@@ -188,7 +201,8 @@ class TrajectoryRecord:
         if number != NO_KEYFRAME:
             T_keyframe_cam = se3.inverse(self._T_world_keyframe[number]) @ pose.T_world_cam
         stamp = pose.frame_index, pose.timestamp_ns, segment_id
-        self._rows[self._size] = (*stamp, number, pose.T_world_cam, T_keyframe_cam)
+        online = segment_id, pose.T_world_cam if is_online else np.full((4, 4), np.nan)
+        self._rows[self._size] = (*stamp, number, pose.T_world_cam, T_keyframe_cam, *online)
         self._size += 1
 
     def _keyframe_before(self, frame_index: int) -> int:
@@ -198,3 +212,12 @@ class TrajectoryRecord:
 
     def _note_change(self, row: int) -> None:
         self.first_changed_row = min(self.first_changed_row, row)
+
+
+def _copy(rows: NDArray[Any], version: str = "") -> EstimatedTrajectory:
+    return EstimatedTrajectory(
+        rows["frame_index"].copy(),
+        rows["timestamp_ns"].copy(),
+        rows["segment_id" + version].copy(),
+        rows["T_world_cam" + version].copy(),
+    )

@@ -132,12 +132,12 @@ class Odometry:
     @property
     def trajectory(self) -> EstimatedTrajectory:
         """Every pose found until now, as the map has it now; in metres where the scale is known."""
-        return self._session.trajectory.trajectory().scaled(self._scales())
+        return self._session.records.trajectory.trajectory().scaled(self._scales())
 
     @property
     def map(self) -> LandmarkCloud:
         """Every landmark seen until now, in the worlds of :attr:`trajectory`."""
-        return self._session.landmarks.cloud().scaled(self._scales())
+        return self._session.records.landmarks.cloud().scaled(self._scales())
 
     def _scales(self) -> dict[int, float]:
         if self._road is None:

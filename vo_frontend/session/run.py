@@ -11,6 +11,7 @@ from vo_frontend.errors import OutputError, VoError
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.features.weights import Progress
 from vo_frontend.mapping.landmark_record import LandmarkCloud
+from vo_frontend.mapping.records import Records
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.frame_log import FrameLogSink
 from vo_frontend.reports.machine import num_cores, this_machine
@@ -38,7 +39,7 @@ RUNS_FOLDER = Path("runs")
 class Surroundings:
     """What a run shows while it goes on, and how it learns that it should stop."""
 
-    sinks: Callable[[OpenedInput, Path], Sequence[Sink]] = lambda opened, folder: ()
+    sinks: Callable[[OpenedInput, Path, Records], Sequence[Sink]] = lambda opened, folder, records: ()
     stop_requested: Callable[[], bool] = lambda: False
     report_download: Progress | None = None
     command: Sequence[str] = ()  # for whoever wants to run it again
@@ -126,10 +127,10 @@ def run(
     return report
 
 
-def _map_picture(opened: OpenedInput, folder: Path) -> list[Sink]:
+def _map_picture(opened: OpenedInput, folder: Path, records: Records) -> list[Sink]:
     from vo_frontend.session.viewing import open_viewer
 
-    return [open_viewer(opened, folder, view=False)]
+    return [open_viewer(opened, folder, records, view=False)]
 
 
 def execute(
@@ -173,7 +174,12 @@ def file_sinks(folder: Path, session: Session) -> list[Sink]:
     Raises:
         OutputError: a file cannot be created.
     """
-    return [TrajectorySink(folder, session.trajectory), FrameLogSink(folder), PointCloudSink(folder)]
+    records = session.records
+    return [
+        TrajectorySink(folder, records.trajectory),
+        FrameLogSink(folder),
+        PointCloudSink(folder, records.landmarks),
+    ]
 
 
 def _estimate(
@@ -191,7 +197,7 @@ def _estimate(
         *file_sinks(folder, session),
         statistics,
         *([height] if height else []),
-        *surroundings.sinks(opened, folder),
+        *surroundings.sinks(opened, folder, session.records),
     ]
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
     try:
@@ -199,11 +205,11 @@ def _estimate(
     except VoError as error:
         failure = error
     scales = None if height is None else height.scales()
-    trajectory = session.trajectory.trajectory()
+    trajectory = session.records.trajectory.trajectory()
     if scales is not None:
         factors = {segment_id: scale.scale_m for segment_id, scale in scales.items()}
         trajectory = trajectory.scaled(factors)
-        failure = _export(folder, trajectory, session.landmarks.cloud().scaled(factors)) or failure
+        failure = _export(folder, trajectory, session.records.landmarks.cloud().scaled(factors)) or failure
         warn_of_segments_without_scale(trajectory.segments(), scales)
     return report_run(
         folder,

@@ -6,8 +6,7 @@ from vo_frontend.config import Config
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame, VisualFrontend
 from vo_frontend.geometry.camera import PinholeCamera
-from vo_frontend.mapping.landmark_record import LandmarkRecord
-from vo_frontend.mapping.trajectory import TrajectoryRecord
+from vo_frontend.mapping.records import Records
 from vo_frontend.reports.sink import Sink
 from vo_frontend.session.build import build_frontend
 from vo_frontend.session.cores import extraction_may_run_ahead
@@ -17,7 +16,7 @@ from vo_frontend.types import Frame, FrameResult, Sensor
 
 
 class Session:
-    """A front-end, the trajectory that it has estimated and the landmarks that it has seen.
+    """A front-end and the records of what it has told: trajectory, landmarks, loops.
 
     Raises:
         ConfigError: a stereo camera without a baseline.
@@ -36,8 +35,7 @@ class Session:
         self.frontend: VisualFrontend = build_frontend(
             config, camera, extractor, sensor=sensor, baseline_m=baseline_m
         )
-        self.trajectory = TrajectoryRecord()
-        self.landmarks = LandmarkRecord()
+        self.records = Records()
 
     @classmethod
     def for_source(cls, config: Config, source: FrameSource, extractor: FeatureExtractor) -> "Session":
@@ -55,8 +53,7 @@ class Session:
     def track(self, extracted: ExtractedFrame) -> FrameResult:
         """Do what needs all frames before, and remember the result. Called in order."""
         result = self.frontend.track(extracted)
-        self.trajectory.update(result)
-        self.landmarks.update(result)
+        self.records.update(result)
         return result
 
     def run(

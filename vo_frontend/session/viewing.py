@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vo_frontend.errors import ViewerError, VoError
+from vo_frontend.mapping.records import Records
 from vo_frontend.reports.run_folder import MAP_IMAGE_NAME
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.types import Sensor, Trajectory
@@ -11,16 +12,18 @@ from vo_frontend.viewer.scene import Scene
 from vo_frontend.viewer.sink import ViewerSink, make_viewer_sink
 
 
-def open_viewer(opened: OpenedInput, folder: Path, *, view: bool | None) -> ViewerSink:
+def open_viewer(opened: OpenedInput, folder: Path, records: Records, *, view: bool | None) -> ViewerSink:
     """Open a viewer that draws ``map.png`` when it is closed.
 
     Args:
         opened: the frames, with the ground truth to draw beside the estimate.
         folder: of the run.
+        records: of the session.
         view: show a window and keep it open at the end; None: show one where there is a display.
     """
     show_window = _can_show_window() if view is None else view
-    scene = Scene(ground_truth_to_show(opened), with_scale=opened.source.sensor is Sensor.MONO)
+    with_scale = opened.source.sensor is Sensor.MONO
+    scene = Scene(records, ground_truth_to_show(opened), with_scale=with_scale)
     return make_viewer_sink(scene, opened.source.name, show_window, folder / MAP_IMAGE_NAME, hold=bool(view))
 
 

@@ -7,7 +7,6 @@ from vo_frontend.errors import TrajectoryError
 from vo_frontend.geometry.alignment import align
 from vo_frontend.geometry.timestamps import nearest
 from vo_frontend.types import Trajectory
-from vo_frontend.viewer.bounded_rows import BoundedRows
 
 MAX_DIFFERENCE_S = 0.02  # between the stamps of an estimated and a true pose that form a pair
 MIN_PAIRS = 10
@@ -19,7 +18,7 @@ class GroundTruthOverlay:
     """Gives the true path of the camera in scene coordinates, once enough of the estimate is known.
 
     Only the run itself determines the origin and scale of its scene. So the path is aligned to the
-    estimate by least squares, and again whenever the estimate has grown.
+    estimate by least squares, and again whenever the estimate has grown or jumped.
 
     Args:
         ground_truth: poses of the camera in a world of their own, at least one.
@@ -34,19 +33,21 @@ class GroundTruthOverlay:
         self._positions_scene: NDArray[np.float32] | None = None
         self._num_followed = 0
 
-    def follow(self, estimate: BoundedRows, landmark_distance: float, *, is_final: bool = False) -> None:
+    def follow(
+        self, estimate: NDArray[np.float64], landmark_distance: float, *, align_anew: bool = False
+    ) -> None:
         """Align to the estimate if it has grown enough; keep the previous alignment if that is impossible.
 
         Args:
             estimate: rows (N, 4) of one segment: timestamp in s, camera centre in scene coordinates.
             landmark_distance: typical distance camera - landmark, in scene units.
-            is_final: the run is over, so align however little it has grown.
+            align_anew: however little it has grown: the run is over, or the estimate was corrected.
         """
-        if estimate.num_seen < GROWTH * self._num_followed and not is_final:
+        if len(estimate) < GROWTH * self._num_followed and not align_anew:
             return
-        self._num_followed = estimate.num_seen
-        true_rows, is_pair = self._nearest_true_rows(estimate.rows[:, 0])
-        positions_scene = estimate.rows[is_pair, 1:]
+        self._num_followed = len(estimate)
+        true_rows, is_pair = self._nearest_true_rows(estimate[:, 0])
+        positions_scene = estimate[is_pair, 1:]
         if len(positions_scene) < MIN_PAIRS:
             return
         if np.ptp(positions_scene, axis=0).max() < MIN_EXTENT * landmark_distance:

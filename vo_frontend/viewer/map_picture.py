@@ -111,7 +111,6 @@ def _render(snapshot: SceneSnapshot, path: Path, width: int, height: int) -> Non
 
 def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: float) -> None:
     """Write what the colours mean into the picture (H, W, 3) BGR; ``px`` is the size of a pixel of text."""
-    num_points = len(snapshot.active_points) + len(snapshot.retired_points)
     entries = [("trajectory", palette.segment_color(0))]
     if len(snapshot.trajectories) > 1:
         entries = [
@@ -120,7 +119,7 @@ def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: floa
         ]
     if len(snapshot.ground_truth):
         entries.append(("ground truth", palette.GROUND_TRUTH))
-    entries += [("keyframes", palette.KEYFRAME), (f"{num_points} landmarks", palette.TEXT)]
+    entries += [("keyframes", palette.KEYFRAME), (f"{snapshot.num_landmarks} landmarks", palette.TEXT)]
     image_bgr[: int((20 + 34 * len(entries)) * px), : int(290 * px)] //= (
         4  # dim the landmarks behind the text
     )

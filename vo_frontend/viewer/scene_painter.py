@@ -37,7 +37,9 @@ class ScenePainter:
 
     def paint(self, snapshot: SceneSnapshot, eye: Vector) -> None:
         """Draw a snapshot in place of the previous one, as seen from ``eye`` (3,) in scene coordinates."""
-        if not _same_cloud(self._painted_retired, snapshot.retired_points):
+        if self._painted_retired is None or not np.array_equal(
+            self._painted_retired, snapshot.retired_points
+        ):
             self._cloud("retired", snapshot.retired_points, snapshot.retired_colors, POINT_SIZE_PX)
             self._painted_retired = snapshot.retired_points
         self._cloud("active", snapshot.active_points, snapshot.active_colors, 1.5 * POINT_SIZE_PX)
@@ -103,10 +105,3 @@ class ScenePainter:
 def _has_extent(points: Points) -> bool:
     """Return whether points (N, 3) are not all equal: Open3D crashes on a geometry of no size."""
     return len(points) > 1 and bool((points != points[0]).any())
-
-
-def _same_cloud(painted: Points | None, points: Points) -> bool:
-    """Compare retired points (N, 3), which never move: equal number and last point mean equal clouds."""
-    if painted is None or len(painted) != len(points):
-        return False
-    return not len(points) or bool((painted[-1] == points[-1]).all())

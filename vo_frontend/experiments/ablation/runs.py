@@ -81,7 +81,7 @@ def track(case: Case, seed: int, extracted: ExtractedSequence) -> ScoredRun:
         seed,
         load_ground_truth(opened),
         statistics.summary(),
-        session.trajectory.trajectory(),
+        session.records.trajectory.trajectory(),
         usable_ns,
         extract_ms=extracted.extract_ms,
         track_ms=1e3 * track_s / len(frames),

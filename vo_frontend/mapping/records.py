@@ -1,0 +1,20 @@
+"""What is remembered of all results together, once for all who read it."""
+
+from dataclasses import dataclass, field
+
+from vo_frontend.mapping.landmark_record import LandmarkRecord
+from vo_frontend.mapping.trajectory import TrajectoryRecord
+from vo_frontend.types import FrameResult
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Listens to results: poses and landmarks as they are known by now."""
+
+    trajectory: TrajectoryRecord = field(default_factory=TrajectoryRecord)
+    landmarks: LandmarkRecord = field(default_factory=LandmarkRecord)
+
+    def update(self, result: FrameResult) -> None:
+        """Take the result of the next frame."""
+        self.trajectory.update(result)
+        self.landmarks.update(result)
