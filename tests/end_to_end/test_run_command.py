@@ -22,7 +22,9 @@ from vo_frontend.types import Image
 ROOT = Path(__file__).parents[2]
 RUN_FILES = {
     "config.yaml", "trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_kitti_frames.txt",
-    "trajectory_euroc.csv", "map.ply", "metrics.json", "trajectory.png", "log.txt", "frames.csv",
+    "trajectory_euroc.csv", "trajectory_online_tum.txt", "trajectory_online_kitti.txt",
+    "trajectory_online_kitti_frames.txt", "trajectory_online_euroc.csv",
+    "map.ply", "metrics.json", "trajectory.png", "log.txt", "frames.csv",
 }  # fmt: skip
 FAST = ["--features", "orb", "--no-view"]
 TRAJECTORY = Path("run/trajectory_tum.txt")

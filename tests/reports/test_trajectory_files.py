@@ -18,17 +18,32 @@ from made_up_results import (
     make_pose,
     stamped,
     tracked,
+    with_events,
     with_keyframes,
 )
 from numpy.typing import NDArray
 
 from vo_frontend.errors import OutputError
-from vo_frontend.formats.trajectories import read_poses
+from vo_frontend.formats.trajectories import TrajectoryFormat, read_poses
+from vo_frontend.geometry.alignment import Similarity
+from vo_frontend.map_events import SegmentJoined
 from vo_frontend.mapping.trajectory import TrajectoryRecord
-from vo_frontend.reports.trajectory_files import EUROC_NAME, KITTI_NAME, TUM_NAME, TrajectorySink
+from vo_frontend.reports.trajectory_files import (
+    EUROC_NAME,
+    KITTI_NAME,
+    ONLINE_FILES,
+    TUM_NAME,
+    OnlineTrajectorySink,
+    TrajectorySink,
+)
 from vo_frontend.types import Frame, FrameResult
 
 NAMES = (TUM_NAME, KITTI_NAME, EUROC_NAME)
+
+
+def online_of(record: TrajectoryRecord) -> tuple[list[int], list[int], NDArray[np.float64]]:
+    online = record.online()
+    return online.frame_indices.tolist(), online.segment_ids.tolist(), online.T_world_cam
 
 
 class Trajectories:
@@ -118,6 +133,30 @@ def test_a_correction_that_reaches_into_the_segment_before_keeps_the_marks(tmp_p
     sink.close()
     assert_shifted(tmp_path, [1, 1, 3, 1, 0])
     assert read_poses(tmp_path / TUM_NAME).segment_ids.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_online_files_hold_what_each_frame_told_whatever_is_learned_later(tmp_path: Path) -> None:
+    sink, online = Trajectories(tmp_path), OnlineTrajectorySink(tmp_path)
+    results = a_run()
+    results[2] = with_keyframes(results[2], [102])
+    results[3] = with_keyframes(results[3], [103], {102: 5.0, 103: 0.0})
+    joined = SegmentJoined(1, 0, Similarity(2.0, np.eye(3), np.ones(3)))
+    results.append(with_events(tracked(107), joined))
+    for result in results:
+        feed(sink, [result])
+        feed(online, [result])
+    sink.close()
+    online.close()
+    told = [102, 103, 106, 107]
+    frame_indices, segment_ids, T_world_cam = online_of(sink.record)
+    assert frame_indices == told
+    assert segment_ids == [0, 0, 1, 0]
+    np.testing.assert_array_equal(T_world_cam, [make_pose(i) for i in told])
+    for name in ONLINE_FILES.values():
+        found = read_poses(tmp_path / name).T_world_cam
+        np.testing.assert_allclose(found, [make_pose(i) for i in told], atol=1e-12)
+    assert read_poses(tmp_path / ONLINE_FILES[TrajectoryFormat.TUM]).segment_ids.tolist() == segment_ids
+    assert read_poses(tmp_path / TUM_NAME).segment_ids.tolist() == [0] * 7
 
 
 def test_trajectory_files_are_complete_after_every_frame(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The trajectory in the three formats of the field, growing pose by pose (see formats/)."""
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vo_frontend.errors import OutputError
@@ -17,18 +18,100 @@ from vo_frontend.formats.trajectories import (
 from vo_frontend.formats.trajectory_writer import segment_line
 from vo_frontend.map_events import SegmentJoined
 from vo_frontend.mapping.trajectory import EstimatedTrajectory, TrajectoryRecord
-from vo_frontend.types import Frame, FrameResult
+from vo_frontend.types import Frame, FrameResult, StampedPose
 
 TUM_NAME = "trajectory_tum.txt"
 KITTI_NAME = "trajectory_kitti.txt"
-KITTI_FRAMES_NAME = frames_path(Path(KITTI_NAME)).name
 EUROC_NAME = "trajectory_euroc.csv"
 FILES = {
     TrajectoryFormat.TUM: TUM_NAME,
     TrajectoryFormat.KITTI: KITTI_NAME,
     TrajectoryFormat.EUROC: EUROC_NAME,
 }
+ONLINE_FILES = {
+    TrajectoryFormat.TUM: "trajectory_online_tum.txt",
+    TrajectoryFormat.KITTI: "trajectory_online_kitti.txt",
+    TrajectoryFormat.EUROC: "trajectory_online_euroc.csv",
+}
+ALL_NAMES = tuple(
+    name
+    for names in (FILES, ONLINE_FILES)
+    for name in (*names.values(), frames_path(Path(names[TrajectoryFormat.KITTI])).name)
+)
 MAX_REWRITTEN_ROWS = 1000  # at a time: a camera may collect hours of poses beside one keyframe
+
+
+class PoseFiles:
+    """The files of one trajectory: they grow pose by pose and always end at the same one.
+
+    A ``# segment k`` comment in the TUM file precedes the first pose of each segment: its world, and for mono
+    its scale, is not that of the segment before.
+    """
+
+    def __init__(self, folder: Path, names: Mapping[TrajectoryFormat, str]) -> None:
+        self._last_segment_id: int | None = None
+        kitti = folder / names[TrajectoryFormat.KITTI]
+        self._tum = AppendFile(folder / names[TrajectoryFormat.TUM], "poses")
+        self._euroc = AppendFile(folder / names[TrajectoryFormat.EUROC], "poses")
+        # Frame numbers before poses: a number without a pose is harmless to readers, the reverse is not.
+        self._files = (
+            self._tum,
+            AppendFile(frames_path(kitti), "poses"),
+            AppendFile(kitti, "poses"),
+            self._euroc,
+        )
+        self._tum.append(TUM_HEADER.encode(), num_records=0)
+        self._euroc.append(EUROC_HEADER.encode(), num_records=0)
+
+    @property
+    def have_failed(self) -> bool:
+        """Return whether a write has failed."""
+        return any(file.has_failed for file in self._files)
+
+    def append(self, pose: StampedPose, segment_id: int) -> tuple[int, ...]:
+        """Add a pose, and return where its row begins in each file.
+
+        Raises:
+            OutputError: the disk is full or the folder has gone; all files still end at the same pose.
+        """
+        marks = [(file.size, file.num_records) for file in self._files]
+        try:
+            if segment_id != self._last_segment_id:
+                self._tum.append(segment_line(segment_id).encode(), num_records=0)
+            offsets = tuple(file.size for file in self._files)
+            for file, text in zip(self._files, _row(pose), strict=True):
+                file.append(text)
+        except OutputError:
+            for file, (size, num_records) in zip(self._files, marks, strict=True):
+                file.truncate(size, num_records)
+            raise
+        self._last_segment_id = segment_id
+        return offsets
+
+    def rewrite(
+        self, start: Sequence[int], poses: Sequence[tuple[StampedPose, int]]
+    ) -> list[tuple[int, ...]]:
+        """Replace the last rows, from where they begin in each file, by as many poses with their segments.
+
+        Returns:
+            Where each row begins now, in each file.
+        """
+        offsets, tails = [], [b"" for _ in self._files]
+        before = poses[0][1]
+        for pose, segment_id in poses:
+            if segment_id != before:
+                tails[0] += segment_line(segment_id).encode()
+            before = segment_id
+            offsets.append(tuple(at + len(tail) for at, tail in zip(start, tails, strict=True)))
+            tails = [tail + text for tail, text in zip(tails, _row(pose), strict=True)]
+        for file, at, tail in zip(self._files, start, tails, strict=True):
+            file.replace_tail(at, tail)
+        return offsets
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self._files:
+            file.close()
 
 
 class TrajectorySink:
@@ -36,9 +119,6 @@ class TrajectorySink:
 
     The files are complete after every frame. When the map moves keyframes, the rows of the poses that hang
     on them are written anew, at once where they are among the last ``MAX_REWRITTEN_ROWS``, else by ``close``.
-
-    A ``# segment k`` comment in the TUM file precedes the first pose of each segment: its world, and for mono
-    its scale, is not that of the segment before.
 
     Args:
         folder: of the run.
@@ -50,19 +130,8 @@ class TrajectorySink:
         self._record = record
         self._is_stale = False  # rows before the last ones have moved since they were written
         self._num_rows = 0
-        self._last_segment_id: int | None = None
         self._offsets: deque[tuple[int, ...]] = deque(maxlen=MAX_REWRITTEN_ROWS)  # of the last rows, per file
-        self._tum = AppendFile(folder / TUM_NAME, "poses")
-        self._euroc = AppendFile(folder / EUROC_NAME, "poses")
-        # Frame numbers before poses: a number without a pose is harmless to readers, the reverse is not.
-        self._files = (
-            self._tum,
-            AppendFile(folder / KITTI_FRAMES_NAME, "poses"),
-            AppendFile(folder / KITTI_NAME, "poses"),
-            self._euroc,
-        )
-        self._tum.append(TUM_HEADER.encode(), num_records=0)
-        self._euroc.append(EUROC_HEADER.encode(), num_records=0)
+        self._files = PoseFiles(folder, FILES)
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
         """Rewrite the rows that have moved, and append the new ones.
@@ -75,72 +144,75 @@ class TrajectorySink:
         is_joined = any(isinstance(event, SegmentJoined) for event in result.events)
         self._is_stale |= first < oldest or is_joined
         first = max(first, oldest)
-        changed = self._record.trajectory(first)
+        changed = _poses_of(self._record.trajectory(first))
         num_moved = self._num_rows - first
         if num_moved > 0:
-            self._rewrite(changed, num_moved)
-        for row in range(num_moved, len(changed)):
-            self._append(changed, row)
+            start = self._offsets[-num_moved]
+            offsets = self._files.rewrite(start, changed[:num_moved])
+            for position, offset in enumerate(offsets, start=-num_moved):
+                self._offsets[position] = offset
+        for pose, segment_id in changed[num_moved:]:
+            self._offsets.append(self._files.append(pose, segment_id))
+            self._num_rows += 1
 
     def close(self) -> None:
         """Close all files, and rewrite them as a whole where earlier rows have moved."""
-        for file in self._files:
-            file.close()
-        if self._is_stale and not any(file.has_failed for file in self._files):
+        self._files.close()
+        if self._is_stale and not self._files.have_failed:
             save_trajectory(self._folder, self._record.trajectory())
 
-    def _rewrite(self, changed: EstimatedTrajectory, num_moved: int) -> None:
-        """Replace the last rows, as many as there were, by the first ones of ``changed``."""
-        position = len(self._offsets) - num_moved
-        start = self._offsets[position]
-        tails = [b"" for _ in self._files]
-        segment_id = int(changed.segment_ids[0])
-        for row in range(num_moved):
-            if changed.segment_ids[row] != segment_id:
-                segment_id = int(changed.segment_ids[row])
-                tails[0] += segment_line(segment_id).encode()
-            self._offsets[position + row] = tuple(
-                at + len(tail) for at, tail in zip(start, tails, strict=True)
-            )
-            tails = [tail + text for tail, text in zip(tails, _row(changed, row), strict=True)]
-        for file, at, tail in zip(self._files, start, tails, strict=True):
-            file.replace_tail(at, tail)
 
-    def _append(self, changed: EstimatedTrajectory, row: int) -> None:
-        marks = [(file.size, file.num_records) for file in self._files]
-        segment_id = int(changed.segment_ids[row])
-        try:
-            if segment_id != self._last_segment_id:
-                self._tum.append(segment_line(segment_id).encode(), num_records=0)
-            offsets = tuple(file.size for file in self._files)
-            for file, text in zip(self._files, _row(changed, row), strict=True):
-                file.append(text)
-        except OutputError:
-            for file, (size, num_records) in zip(self._files, marks, strict=True):
-                file.truncate(size, num_records)
-            raise
-        self._last_segment_id = segment_id
-        self._offsets.append(offsets)
-        self._num_rows += 1
+class OnlineTrajectorySink:
+    """Writes each pose as its own frame told it: what was known then, never corrected afterwards."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = PoseFiles(folder, ONLINE_FILES)
+
+    def consume(self, frame: Frame, result: FrameResult) -> None:
+        """Append the pose of one frame, if it has one.
+
+        Raises:
+            OutputError: the disk is full or the folder has gone; all files still end at the same pose.
+        """
+        if result.T_world_cam is not None:
+            pose = StampedPose(result.frame_index, result.timestamp_ns, result.T_world_cam)
+            self._files.append(pose, result.segment_id)
+
+    def close(self) -> None:
+        """Close all files."""
+        self._files.close()
 
 
-def save_trajectory(folder: Path, trajectory: EstimatedTrajectory) -> None:
+def save_trajectory(
+    folder: Path, trajectory: EstimatedTrajectory, names: Mapping[TrajectoryFormat, str] = FILES
+) -> None:
     """Rewrite all trajectory files of a run folder.
+
+    Args:
+        folder: of the run.
+        trajectory: to write.
+        names: of the files: ``FILES`` or ``ONLINE_FILES``.
 
     Raises:
         OutputError: a file cannot be written; it stays as it was.
     """
-    for format_, name in FILES.items():
+    for format_, name in names.items():
         trajectory.save(format_.value, folder / name)
 
 
-def _row(trajectory: EstimatedTrajectory, row: int) -> tuple[bytes, ...]:
-    """Format a pose for each file, in the order of ``TrajectorySink``'s files."""
-    T_world_cam, timestamp_ns = trajectory.T_world_cam[row], int(trajectory.timestamps_ns[row])
+def _poses_of(trajectory: EstimatedTrajectory) -> list[tuple[StampedPose, int]]:
+    """List the poses with their segments."""
+    stamps = trajectory.frame_indices.tolist(), trajectory.timestamps_ns.tolist()
+    poses = map(StampedPose, *stamps, trajectory.T_world_cam)
+    return list(zip(poses, trajectory.segment_ids.tolist(), strict=True))
+
+
+def _row(pose: StampedPose) -> tuple[bytes, ...]:
+    """Format a pose for each file, in the order of those of ``PoseFiles``."""
     texts = (
-        tum_row(timestamp_ns, T_world_cam),
-        f"{trajectory.frame_indices[row]}\n",
-        kitti_row(T_world_cam),
-        euroc_row(timestamp_ns, T_world_cam),
+        tum_row(pose.timestamp_ns, pose.T_world_cam),
+        f"{pose.frame_index}\n",
+        kitti_row(pose.T_world_cam),
+        euroc_row(pose.timestamp_ns, pose.T_world_cam),
     )
     return tuple(text.encode() for text in texts)

@@ -10,19 +10,18 @@ from vo_frontend.config import Config
 from vo_frontend.errors import OutputError, VoError
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.features.weights import Progress
-from vo_frontend.mapping.landmark_record import LandmarkCloud
 from vo_frontend.mapping.records import Records
-from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.frame_log import FrameLogSink
 from vo_frontend.reports.machine import num_cores, this_machine
-from vo_frontend.reports.point_cloud import MAP_NAME, PointCloudSink
+from vo_frontend.reports.point_cloud import PointCloudSink
 from vo_frontend.reports.run_folder import create_run_folder, open_log, open_run_folder, write_config
 from vo_frontend.reports.run_metrics import RunInfo
 from vo_frontend.reports.sink import Sink
 from vo_frontend.reports.statistics import StatisticsSink
-from vo_frontend.reports.trajectory_files import TrajectorySink, save_trajectory
+from vo_frontend.reports.trajectory_files import OnlineTrajectorySink, TrajectorySink
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
+from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, camera_of, open_input
 from vo_frontend.session.options import configure
@@ -177,6 +176,7 @@ def file_sinks(folder: Path, session: Session) -> list[Sink]:
     records = session.records
     return [
         TrajectorySink(folder, records.trajectory),
+        OnlineTrajectorySink(folder),
         FrameLogSink(folder),
         PointCloudSink(folder, records.landmarks),
     ]
@@ -205,29 +205,28 @@ def _estimate(
     except VoError as error:
         failure = error
     scales = None if height is None else height.scales()
-    trajectory = session.records.trajectory.trajectory()
+    estimate = Estimate.of(session.records)
     if scales is not None:
         factors = {segment_id: scale.scale_m for segment_id, scale in scales.items()}
-        trajectory = trajectory.scaled(factors)
-        failure = _export(folder, trajectory, session.records.landmarks.cloud().scaled(factors)) or failure
-        warn_of_segments_without_scale(trajectory.segments(), scales)
+        estimate = estimate.scaled(factors)
+        failure = _export(folder, estimate) or failure
+        warn_of_segments_without_scale(estimate.trajectory.segments(), scales)
     return report_run(
         folder,
         opened,
         _run_info(config, opened, extractor, surroundings.command),
         statistics.summary(),
-        trajectory,
+        estimate,
         scales,
         stopped=surroundings.stop_requested(),
         failure=failure,
     )
 
 
-def _export(folder: Path, trajectory: EstimatedTrajectory, cloud: LandmarkCloud) -> VoError | None:
+def _export(folder: Path, estimate: Estimate) -> VoError | None:
     """Write trajectories and map anew; what cannot be written stays as it was, and the report goes on."""
     try:
-        save_trajectory(folder, trajectory)
-        cloud.save_ply(folder / MAP_NAME)
+        estimate.save(folder)
     except OutputError as error:
         return error
     return None

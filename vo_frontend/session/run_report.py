@@ -25,6 +25,8 @@ from vo_frontend.reports.run_metrics import (
 )
 from vo_frontend.reports.statistics import RunStatistics
 from vo_frontend.session.camera_height import MetricScale
+from vo_frontend.session.estimate import Estimate
+from vo_frontend.session.hindsight import Hindsight
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.types import Sensor, Trajectory
 
@@ -57,7 +59,7 @@ class RunReport:
     @property
     def longest_segment(self) -> SegmentReport | None:
         """The segment with the most poses, None where no frame has a pose."""
-        return max(self.segments, key=lambda segment: len(segment.trajectory), default=None)
+        return _longest(self.segments)
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -70,7 +72,7 @@ def report_run(
     opened: OpenedInput,
     info: RunInfo,
     statistics: RunStatistics,
-    trajectory: EstimatedTrajectory,
+    estimate: Estimate,
     scales: Mapping[int, MetricScale] | None,
     *,
     stopped: bool,
@@ -83,7 +85,7 @@ def report_run(
         opened: where its frames came from.
         info: what was run.
         statistics: of the frames.
-        trajectory: as the files have it.
+        estimate: as the files have it.
         scales: of the segments that the camera height has made metric; None: nobody gave it.
         stopped: the user ended the run.
         failure: what ended the run.
@@ -92,8 +94,9 @@ def report_run(
         OutputError: a file cannot be written.
     """
     ground_truth = _ground_truth(opened)
+    trajectory, num_landmarks = estimate.trajectory, len(estimate.landmarks)
     segments = _segments(trajectory, info.sensor, scales or {}, ground_truth, statistics.num_frames)
-    rows = statistics_rows(statistics)
+    rows = [*statistics_rows(statistics), ("landmarks", num_landmarks, "")]
     dropped = statistics.num_skipped if opened.source.is_live else 0
     if info.sensor is not Sensor.MONO:
         partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
@@ -102,7 +105,10 @@ def report_run(
         rows.append(("dropped because we were late", dropped, "frames"))
     if scales is not None:
         rows += _scale_rows(scales)
-    longest = max(segments, key=lambda segment: len(segment.trajectory), default=None)
+    longest = _longest(segments)
+    final, is_metric = (longest.evaluation, longest.is_metric) if longest else (None, False)
+    hindsight = Hindsight.of(estimate, final, ground_truth, is_metric=is_metric)
+    rows += hindsight.rows() if longest else []
     if longest is not None and longest.evaluation is not None:
         rows += longest.evaluation.rows()
     elif opened.load_ground_truth is None:
@@ -110,13 +116,23 @@ def report_run(
     metrics = metrics_mapping(info, statistics, _errors(longest, segments))
     found = None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
     complete = failure is None and not stopped
-    more = {"scale_from_camera_height": found, "dropped": dropped, "complete": complete}
+    more = {
+        **hindsight.to_mapping(),
+        "landmarks": num_landmarks,
+        "scale_from_camera_height": found,
+        "dropped": dropped,
+        "complete": complete,
+    }
     write_json(folder / METRICS_NAME, {**metrics, **more})
     if segments:
         _plot(folder / PLOT_NAME, info, segments, ground_truth)
     return RunReport(
         folder, info, statistics, trajectory, tuple(segments), format_table(rows), stopped, failure
     )
+
+
+def _longest(segments: Sequence[SegmentReport]) -> SegmentReport | None:
+    return max(segments, key=lambda segment: len(segment.trajectory), default=None)
 
 
 def _errors(longest: SegmentReport | None, segments: Sequence[SegmentReport]) -> dict[str, Any] | None:
