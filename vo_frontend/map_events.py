@@ -119,6 +119,21 @@ class LandmarksRecalled:
     ids: NDArray[np.int64]  # (M,)
 
 
+@dataclass(frozen=True, slots=True)
+class LoopClosed:
+    """The newest keyframe shows a place again, and what has drifted since is corrected.
+
+    Told after the events that move keyframes and landmarks.
+    """
+
+    segment_id: int
+    old_index: int  # frame of the keyframe that saw the place first
+    new_index: int  # of the newest keyframe
+    num_inliers: int  # landmarks that both see
+    T_before: Transform  # (4, 4) T_world_cam of the newest keyframe before the correction
+    T_after: Transform  # (4, 4) and after it
+
+
 MapEvent: TypeAlias = (
     SegmentBegun
     | SegmentEnded
@@ -132,4 +147,5 @@ MapEvent: TypeAlias = (
     | LandmarksRemoved
     | LandmarksRetired
     | LandmarksRecalled
+    | LoopClosed
 )

@@ -122,6 +122,19 @@ def test_the_picture_has_three_panels_with_ground_truth_and_one_without(tmp_path
     assert without.std() > 5
 
 
+def test_loops_are_drawn_from_the_old_keyframe_to_where_the_new_one_was_and_is(tmp_path: Path) -> None:
+    segment = PlottedSegment(arc(100), np.arange(100) / 10)
+    plot_trajectory(tmp_path / "without.png", "x", [segment], loops=np.empty((0, 3, 3)))
+    loop = np.array([arc(100)[0], arc(100)[0] + [3.0, 0, 0], arc(100)[99]])
+    plot_trajectory(tmp_path / "with.png", "x", [segment], loops=loop[None])
+    red = [
+        (np.abs(read_picture(tmp_path / name).astype(int) - [40, 39, 214]).max(axis=2) < 20).sum()
+        for name in ("without.png", "with.png")
+    ]
+    assert red[0] == 0
+    assert red[1] > 50
+
+
 @pytest.mark.parametrize("num_poses", [0, 1])
 def test_pictures_of_almost_nothing_are_drawn(tmp_path: Path, num_poses: int) -> None:
     errors = np.zeros(max(0, num_poses - 1))

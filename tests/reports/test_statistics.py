@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up_results import a_run, feed, tracked
+from made_up_results import a_run, feed, tracked, with_events
 
+from vo_frontend.geometry.alignment import Similarity
+from vo_frontend.map_events import LandmarksRecalled, LoopClosed, SegmentJoined
+from vo_frontend.reports.run_metrics import statistics_rows
 from vo_frontend.reports.statistics import MAX_SEGMENTS, SegmentSummary, StatisticsSink
 from vo_frontend.types import Reason, Status
 
@@ -44,6 +47,25 @@ def test_statistics_of_an_endless_run_forget_old_times_but_no_counts() -> None:
     assert found.num_frames == found.num_segments == 1200
     assert len(found.segments) == MAX_SEGMENTS
     assert found.stage_ms["pose"].p95 == pytest.approx(1.0)
+
+
+def test_joined_segments_are_one_and_what_was_found_again_is_counted() -> None:
+    joined = SegmentJoined(2, 0, Similarity(1.0, np.eye(3), np.zeros(3)))
+    loop = LoopClosed(0, 3, 12, 50, np.eye(4), np.eye(4))
+    recalled = LandmarksRecalled(0, np.arange(5))
+    results = [tracked(3), tracked(5, segment_id=1), tracked(10, segment_id=2)]
+    results += [with_events(tracked(11), joined, recalled), with_events(tracked(12), loop, recalled)]
+    found = feed(StatisticsSink(), results).summary()
+    assert (found.num_segments, found.num_poses) == (2, 5)
+    assert found.segments == (SegmentSummary(0, 3, 12, 4), SegmentSummary(1, 5, 5, 1))
+    assert (found.num_loops, found.num_recalls, found.num_joins) == (1, 2, 1)
+    assert ("places recalled", 2, "") in statistics_rows(found)
+
+
+def test_a_segment_that_is_joined_before_its_first_pose_is_none() -> None:
+    joined = SegmentJoined(1, 0, Similarity(1.0, np.eye(3), np.zeros(3)))
+    found = feed(StatisticsSink(), [tracked(0), with_events(tracked(1), joined)]).summary()
+    assert found.num_segments == 1
 
 
 def test_gaps_in_the_frame_numbers_are_counted() -> None:

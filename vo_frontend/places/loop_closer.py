@@ -19,6 +19,7 @@ from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.map_events import LoopClosed
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -105,6 +106,10 @@ class LoopCloser:
         self._memory.motions.add_loop(self._motion(newest, recognition, drift.scale))
         if correct(sparse_map, self._memory, surroundings.frame_index, is_metric=self._is_metric):
             self._reunite(sparse_map, recognition)
+            frames = surroundings.frame_index, newest.view.frame_index
+            poses = newest.T_world_cam, sparse_map.last_keyframe.T_world_cam
+            support = recognition.pose.num_inliers
+            sparse_map.tell(LoopClosed(sparse_map.segment_id, *frames, support, *poses))
 
     def _drift(self, sparse_map: SparseMap, newest: Keyframe, recognition: Recognition) -> Similarity | None:
         """Find what takes the map as it is to where the recognition says it is; None without a sure scale."""

@@ -13,6 +13,7 @@ from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 
 GROUND_TRUTH_COLOR = "0.78"  # a wide pale band, so that an estimate on top of it leaves it visible
+LOOP_BEFORE_COLOR, LOOP_COLOR = "C3", "black"
 DPI = 120
 
 
@@ -32,6 +33,7 @@ def plot_trajectory(
     segments: Sequence[PlottedSegment],
     *,
     positions_gt: NDArray[np.float64] | None = None,
+    loops: NDArray[np.float64] | None = None,
     T_world_view: Transform | None = None,
     unit: str = "",
 ) -> None:
@@ -42,6 +44,7 @@ def plot_trajectory(
         title: above the top view.
         segments: of the estimate; each with errors if there is ground truth.
         positions_gt: (M, 3) ground truth in the same world.
+        loops: (L, 3, 3) in the same world: old keyframe, new one before its correction, and now.
         T_world_view: (4, 4) pose of the first camera, whose x-z plane is drawn. None: identity.
         unit: of positions, "m" where that is true.
 
@@ -57,10 +60,13 @@ def plot_trajectory(
     view = _View(np.eye(4) if T_world_view is None else T_world_view, unit)
     if has_errors:
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.1))
-        view.draw(figure.add_subplot(grid[:, 0]), title, segments, positions_gt)
+        top = figure.add_subplot(grid[:, 0])
         _draw_errors(figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1]), segments)
     else:
-        view.draw(figure.add_subplot(), title, segments, positions_gt)
+        top = figure.add_subplot()
+    if loops is not None:
+        view.draw_loops(top, loops)
+    view.draw(top, title, segments, positions_gt)
     try:
         figure.savefig(path, dpi=DPI, format="png")
     except OSError as error:
@@ -96,6 +102,23 @@ class _View:
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="best", fontsize=9)
+
+    def draw_loops(self, axes: Any, loops: NDArray[np.float64]) -> None:
+        """Join old and new keyframes: where the new one was before the correction, and where it is."""
+        styles = ((1, "--", LOOP_BEFORE_COLOR, "loop, before"), (2, "-", LOOP_COLOR, "loop, corrected"))
+        for end, style, color, label in styles:
+            for number, loop in enumerate(loops):
+                x, z = self._project(loop[[0, end]])
+                axes.plot(
+                    x,
+                    z,
+                    style,
+                    marker=".",
+                    color=color,
+                    linewidth=1,
+                    zorder=3,
+                    label=None if number else label,
+                )
 
     def _project(self, positions_world: NDArray[np.float64]) -> tuple[Any, Any]:
         points_view = se3.transform_points(se3.inverse(self.T_world_view), positions_world)

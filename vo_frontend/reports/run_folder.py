@@ -13,6 +13,7 @@ from vo_frontend.config import Config
 from vo_frontend.config_files import to_mapping
 from vo_frontend.errors import OutputError
 from vo_frontend.reports.frame_log import FRAMES_NAME
+from vo_frontend.reports.loop_log import LOOPS_NAME
 from vo_frontend.reports.point_cloud import MAP_NAME
 from vo_frontend.reports.trajectory_files import ALL_NAMES
 
@@ -23,7 +24,7 @@ PLOT_NAME = "trajectory.png"
 MAP_IMAGE_NAME = "map.png"
 OWN_FILES = (
     CONFIG_NAME, LOG_NAME, METRICS_NAME, PLOT_NAME, MAP_NAME, MAP_IMAGE_NAME, FRAMES_NAME,
-    *ALL_NAMES,
+    LOOPS_NAME, *ALL_NAMES,
 )  # fmt: skip
 CONFIG_HEADER = "# effective configuration of this vo_frontend run\n"  # also marks a folder as ours
 

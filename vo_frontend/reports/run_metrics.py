@@ -57,6 +57,9 @@ def metrics_mapping(
         "poses": statistics.num_poses,
         "keyframes": statistics.num_keyframes,
         "num_segments": statistics.num_segments,
+        "loops_closed": statistics.num_loops,
+        "places_recalled": statistics.num_recalls,
+        "segments_joined": statistics.num_joins,
         "segments": [
             {
                 "id": segment.segment_id,
@@ -91,6 +94,11 @@ def write_json(path: Path, mapping: Mapping[str, Any]) -> None:
 def statistics_rows(statistics: RunStatistics) -> list[Row]:
     """List the rows of the closing table that need no ground truth."""
     by_status, by_reason = statistics.num_by_status, statistics.num_by_reason
+    found_again = (
+        ("loops closed", statistics.num_loops),
+        ("places recalled", statistics.num_recalls),
+        ("segments joined", statistics.num_joins),
+    )
     rows: list[Row] = [
         ("frames", statistics.num_frames, ""),
         ("tracked", by_status.get(Status.TRACKING, 0), "frames"),
@@ -100,6 +108,7 @@ def statistics_rows(statistics: RunStatistics) -> list[Row]:
         ("bad images", by_reason.get(Reason.BAD_IMAGE, 0), "frames"),
         ("poses", statistics.num_poses, ""),
         ("segments", statistics.num_segments, ""),
+        *[(name, count, "") for name, count in found_again if count],
         ("inliers, median", statistics.median_inliers, ""),
         ("speed", statistics.frames_per_second, "frames/s"),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vo_frontend.map_events import LandmarksRecalled, LoopClosed, SegmentJoined
 from vo_frontend.types import Frame, FrameResult, Reason, Status
 
 WINDOW_FRAMES = 10_000  # percentiles and medians are over the latest so many
@@ -40,7 +41,10 @@ class RunStatistics:
     num_poses: int  # known poses, those found in hindsight included
     num_keyframes: int
     num_single_images: int  # frames with an image, but neither a right image nor depth
-    num_segments: int
+    num_segments: int  # joined ones are one
+    num_loops: int  # closed, and the drift since corrected
+    num_recalls: int  # times that keyframes which had left the local map came back to it
+    num_joins: int  # of segments
     num_repeated: int  # frames that have the pose of the frame that they repeat; of no status
     num_by_status: Mapping[Status, int]
     num_by_reason: Mapping[Reason, int]  # of frames that have one
@@ -63,14 +67,15 @@ class StatisticsSink:
         self._first_s = self._last_s = 0.0
         self._num_frames = self._num_poses = self._num_keyframes = self._num_segments = 0
         self._num_skipped = self._num_single_images = self._num_repeated = 0
+        self._by_event: Counter[type] = Counter()
         self._last_index: int | None = None
         self._by_status: Counter[Status] = Counter()
         self._by_reason: Counter[Reason] = Counter()
         self._inliers: deque[int] = deque(maxlen=window_frames)
         self._frame_s: deque[float] = deque(maxlen=window_frames)
         self._stage_s: dict[str, deque[float]] = {}
-        self._segments: list[SegmentSummary] = []
-        self._segment: SegmentSummary | None = None
+        self._segments: dict[int, SegmentSummary] = {}  # in the order in which they began
+        self._newest_segment_id: int | None = None
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
         """Count the result of one frame."""
@@ -82,6 +87,10 @@ class StatisticsSink:
             self._num_skipped += frame.index - self._last_index - 1
         self._last_index = frame.index
         self._num_keyframes += result.is_keyframe
+        self._by_event.update(type(event) for event in result.events)
+        for event in result.events:
+            if isinstance(event, SegmentJoined):
+                self._join(event)
         if frame.image is not None and frame.image_right is None and frame.depth_m is None:
             self._num_single_images += 1
         is_copy = result.reason is Reason.REPEATED_FRAME and result.status is Status.TRACKING
@@ -107,7 +116,6 @@ class StatisticsSink:
     def summary(self) -> RunStatistics:
         """Summarise the run so far."""
         wall_time_s = self._last_s - self._first_s
-        open_segment = [self._segment] if self._segment and len(self._segments) < MAX_SEGMENTS else []
         return RunStatistics(
             num_frames=self._num_frames,
             num_skipped=self._num_skipped,
@@ -115,6 +123,9 @@ class StatisticsSink:
             num_keyframes=self._num_keyframes,
             num_single_images=self._num_single_images,
             num_segments=self._num_segments,
+            num_loops=self._by_event[LoopClosed],
+            num_recalls=self._by_event[LandmarksRecalled],
+            num_joins=self._by_event[SegmentJoined],
             num_repeated=self._num_repeated,
             num_by_status={status: self._by_status[status] for status in Status},
             num_by_reason=dict(self._by_reason),
@@ -127,18 +138,32 @@ class StatisticsSink:
             },
             wall_time_s=wall_time_s,
             frames_per_second=(self._num_frames - 1) / wall_time_s if wall_time_s > 0 else None,
-            segments=(*self._segments, *open_segment),
+            segments=tuple(self._segments.values()),
         )
 
     def _count_poses(self, segment_id: int, frames: list[int]) -> None:
         self._num_poses += len(frames)
-        segment = self._segment
-        if segment is None or segment.segment_id != segment_id:
-            if segment and len(self._segments) < MAX_SEGMENTS:
-                self._segments.append(segment)
-            segment = SegmentSummary(segment_id, frames[0], frames[0], 0)
+        if self._newest_segment_id is None or segment_id > self._newest_segment_id:
+            self._newest_segment_id = segment_id
             self._num_segments += 1
-        self._segment = replace(segment, last_frame=frames[-1], num_poses=segment.num_poses + len(frames))
+            if len(self._segments) < MAX_SEGMENTS:
+                self._segments[segment_id] = SegmentSummary(segment_id, frames[0], frames[0], 0)
+        if (segment := self._segments.get(segment_id)) is not None:
+            grown = replace(segment, last_frame=frames[-1], num_poses=segment.num_poses + len(frames))
+            self._segments[segment_id] = grown
+
+    def _join(self, event: SegmentJoined) -> None:
+        if self._newest_segment_id is None or event.segment_id > self._newest_segment_id:
+            return  # it is joined before it has a pose
+        self._num_segments -= 1
+        gone, heir = self._segments.pop(event.segment_id, None), self._segments.get(event.into_segment_id)
+        if gone is not None and heir is not None:
+            self._segments[heir.segment_id] = replace(
+                heir,
+                first_frame=min(gone.first_frame, heir.first_frame),
+                last_frame=max(gone.last_frame, heir.last_frame),
+                num_poses=gone.num_poses + heir.num_poses,
+            )
 
 
 def _percentiles_ms(seconds: Iterable[float]) -> Percentiles | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vo_frontend.mapping.landmark_record import LandmarkCloud
+from vo_frontend.mapping.loop_record import LoopEdges
 from vo_frontend.mapping.records import Records
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.point_cloud import MAP_NAME
@@ -13,16 +14,19 @@ from vo_frontend.reports.trajectory_files import ONLINE_FILES, save_trajectory
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Holds trajectory and map; each segment has a world of its own, in m or in map units for mono."""
+    """Holds trajectory, map and loops; each segment has a world of its own, in m or in map units for mono."""
 
     trajectory: EstimatedTrajectory  # as it is known by now
     online: EstimatedTrajectory  # as each frame told it
     landmarks: LandmarkCloud
+    loops: LoopEdges
 
     @classmethod
     def of(cls, records: Records) -> "Estimate":
         """Copy what the records of a session know by now."""
-        return cls(records.trajectory.trajectory(), records.trajectory.online(), records.landmarks.cloud())
+        poses = records.trajectory
+        loops = records.loops.edges(poses)
+        return cls(poses.trajectory(), poses.online(), records.landmarks.cloud(), loops)
 
     def scaled(self, scale_of_segment: Mapping[int, float]) -> "Estimate":
         """Multiply the positions of each segment by its factor; segments without one stay as they are."""
@@ -30,6 +34,7 @@ class Estimate:
             self.trajectory.scaled(scale_of_segment),
             self.online.scaled(scale_of_segment),
             self.landmarks.scaled(scale_of_segment),
+            self.loops.scaled(scale_of_segment),
         )
 
     def save(self, folder: Path) -> None:

@@ -12,6 +12,7 @@ from vo_frontend.features import FeatureExtractor
 from vo_frontend.features.weights import Progress
 from vo_frontend.mapping.records import Records
 from vo_frontend.reports.frame_log import FrameLogSink
+from vo_frontend.reports.loop_log import LoopLogSink
 from vo_frontend.reports.machine import num_cores, this_machine
 from vo_frontend.reports.point_cloud import PointCloudSink
 from vo_frontend.reports.run_folder import create_run_folder, open_log, open_run_folder, write_config
@@ -168,7 +169,7 @@ def execute(
 
 
 def file_sinks(folder: Path, session: Session) -> list[Sink]:
-    """Open the files of a run that grow frame by frame: trajectories, ``frames.csv``, ``map.ply``.
+    """Open the files of a run that grow frame by frame: trajectories, tables, ``map.ply``.
 
     Raises:
         OutputError: a file cannot be created.
@@ -178,6 +179,7 @@ def file_sinks(folder: Path, session: Session) -> list[Sink]:
         TrajectorySink(folder, records.trajectory),
         OnlineTrajectorySink(folder),
         FrameLogSink(folder),
+        LoopLogSink(folder),
         PointCloudSink(folder, records.landmarks),
     ]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import VoError
 from vo_frontend.evaluation import Evaluation, evaluate
+from vo_frontend.mapping.loop_record import LoopEdges
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
 from vo_frontend.reports.run_folder import METRICS_NAME, PLOT_NAME
@@ -125,7 +126,7 @@ def report_run(
     }
     write_json(folder / METRICS_NAME, {**metrics, **more})
     if segments:
-        _plot(folder / PLOT_NAME, info, segments, ground_truth)
+        _plot(folder / PLOT_NAME, info, segments, estimate.loops, ground_truth)
     return RunReport(
         folder, info, statistics, trajectory, tuple(segments), format_table(rows), stopped, failure
     )
@@ -185,14 +186,19 @@ def _segments(
 
 
 def _plot(
-    path: Path, info: RunInfo, segments: Sequence[SegmentReport], ground_truth: Trajectory | None
+    path: Path,
+    info: RunInfo,
+    segments: Sequence[SegmentReport],
+    loops: LoopEdges,
+    ground_truth: Trajectory | None,
 ) -> None:
     aligned = [_aligned(segment) for segment in segments]
     plotted = [segment for segment in aligned if segment is not None]
     if ground_truth is None or not plotted:
         shown = [_as_estimated(segment) for segment in segments]
         unit = "m" if all(segment.is_metric for segment in segments) else ""
-        plot_trajectory(path, f"{info.sequence}, {info.features}", shown, unit=unit)
+        title = f"{info.sequence}, {info.features}"
+        plot_trajectory(path, title, shown, loops=loops.positions_world, unit=unit)
         return
     first_ns = min(segment.trajectory.timestamps_ns[0] for segment in segments)
     last_ns = max(segment.trajectory.timestamps_ns[-1] for segment in segments)
@@ -203,6 +209,7 @@ def _plot(
         f"{info.sequence}, {info.features}, {alignment} aligned",
         plotted,
         positions_gt=ground_truth.positions_world[during],
+        loops=np.concatenate([_aligned_loops(segment, loops) for segment in segments]),
         T_world_view=ground_truth.T_world_cam[np.flatnonzero(during)[0]] if during.any() else None,
         unit="m",
     )
@@ -218,6 +225,14 @@ def _aligned(segment: SegmentReport) -> PlottedSegment | None:
         series.position_errors_m,
         series.rotation_errors_deg,
     )
+
+
+def _aligned_loops(segment: SegmentReport, loops: LoopEdges) -> NDArray[np.float64]:
+    """Take the loops of a segment (L, 3, 3) into the world of ground truth, none where that is unknown."""
+    own = loops.positions_world[loops.segment_ids == segment.segment_id]
+    if segment.evaluation is None or segment.evaluation.similarity is None:
+        return own[:0]
+    return segment.evaluation.similarity.transform_points(own.reshape(-1, 3)).reshape(-1, 3, 3)
 
 
 def _as_estimated(segment: SegmentReport) -> PlottedSegment:

@@ -119,6 +119,8 @@ def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: floa
         ]
     if len(snapshot.ground_truth):
         entries.append(("ground truth", palette.GROUND_TRUTH))
+    if len(snapshot.loops):
+        entries += [("loop, before", palette.LOOP_BEFORE), ("loop, corrected", palette.LOOP)]
     entries += [("keyframes", palette.KEYFRAME), (f"{snapshot.num_landmarks} landmarks", palette.TEXT)]
     image_bgr[: int((20 + 34 * len(entries)) * px), : int(290 * px)] //= (
         4  # dim the landmarks behind the text

@@ -10,6 +10,8 @@ CAMERA: Color = (1.0, 1.0, 1.0)
 LOST_CAMERA: Color = (0.95, 0.2, 0.15)
 KEYFRAME: Color = (0.34, 0.71, 0.91)
 GROUND_TRUTH: Color = (0.0, 0.80, 0.50)
+LOOP_BEFORE: Color = (0.95, 0.25, 0.45)
+LOOP: Color = (0.70, 0.55, 1.0)
 TEXT: Color = (0.85, 0.87, 0.9)
 SEGMENTS: tuple[Color, ...] = ((0.95, 0.60, 0.0), (0.84, 0.52, 0.70), (0.94, 0.89, 0.26), (0.84, 0.37, 0.0))
 

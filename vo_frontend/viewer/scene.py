@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform, transform_points
-from vo_frontend.map_events import SegmentJoined
+from vo_frontend.map_events import LoopClosed, SegmentJoined
 from vo_frontend.mapping.landmark_record import LandmarkCloud
 from vo_frontend.mapping.records import Records
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
@@ -47,6 +47,7 @@ class SceneSnapshot:
     active_colors: Colors  # (M, 3)
     retired_points: Points  # (R, 3) landmarks that left the local map
     retired_colors: Colors  # (R, 3)
+    loops: NDArray[np.float32]  # (L, 3, 3) cameras: old keyframe, new one before its correction, and now
     num_landmarks: int  # of the whole map: more than there are points, where these are thinned
     ground_truth: Points  # (G, 3) since the run began; G = 0 without ground truth or before alignment
     landmark_distance: float  # median distance from camera to landmark: the yardstick of a scene without unit
@@ -95,7 +96,7 @@ class Scene:
         self._last = result
         if result.events:
             self._clouds = None
-        self._has_jumped |= any(isinstance(event, SegmentJoined) for event in result.events)
+        self._has_jumped |= any(isinstance(event, SegmentJoined | LoopClosed) for event in result.events)
         if result.T_world_cam is not None:
             self._T_scene_cam = self._T_scene_world(result.segment_id) @ result.T_world_cam
         if result.map is not None and len(result.map.points_world) and result.T_world_cam is not None:
@@ -123,6 +124,7 @@ class Scene:
             active_colors=active.colors,
             retired_points=self._in_scene(retired),
             retired_colors=retired.colors,
+            loops=self._loops(),
             num_landmarks=len(self._records.landmarks),
             ground_truth=self._true_path(paths, is_final),
             landmark_distance=self._landmark_distance,
@@ -142,6 +144,14 @@ class Scene:
         record = self._records.trajectory
         chosen = record.keyframe_indices[:: 1 + len(record.keyframe_indices) // MAX_KEYFRAMES]
         return self._poses_in_scene(record.at(chosen)).astype(np.float32)
+
+    def _loops(self) -> NDArray[np.float32]:
+        edges = self._records.loops.edges(self._records.trajectory)
+        loops = [
+            transform_points(self._T_scene_world(segment_id), positions)
+            for segment_id, positions in zip(edges.segment_ids.tolist(), edges.positions_world, strict=True)
+        ]
+        return np.array(loops, np.float32).reshape(-1, 3, 3)
 
     def _poses_in_scene(self, trajectory: EstimatedTrajectory) -> NDArray[np.float64]:
         """Return poses (N, 4, 4) in scene coordinates."""

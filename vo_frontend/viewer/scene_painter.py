@@ -5,6 +5,7 @@ Imports Open3D, so only the graphics processes may import this module.
 
 import numpy as np
 import open3d as o3d
+from numpy.typing import NDArray
 from open3d.visualization import rendering
 
 from vo_frontend.types import Status
@@ -52,9 +53,16 @@ class ScenePainter:
         T_scene_shown = drop_close_cameras(snapshot.T_scene_keyframes, size)
         keyframes = [frustum_line(T_scene_cam, size) for T_scene_cam in T_scene_shown]
         self._lines("keyframes", keyframes, [palette.KEYFRAME] * len(keyframes), 0.4 * LINE_WIDTH_PX)
+        self._lines_of_loops(snapshot.loops)
         if snapshot.T_scene_cam is not None:
             color = palette.LOST_CAMERA if snapshot.status is Status.LOST else palette.CAMERA
             self._lines("camera", [frustum_line(snapshot.T_scene_cam, 2 * size)], [color], LINE_WIDTH_PX)
+
+    def _lines_of_loops(self, loops: NDArray[np.float32]) -> None:
+        """Join old and new keyframes (L, 3, 3): where the new one was before its correction, and is."""
+        for name, end, color in (("before", 1, palette.LOOP_BEFORE), ("corrected", 2, palette.LOOP)):
+            edges = [loop[[0, end]] for loop in loops]
+            self._lines(f"loops, {name}", edges, [color] * len(edges), LINE_WIDTH_PX)
 
     def turn_to(self, eye: Vector) -> None:
         """Draw the true path again for a new ``eye`` (3,), in scene coordinates.

@@ -68,6 +68,8 @@ def status_text(snapshot: SceneSnapshot) -> str:
         parts.append(f"{snapshot.frames_per_second:.1f} frames/s")
     if len(snapshot.trajectories) > 1:
         parts.append(f"segment {len(snapshot.trajectories)}")
+    if len(snapshot.loops):
+        parts.append(f"loops {len(snapshot.loops)}")
     return "    ".join(parts)
 
 
