@@ -8,7 +8,8 @@ from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.calibration import Camera
-from vo_frontend.sensors.rectification import MountedCamera, rectify
+from vo_frontend.sensors.rectification import rectify
+from vo_frontend.sensors.rig import MountedCamera
 
 RADIAL = Camera.from_pinhole(
     PinholeCamera(450.0, 455.0, 370.0, 235.0, 752, 480), "radial-tangential", (-0.28, 0.07, 1e-4, 2e-5)

@@ -12,6 +12,10 @@ DEFAULT = "run"
 # Name -> the module with its parser and its main(argv), and what it does.
 COMMANDS = {
     "run": ("vo_frontend.cli.run", "estimate the path of a camera from a sequence, folder, video or webcam"),
+    "convert-camera": (
+        "vo_frontend.cli.convert_camera",
+        "write a calibration in the format of another program",
+    ),
     "evaluate": ("vo_frontend.cli.evaluate", "compare a trajectory file with ground truth"),
     "compare": ("vo_frontend.cli.compare", "put the figures of several runs side by side"),
     "map": ("vo_frontend.cli.map", "look into map files, thin them, write them for other programs"),

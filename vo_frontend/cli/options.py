@@ -89,6 +89,14 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def image_size(text: str) -> tuple[int, int]:
+    """Parse ``WIDTHxHEIGHT`` in px."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
+        raise argparse.ArgumentTypeError(f"got '{text}', expected WIDTHxHEIGHT in px, for example 640x480")
+    return int(width), int(height)
+
+
 def positives(text: str) -> list[int]:
     """Parse whole numbers above 0 with commas between them."""
     return [positive(part) for part in names(text)]

@@ -1,12 +1,11 @@
 """A camera with its lens distortion, and the calibration file that users write."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from vo_frontend.errors import CameraError
@@ -35,12 +34,14 @@ class Camera:
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> "Camera":
-        """Read a camera file, see :func:`parse_camera`.
+        """Read a camera file of any format that we know, of a stereo pair the left camera.
 
         Raises:
-            CameraError: the file is missing, is not YAML, or a field is wrong.
+            CameraError: the file is missing, of no known format, or a field is wrong.
         """
-        return parse_camera(read_camera_fields(Path(path)), str(path))
+        from vo_frontend.sensors.camera_files import read_camera_file  # which knows this class
+
+        return read_camera_file(Path(path)).left.calibration
 
     @classmethod
     def from_pinhole(
@@ -77,6 +78,12 @@ class Camera:
         if not np.isfinite(self.distortion).all():
             raise CameraError(f"distortion_coefficients: got {self.distortion}, expected finite numbers")
         self._require_no_fold()
+
+    def resized(self, width: int, height: int) -> "Camera":
+        """Return the camera of images that were scaled to another size; pixel centres stay centres."""
+        x, y = width / self.width, height / self.height
+        cx, cy = (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5
+        return replace(self, fx=self.fx * x, fy=self.fy * y, cx=cx, cy=cy, width=width, height=height)
 
     def distort(self, rays: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the pixels (N, 2) of the raw image where the lens puts rays (N, 2), x/z and y/z."""
@@ -149,27 +156,6 @@ def parse_camera(fields: dict[str, Any], where: str) -> Camera:
         return Camera(fx, fy, cx, cy, width, height, str(model), distortion)
     except CameraError as error:
         raise CameraError(f"{where}: {error}") from None
-
-
-def read_camera_fields(path: Path) -> dict[str, Any]:
-    """Read a camera file without interpreting its fields.
-
-    Raises:
-        CameraError: the file is missing, is not YAML, or has no fields.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CameraError(f"{path}: cannot read the camera file ({error.strerror})") from None
-    if text.startswith("%YAML:"):  # OpenCV's FileStorage header, which is not valid YAML
-        text = text.split("\n", 1)[1]
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise CameraError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(fields, dict):
-        raise CameraError(f"{path}: expected fields such as intrinsics and resolution, found none")
-    return fields
 
 
 def _is_number(value: object) -> bool:

@@ -11,16 +11,8 @@ import numpy as np
 from vo_frontend.errors import CameraError
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform, from_rotation_translation, inverse
-from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.rig import MountedCamera
 from vo_frontend.sensors.undistortion import Undistorter
-
-
-@dataclass(frozen=True, slots=True)
-class MountedCamera:
-    """A camera and where it sits on its body."""
-
-    calibration: Camera
-    T_body_cam: Transform  # (4, 4), m
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ cameras a little: ``T_body_cam`` follows.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.se3 import Transform
-from vo_frontend.sensors.calibration import parse_camera, read_camera_fields
-from vo_frontend.sensors.rectification import MountedCamera, rectify
+from vo_frontend.errors import SourceError
+from vo_frontend.sensors.calibration import parse_camera
+from vo_frontend.sensors.camera_files.reading import read_fields
+from vo_frontend.sensors.camera_files.values import rigid_transform
+from vo_frontend.sensors.rectification import rectify
+from vo_frontend.sensors.rig import MountedCamera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import select
 from vo_frontend.sources.recorded import (
@@ -82,19 +81,7 @@ def _read_mounted_camera(path: Path) -> MountedCamera:
     Raises:
         CameraError: a field is missing or malformed; the message names it.
     """
-    fields = read_camera_fields(path)
-    return MountedCamera(parse_camera(fields, str(path)), _parse_T_BS(fields, path))
-
-
-def _parse_T_BS(fields: dict[str, Any], path: Path) -> Transform:
-    entry = fields.get("T_BS")
-    values = entry.get("data") if isinstance(entry, dict) else None
-    try:
-        T_body_cam = np.array(values, dtype=np.float64).reshape(4, 4)
-    except (TypeError, ValueError):
-        raise CameraError(f"{path}: T_BS: got {values!r}, expected data: [16 numbers], row by row") from None
-    rotation = T_body_cam[:3, :3]
-    is_rigid = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) and np.linalg.det(rotation) > 0
-    if not is_rigid or not np.allclose(T_body_cam[3], (0, 0, 0, 1)):
-        raise CameraError(f"{path}: T_BS: not a rigid transform, expected a rotation and a last row 0 0 0 1")
-    return T_body_cam
+    fields = read_fields(path)
+    return MountedCamera(
+        parse_camera(fields, str(path)), rigid_transform(fields.get("T_BS"), f"{path}: T_BS")
+    )

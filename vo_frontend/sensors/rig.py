@@ -1,0 +1,29 @@
+"""Cameras and where they sit: one, or a left and a right one."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vo_frontend.geometry.se3 import Transform, inverse
+from vo_frontend.sensors.calibration import Camera
+
+
+@dataclass(frozen=True, slots=True)
+class MountedCamera:
+    """A camera and where it sits on its body."""
+
+    calibration: Camera
+    T_body_cam: Transform = field(default_factory=lambda: np.eye(4))  # (4, 4), m
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRig:
+    """What a calibration describes: one camera, or a stereo pair on one body."""
+
+    left: MountedCamera
+    right: MountedCamera | None = None
+
+    @property
+    def T_left_right(self) -> Transform | None:
+        """Return the pose (4, 4), m, of the right camera in the left one; None without a right one."""
+        return None if self.right is None else inverse(self.left.T_body_cam) @ self.right.T_body_cam
