@@ -17,7 +17,7 @@ ROWS = [
     ["places"],
     ["atlas"],
     ["mapping"],
-    ["tracking", "simulation"],
+    ["tracking", "simulation", "calibration"],
     ["sources", "evaluation"],
     ["sensors", "optimization"],
     ["features"],
@@ -37,7 +37,7 @@ NO_TASK = {"config", "config_files", "errors", "formats", "training"}
 HOME_OF = {
     "torch": {"features", "training", "experiments"},
     "open3d": {"viewer"},
-    "matplotlib": {"reports", "experiments"},
+    "matplotlib": {"reports", "experiments", "calibration"},
     "poselib": {"tracking"},
     "gtsam": {"atlas"},
 }

@@ -218,6 +218,9 @@ class FakeCamera:
         picture = cv2.imread(str(next(self._paths)))
         return True, None if picture is None else np.asarray(picture, np.uint8)
 
+    def get(self, property_id: int) -> float:
+        return 0.0
+
     def release(self) -> None:
         pass
 
@@ -225,9 +228,9 @@ class FakeCamera:
 def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(
     street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vo_frontend.sources import webcam
+    from vo_frontend.sources import live_camera
 
-    monkeypatch.setattr(webcam, "open_opencv_capture", lambda *_: FakeCamera(street))
+    monkeypatch.setattr(live_camera, "open_opencv_capture", lambda *_: FakeCamera(street))
     assert run_in_process("--webcam", "0", "--camera", str(street / "cam.yaml"), "--out", "run") == 0
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["complete"] is False

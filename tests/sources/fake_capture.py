@@ -41,5 +41,9 @@ class FakeCapture:
                 return False, None
             return True, self.images[position]
 
+    def get(self, property_id: int) -> float:
+        """Return 0: this driver stamps nothing."""
+        return 0.0
+
     def release(self) -> None:
         self.is_released = True

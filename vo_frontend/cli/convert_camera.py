@@ -9,7 +9,7 @@ from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import add_debug, command_parser, image_size
 
 EXAMPLES = """examples:
-  vo-frontend convert-camera camchain.yaml cam.yaml                        Kalibr's chain of one camera as ours
+  vo-frontend convert-camera camchain.yaml cam.yaml                       Kalibr's chain of one camera
   vo-frontend convert-camera cam.yaml cameras.txt --to colmap
   vo-frontend convert-camera calib.txt pair.yaml --to kalibr --size 1226x370   KITTI's file states no size
 

@@ -12,6 +12,7 @@ DEFAULT = "run"
 # Name -> the module with its parser and its main(argv), and what it does.
 COMMANDS = {
     "run": ("vo_frontend.cli.run", "estimate the path of a camera from a sequence, folder, video or webcam"),
+    "calibrate": ("vo_frontend.cli.calibrate", "make a camera file from pictures of a board"),
     "convert-camera": (
         "vo_frontend.cli.convert_camera",
         "write a calibration in the format of another program",

@@ -94,6 +94,17 @@ class Camera:
         pixels, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), self.pinhole.K, coefficients)
         return np.asarray(pixels)[:, 0]
 
+    def rays(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the rays (N, 2), x/z and y/z, that the lens puts at pixels (N, 2) of the raw image."""
+        K, coefficients = self.pinhole.K, np.array(self.distortion, dtype=np.float64)
+        if self.distortion_model == "none":
+            return self.pinhole.rays(pixels)
+        if self.distortion_model == "equidistant":
+            return np.asarray(cv2.fisheye.undistortPoints(pixels[:, None], K, coefficients))[:, 0]
+        precise = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 100, 1e-12)
+        found = cv2.undistortPoints(pixels[:, None], K, coefficients, criteria=precise)
+        return np.asarray(found).reshape(-1, 2)
+
     def _require_no_fold(self) -> None:
         """Raise where two rays of the undistorted image fall on one raw pixel.
 

@@ -1,24 +1,19 @@
-"""A video file, read through OpenCV."""
+"""Frames of a video file, of two that belong together, or of one with left and right image side by side."""
 
 import logging
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from vo_frontend.errors import SourceError
 from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.rectification import RectifiedPair
 from vo_frontend.sensors.undistortion import Undistorter
-from vo_frontend.sources.frame_range import format_frames
-from vo_frontend.sources.image_files import image_size, rgb_from_bgr
+from vo_frontend.sources.video_file import VideoFile, VideoImage
 from vo_frontend.types import Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
-
-DEFAULT_RATE_HZ = 30.0  # where the container states none
 
 
 class VideoSource:
@@ -32,7 +27,12 @@ class VideoSource:
     is_live = False
 
     def __init__(
-        self, path: Path, calibration: Camera, *, frames: slice | None = None, name: str | None = None
+        self,
+        path: Path,
+        calibration: Camera | Undistorter,
+        *,
+        frames: slice | None = None,
+        name: str | None = None,
     ) -> None:
         """Open the file once to learn its size, rate and length.
 
@@ -41,90 +41,91 @@ class VideoSource:
         """
         self.name = name or path.stem
         self.T_body_cam = np.eye(4)
-        self._path = path
-        self._undistort = Undistorter(calibration)
+        self._undistort = Undistorter(calibration) if isinstance(calibration, Camera) else calibration
         self.camera = self._undistort.camera
+        self._file = VideoFile(path, frames, _raw_size(self._undistort))
         self._closed = threading.Event()
-        capture = _open(path)
-        rate_hz = capture.get(cv2.CAP_PROP_FPS)
-        count = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        is_readable, first = capture.read()
-        capture.release()
-        if not is_readable:
-            raise SourceError(f"{path}: no frame of this video can be decoded")
-        self._require_size(first)
-        if not rate_hz > 0:
-            log.info("%s states no frame rate, taking %g Hz", path, DEFAULT_RATE_HZ)
-            rate_hz = DEFAULT_RATE_HZ
-        self._period_ns = round(1e9 / rate_hz)
-        self._count = count if count > 0 else None
-        self._wanted = _wanted_frames(frames or slice(None), self._count, path)
 
     @property
     def num_frames(self) -> int | None:
         """Count the frames by the length that the container states, often an estimate; None without one."""
-        if self._count is None:
-            return None
-        return len(range(self._wanted.start, min(self._wanted.stop, self._count), self._wanted.step))
+        return self._file.num_frames
 
     def __iter__(self) -> Iterator[Frame]:
-        capture = _open(self._path)
-        index, timestamp_ns = -1, -1
-        try:
-            while not self._closed.is_set() and index < self._wanted[-1] and capture.grab():
-                index += 1
-                timestamp_ns = self._timestamp(capture, previous_ns=timestamp_ns)
-                if index in self._wanted:
-                    yield Frame(index, timestamp_ns, self._retrieve(capture, index))
-        finally:
-            capture.release()
+        for read in self._file.read(self._closed):
+            image = None if read.image is None else self._undistort(read.image)
+            if image is None:
+                _warn_of_bad_frame(read, self._file.path)
+            yield Frame(read.index, read.timestamp_ns, image)
 
     def close(self) -> None:
         """End a running iteration, which then releases the file."""
         self._closed.set()
 
-    def _timestamp(self, capture: cv2.VideoCapture, *, previous_ns: int) -> int:
-        stated_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-        if previous_ns < 0:
-            return max(stated_ns, 0)
-        # Some containers repeat or lose stamps; time must not stand still.
-        return stated_ns if stated_ns > previous_ns else previous_ns + self._period_ns
 
-    def _retrieve(self, capture: cv2.VideoCapture, index: int) -> Image | None:
-        is_decoded, image = capture.retrieve()
-        if not is_decoded:
-            log.warning("frame %d has no usable image: %s cannot be decoded there", index, self._path)
-            return None
-        return self._undistort(rgb_from_bgr(image))
+class StereoVideoSource:
+    """Rectified pairs of two videos, frame by frame, or of the halves of one.
 
-    def _require_size(self, image: Image) -> None:
-        width, height = image_size(image)
-        raw = self._undistort.raw
-        if (width, height) != (raw.width, raw.height):
-            raise SourceError(
-                f"{self._path}: video of {width}x{height} px, "
-                f"expected {raw.width}x{raw.height} px as calibrated"
+    The two videos begin at one moment and have one rate: nothing but the position pairs their frames. Time
+    is that of the left one.
+    """
+
+    sensor = Sensor.STEREO
+    is_live = False
+
+    def __init__(
+        self, left: Path, right: Path | None, pair: RectifiedPair, *, frames: slice | None = None
+    ) -> None:
+        """Open the files; without a ``right`` one, the left one shows both images side by side.
+
+        Raises:
+            SourceError: not a video, of another size than the calibration, or ``frames`` selects nothing.
+        """
+        self.name = left.stem
+        self.camera, self.baseline_m, self.T_body_cam = pair.left.camera, pair.baseline_m, pair.T_body_cam
+        self._pair = pair
+        width, height = _raw_size(pair.left)
+        self._left = VideoFile(left, frames, (2 * width, height) if right is None else (width, height))
+        self._right = None if right is None else VideoFile(right, frames, _raw_size(pair.right))
+        self._closed = threading.Event()
+
+    @property
+    def num_frames(self) -> int | None:
+        """Count the pairs by the lengths that the containers state; None where one states none."""
+        files = [self._left] if self._right is None else [self._left, self._right]
+        counts = [file.num_frames for file in files]
+        return None if None in counts else min(count for count in counts if count is not None)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for read, image, image_right in self._pairs():
+            if image is None:
+                _warn_of_bad_frame(read, self._left.path)
+            yield Frame(
+                read.index,
+                read.timestamp_ns,
+                None if image is None else self._pair.left(image),
+                None if image_right is None else self._pair.right(image_right),
             )
 
+    def close(self) -> None:
+        """End a running iteration, which then releases the files."""
+        self._closed.set()
 
-def _open(path: Path) -> cv2.VideoCapture:
-    if not path.is_file():
-        raise SourceError(f"{path}: no such video file")
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise SourceError(f"{path}: not a video that OpenCV can read; try to convert it to mp4 (H.264)")
-    return capture
+    def _pairs(self) -> Iterator[tuple[VideoImage, Image | None, Image | None]]:
+        if self._right is None:
+            half = self._left.size_px[0] // 2
+            for read in self._left.read(self._closed):
+                halves = (None, None) if read.image is None else (read.image[:, :half], read.image[:, half:])
+                yield read, *halves
+            return
+        rights = self._right.read(self._closed)
+        for left, right in zip(self._left.read(self._closed), rights, strict=False):
+            yield left, left.image, right.image
 
 
-def _wanted_frames(frames: slice, count: int | None, path: Path) -> range:
-    """Choose the positions to deliver. Without a stop the range is open: the count may be too small."""
-    if count is None and min(frames.start or 0, frames.stop or 0) < 0:
-        raise SourceError(
-            f"{path}: --frames {format_frames(frames)} counts from the end, but the video states no length"
-        )
-    start, stop, step = frames.indices(count or sys.maxsize)
-    if start >= stop:
-        raise SourceError(
-            f"{path}: --frames {format_frames(frames)} selects nothing, the video has {count} frames"
-        )
-    return range(start, stop if frames.stop is not None else sys.maxsize, step)
+def _raw_size(undistort: Undistorter) -> tuple[int, int]:
+    return undistort.raw.width, undistort.raw.height
+
+
+def _warn_of_bad_frame(read: VideoImage, path: Path) -> None:
+    log.warning("frame %d has no usable image: %s cannot be decoded there", read.index, path)

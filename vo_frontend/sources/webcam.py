@@ -1,51 +1,29 @@
-"""A live camera: device index, device path, or stream URL."""
+"""Live frames: one camera, or two whose newest images make a pair."""
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
 from vo_frontend.errors import SourceError
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.rectification import RectifiedPair
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
+from vo_frontend.sources.live_camera import CapturedImage, LiveCamera, OpenCapture
 from vo_frontend.types import Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
 
-RETRY_PAUSE_S = 0.01  # after a failed read, so that a dead device does not cost a core
-
-
-class Capture(Protocol):
-    """The part of ``cv2.VideoCapture`` that a webcam needs."""
-
-    def read(self) -> tuple[bool, Any]:
-        """Wait for the next image; return whether there is one, and (H, W[, 3]) uint8 BGR."""
-        ...
-
-    def release(self) -> None:
-        """Give the device back."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedImage:
-    """An image at the moment it arrived."""
-
-    index: int  # counts every image the camera gave, dropped ones too
-    timestamp_ns: int
-    image_bgr: Image
+SKEW_WARNING_NS = 20_000_000  # between the images of a pair: at 1 m/s the camera has moved 2 cm
 
 
 class WebcamSource:
-    """Newest frame first: a reader thread keeps one frame, and one nobody took in time is dropped.
+    """Newest frame first: one that nobody took in time is dropped.
 
-    Timestamps are Unix time at arrival and never step back. Gaps in ``Frame.index`` are dropped frames.
+    Timestamps are Unix time, by the driver's clock where it stamps images, and never step back. Gaps in
+    ``Frame.index`` are dropped frames.
     """
 
     sensor = Sensor.MONO
@@ -56,10 +34,10 @@ class WebcamSource:
     def __init__(
         self,
         device: str,
-        calibration: Camera,
+        calibration: Camera | Undistorter,
         *,
         timeout_s: float = 5.0,
-        open_capture: Callable[[str, Camera, float], Capture] | None = None,
+        open_capture: OpenCapture | None = None,
     ) -> None:
         """Open the camera and wait for its first frame.
 
@@ -74,100 +52,104 @@ class WebcamSource:
         """
         self.name = "webcam"
         self.T_body_cam = np.eye(4)
-        self._device = device
-        self._timeout_s = timeout_s
-        self._undistort = Undistorter(calibration)
+        self._undistort = Undistorter(calibration) if isinstance(calibration, Camera) else calibration
         self.camera = self._undistort.camera
-        self._capture = (open_capture or open_opencv_capture)(device, calibration, timeout_s)
-        self._changed = threading.Condition()
-        self._newest: CapturedImage | None = None
-        self._closed = threading.Event()
-        self._reader = threading.Thread(target=self._read_forever, name=f"webcam {device}", daemon=True)
-        self._reader.start()
-        try:
-            self._require_size(self._wait_for_newest())
-        except SourceError:
-            self.close()
-            raise
+        self._live = open_calibrated(device, self._undistort, timeout_s, open_capture)
 
     def __iter__(self) -> Iterator[Frame]:
-        while (captured := self._take_newest()) is not None:
-            image = self._undistort(rgb_from_bgr(captured.image_bgr))
-            yield Frame(captured.index, captured.timestamp_ns, image)
+        while (captured := self._live.take()) is not None:
+            yield Frame(captured.index, captured.timestamp_ns, _undistorted(captured, self._undistort))
 
     def close(self) -> None:
         """End a running iteration and release the device as soon as its pending read returns."""
-        self._closed.set()
-        with self._changed:
-            self._changed.notify_all()
-        self._reader.join(timeout=1.0)
+        self._live.close()
 
-    def _take_newest(self) -> CapturedImage | None:
-        with self._changed:
-            captured = self._wait_for_newest()
-            self._newest = None
-            return captured
 
-    def _wait_for_newest(self) -> CapturedImage | None:
-        with self._changed:
-            is_there = self._changed.wait_for(
-                lambda: self._newest is not None or self._closed.is_set(), self._timeout_s
-            )
-            if not is_there:
-                raise SourceError(
-                    f"webcam {self._device}: no frame for {self._timeout_s:g} s; "
-                    "is it connected, and not in use by another program?"
-                )
-            return None if self._closed.is_set() else self._newest
+class WebcamPairSource:
+    """The newest images of two cameras, rectified. Nothing but their times says that they belong together.
 
-    def _read_forever(self) -> None:
-        # Unix time once, then the monotonic clock: stamps survive an adjustment of the system's clock.
-        unix_offset_ns = time.time_ns() - time.monotonic_ns()
-        index = 0
+    Each left image comes with the right one that is newest by then; the time between the two (skew) is said
+    when the source is closed, and warned of once where it is large.
+    """
+
+    sensor = Sensor.STEREO
+    num_frames = None
+    is_live = True
+
+    def __init__(
+        self,
+        left: str,
+        right: str,
+        pair: RectifiedPair,
+        *,
+        timeout_s: float = 5.0,
+        open_capture: OpenCapture | None = None,
+    ) -> None:
+        """Open both cameras and wait for their first images.
+
+        Raises:
+            SourceError: one cannot be opened, gives no image in time, or images of another size.
+        """
+        self.name = "webcam"
+        self.camera, self.baseline_m = pair.left.camera, pair.baseline_m
+        self.T_body_cam: Transform = pair.T_body_cam
+        self._pair = pair
+        self._skews_ns: list[int] = []
+        self._left = open_calibrated(left, pair.left, timeout_s, open_capture)
         try:
-            while not self._closed.is_set():
-                is_read, image = self._capture.read()
-                if not is_read:
-                    self._closed.wait(RETRY_PAUSE_S)
-                    continue
-                self._offer(CapturedImage(index, unix_offset_ns + time.monotonic_ns(), image))
-                index += 1
-        finally:
-            # Here and not in close(): releasing a device during a read crashes some drivers.
-            self._capture.release()
+            self._right = open_calibrated(right, pair.right, timeout_s, open_capture)
+        except SourceError:
+            self._left.close()
+            raise
 
-    def _offer(self, captured: CapturedImage) -> None:
-        with self._changed:
-            self._newest = captured
-            self._changed.notify_all()
+    def __iter__(self) -> Iterator[Frame]:
+        while (left := self._left.take()) is not None and (right := self._right.peek()) is not None:
+            self._note_skew(abs(left.timestamp_ns - right.timestamp_ns))
+            images = _undistorted(left, self._pair.left), _undistorted(right, self._pair.right)
+            yield Frame(left.index, left.timestamp_ns, *images)
 
-    def _require_size(self, captured: CapturedImage | None) -> None:
-        raw = self._undistort.raw
-        if captured is not None and image_size(captured.image_bgr) != (raw.width, raw.height):
-            width, height = image_size(captured.image_bgr)
-            raise SourceError(
-                f"webcam {self._device}: images of {width}x{height} px, "
-                f"expected {raw.width}x{raw.height} px as calibrated; calibrate at a size the camera has"
+    def close(self) -> None:
+        """End a running iteration, release both devices, and say how far apart the images of pairs were."""
+        self._left.close()
+        self._right.close()
+        if self._skews_ns:
+            median_s, worst_s = np.median(self._skews_ns) * 1e-9, max(self._skews_ns) * 1e-9
+            log.info("webcam pair: skew %.1f ms in the median, at most %.1f", median_s * 1e3, worst_s * 1e3)
+            self._skews_ns = []
+
+    def _note_skew(self, skew_ns: int) -> None:
+        if skew_ns > SKEW_WARNING_NS and all(each <= SKEW_WARNING_NS for each in self._skews_ns):
+            log.warning(
+                "webcam pair: left and right image are %.0f ms apart (said once); "
+                "depths are wrong while the camera moves",
+                skew_ns * 1e-6,
             )
+        self._skews_ns.append(skew_ns)
 
 
-def open_opencv_capture(device: str, calibration: Camera, timeout_s: float) -> Capture:
-    """Open a device or stream through OpenCV; devices are asked for the calibrated image size.
+def open_calibrated(
+    device: str, undistort: Undistorter, timeout_s: float, open_capture: OpenCapture | None
+) -> LiveCamera:
+    """Open a camera and require that its first image has the calibrated size.
 
     Raises:
-        SourceError: it cannot be opened.
+        SourceError: cannot be opened, gives no image in time, or images of another size.
     """
-    is_stream = "://" in device
-    if is_stream:
-        timeout_ms = round(timeout_s * 1e3)
-        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
-        capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, options)
-    else:
-        capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, calibration.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, calibration.height)
-    if not capture.isOpened():
-        kind = "stream URL" if is_stream else "device"
-        hint = "is its server running?" if is_stream else "is it plugged in, and may this user read it?"
-        raise SourceError(f"webcam {device}: cannot open this {kind}; {hint}")
-    return capture
+    raw = undistort.raw
+    live = LiveCamera(device, (raw.width, raw.height), timeout_s=timeout_s, open_capture=open_capture)
+    try:
+        first = live.peek()
+        if first is not None and image_size(first.image_bgr) != (raw.width, raw.height):
+            width, height = image_size(first.image_bgr)
+            raise SourceError(
+                f"webcam {device}: images of {width}x{height} px, "
+                f"expected {raw.width}x{raw.height} px as calibrated; calibrate at a size the camera has"
+            )
+    except SourceError:
+        live.close()
+        raise
+    return live
+
+
+def _undistorted(captured: CapturedImage, undistort: Undistorter) -> Image:
+    return undistort(rgb_from_bgr(captured.image_bgr))
