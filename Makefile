@@ -39,5 +39,5 @@ clean:
 	touch $@
 
 .venv/dev: .venv/base setup.py
-	$(PIP) --no-build-isolation --editable ".[viewer,places,slam,dev]"
+	$(PIP) --no-build-isolation --editable ".[viewer,places,slam,bags,dev]"
 	touch $@

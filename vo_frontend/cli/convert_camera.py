@@ -44,7 +44,7 @@ def _run(args: argparse.Namespace) -> None:
     from vo_frontend.formats.atomic import write_atomically
     from vo_frontend.sensors.camera_files import format_camera_file, read_camera_file
 
-    rig = read_camera_file(args.source, args.size)
+    rig = read_camera_file(args.source, None if args.size is None else lambda: args.size)
     text = format_camera_file(rig, args.to)
     write_atomically(args.target, text.encode())
     cameras = "one camera" if rig.right is None else "a stereo pair"

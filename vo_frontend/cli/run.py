@@ -67,6 +67,7 @@ def configuration(args: argparse.Namespace) -> "Config":
         VoError: a value is impossible, or an option does not apply to the frames.
     """
     from vo_frontend.session.options import configure
+    from vo_frontend.session.own_frames import own_source
 
     config = configure(
         args.config,
@@ -76,6 +77,17 @@ def configuration(args: argparse.Namespace) -> "Config":
         images=args.images,
         video=args.video,
         webcam=args.webcam,
+        bag=args.bag,
+        images_right=args.images_right,
+        video_right=args.video_right,
+        side_by_side=args.side_by_side or None,
+        webcam_right=args.webcam_right,
+        depth=args.depth,
+        depth_scale=args.depth_scale,
+        topic=args.topic,
+        topic_right=args.topic_right,
+        resize=args.resize,
+        camera_right=args.camera_right,
         sensor=args.sensor,
         frames=args.frames,
         fps=args.fps,
@@ -89,7 +101,7 @@ def configuration(args: argparse.Namespace) -> "Config":
         seed=args.seed,
     )
     run = config.run
-    if args.camera is not None and run.images is None and run.video is None and run.webcam is None:
+    if args.camera is not None and own_source(run) is None:
         why = "a named sequence brings" if run.sequence else "the built-in street has"
         raise ConfigError(f"--camera {args.camera}: does not apply here, {why} its own calibration")
     return config

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_frontend.config import FRAME_SOURCES, CameraConfig, RunConfig
+from vo_frontend.config import CameraConfig, RunConfig
 from vo_frontend.errors import CameraError, ConfigError
 from vo_frontend.geometry.camera import PinholeCamera
-from vo_frontend.sensors.calibration import Camera, parse_camera
+from vo_frontend.session.own_frames import check_partners, open_own_frames, own_source
 from vo_frontend.simulation import STREET, is_street
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.frame_range import parse_frames
@@ -15,7 +15,6 @@ from vo_frontend.types import Sensor, Trajectory
 
 MAX_CAMERA_HEIGHT_M = 100.0
 SAME_CAMERA_PX = 1e-6
-ONE_CAMERA = "these frames come from one camera, without depth; use --seq or the built-in street"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +35,12 @@ def open_input(run: RunConfig) -> OpenedInput:
     sensor, frames = Sensor(run.sensor), parse_frames(run.frames) if run.frames else None
     if run.camera_height_m is not None:
         check_camera_height(run.camera_height_m, sensor)
-    if run.images is None and run.video is None and run.webcam is None:
+    if own_source(run) is None:
+        check_partners(run)
         opened = open_named(run.sequence or STREET, _path(run.data_root), sensor, frames)
         _check_same_camera(run, opened.source)
         return opened
-    if sensor is not Sensor.MONO:
-        raise ConfigError(f"--sensor {sensor.value}: does not apply here, {ONE_CAMERA}")
-    return OpenedInput(_open_own_frames(run, frames), None)
-
-
-def _open_own_frames(run: RunConfig, frames: slice | None) -> FrameSource:
-    if run.images is not None:
-        from vo_frontend.sources.image_folder import open_image_folder
-
-        return open_image_folder(Path(run.images), _calibration(run), fps=run.fps, frames=frames)
-    if run.video is not None:
-        from vo_frontend.sources.video import VideoSource
-
-        return VideoSource(Path(run.video), _calibration(run), frames=frames)
-    from vo_frontend.sources.webcam import WebcamSource
-
-    if run.frames:
-        raise ConfigError(
-            f"--frames {run.frames}: does not apply here, a camera has no positions to choose from"
-        )
-    return WebcamSource(str(run.webcam), _calibration(run))
+    return OpenedInput(open_own_frames(run, frames), None)
 
 
 def open_named(
@@ -112,21 +92,6 @@ def check_camera_height(height_m: float, sensor: Sensor) -> None:
             f"--camera-height {height_m:g}: expected the height above the road in metres, "
             f"more than 0 and at most {MAX_CAMERA_HEIGHT_M:g}"
         )
-
-
-def _calibration(run: RunConfig) -> Camera:
-    if run.camera is None:
-        option = next(name for name in FRAME_SOURCES if getattr(run, name) is not None)
-        raise CameraError(
-            f"--{option} needs the camera's calibration: add --camera cam.yaml with the lines\n"
-            "  intrinsics: [fx, fy, cx, cy]\n  resolution: [width, height]\n"
-            "in pixels; --help shows how to give lens distortion"
-        )
-    fields = {name: getattr(run.camera, name) for name in CameraConfig.__dataclass_fields__}
-    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-    if run.camera.distortion_model == "none":
-        del lists["distortion_model"]
-    return parse_camera(lists, "run.camera")
 
 
 def _check_same_camera(run: RunConfig, source: FrameSource) -> None:

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vo_frontend.config import FRAME_SOURCES, CameraConfig, Config
+from vo_frontend.config import FRAME_SOURCES, Config, RunConfig
 from vo_frontend.config_files import load_config, override
 from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.rig import CameraRig
+from vo_frontend.session.choose_cameras import camera_config, choose_cameras
+from vo_frontend.session.own_frames import PARTNERS, sensor_of
 
 DATA_ROOT_VARIABLE = "VO_DATA_ROOT"
 # Where each option lies in the configuration.
@@ -17,6 +20,16 @@ _FIELDS = {
     "images": "run.images",
     "video": "run.video",
     "webcam": "run.webcam",
+    "bag": "run.bag",
+    "images_right": "run.images_right",
+    "video_right": "run.video_right",
+    "side_by_side": "run.side_by_side",
+    "webcam_right": "run.webcam_right",
+    "depth": "run.depth",
+    "depth_scale": "run.depth_scale",
+    "topic": "run.topic",
+    "topic_right": "run.topic_right",
+    "resize": "run.resize",
     "sensor": "run.sensor",
     "frames": "run.frames",
     "fps": "run.fps",
@@ -35,6 +48,7 @@ def configure(
     config: Config | str | Path | None = None,
     *,
     camera: Camera | str | Path | None = None,
+    camera_right: Camera | str | Path | None = None,
     settings: Sequence[str] = (),
     **options: Any,
 ) -> Config:
@@ -45,7 +59,8 @@ def configure(
 
     Args:
         config: a configuration, a YAML file of differences from the defaults, or None for the defaults.
-        camera: calibration of own frames, or its file.
+        camera: calibration of own frames, its file, or a guess; see :func:`choose_cameras`.
+        camera_right: of the right camera, where ``camera`` is of the left one alone.
         settings: ``section.field=value`` assignments, applied last.
         options: the names in ``_FIELDS``. Where nobody says ``data_root``, the variable VO_DATA_ROOT does.
 
@@ -59,28 +74,28 @@ def configure(
         given.setdefault("data_root", os.environ[DATA_ROOT_VARIABLE])
     if any(name in given for name in FRAME_SOURCES):
         base = replace(base, run=replace(base.run, **_without_frames()))
-    if isinstance(camera, str | Path):
-        camera = Camera.from_yaml(Path(camera))
-    if camera is not None:
-        base = replace(base, run=replace(base.run, camera=camera_config(camera)))
     for name, value in given.items():
         base = _with_value(base, _FIELDS[name], str(value) if isinstance(value, Path) else value)
+    if "sensor" not in given and (sensor := sensor_of(base.run)) is not None:
+        base = _with_value(base, "run.sensor", sensor.value)
+    rig = choose_cameras(camera, camera_right, base.run)
+    if rig is not None:
+        base = replace(base, run=_with_rig(base.run, rig))
     return override(base, list(settings))
 
 
-def camera_config(camera: Camera) -> CameraConfig:
-    """Write a calibration down as a section of the configuration."""
-    return CameraConfig(
-        (camera.fx, camera.fy, camera.cx, camera.cy),
-        (camera.width, camera.height),
-        camera.distortion_model,
-        camera.distortion,
-    )
+def _with_rig(run: RunConfig, rig: CameraRig) -> RunConfig:
+    run = replace(run, camera=camera_config(rig.left.calibration), camera_right=None, T_left_right=None)
+    if rig.right is None or rig.T_left_right is None:
+        return run
+    pose = tuple(float(value) for value in rig.T_left_right.ravel())
+    return replace(run, camera_right=camera_config(rig.right.calibration), T_left_right=pose)
 
 
 def _without_frames() -> dict[str, Any]:
-    nothing = dict.fromkeys([*FRAME_SOURCES, "camera", "baseline_m", "frames", "threads"])
-    return {**nothing, "versions": {}}
+    cameras = ["camera", "camera_right", "T_left_right", "baseline_m"]
+    names = [*FRAME_SOURCES, *PARTNERS, *cameras, "topic", "resize", "frames", "threads", "versions"]
+    return {name: getattr(RunConfig(), name) for name in names}
 
 
 def _with_value(config: Config, path: str, value: Any) -> Config:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from vo_frontend.config import Config
@@ -13,7 +13,6 @@ from vo_frontend.features.weights import Progress
 from vo_frontend.mapping.records import Records
 from vo_frontend.reports.frame_log import FrameLogSink
 from vo_frontend.reports.loop_log import LoopLogSink
-from vo_frontend.reports.machine import num_cores, this_machine
 from vo_frontend.reports.point_cloud import PointCloudSink
 from vo_frontend.reports.run_folder import create_run_folder, open_log, open_run_folder, write_config
 from vo_frontend.reports.run_metrics import RunInfo
@@ -24,11 +23,11 @@ from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
-from vo_frontend.session.opened_input import OpenedInput, camera_of, open_input
+from vo_frontend.session.opened_input import OpenedInput, open_input
 from vo_frontend.session.options import configure
+from vo_frontend.session.repeat import as_run, warn_of_other_versions
 from vo_frontend.session.run_report import RunReport, report_run
 from vo_frontend.session.session import Session
-from vo_frontend.simulation import STREET
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +50,19 @@ def run(
     images: str | Path | None = None,
     video: str | Path | None = None,
     webcam: str | None = None,
+    bag: str | Path | None = None,
+    images_right: str | Path | None = None,
+    video_right: str | Path | None = None,
+    side_by_side: bool | None = None,
+    webcam_right: str | None = None,
+    depth: str | Path | None = None,
+    depth_scale: float | None = None,
+    topic: str | None = None,
+    topic_right: str | None = None,
+    resize: str | None = None,
     sensor: str | None = None,
     camera: Camera | str | Path | None = None,
+    camera_right: Camera | str | Path | None = None,
     frames: str | None = None,
     fps: float | None = None,
     camera_height_m: float | None = None,
@@ -75,8 +85,16 @@ def run(
         images: folder of images; needs ``camera``.
         video: file; needs ``camera``.
         webcam: index, device path or stream URL; needs ``camera``.
-        sensor: "mono" (default), "stereo" or "rgbd".
-        camera: calibration of own frames, or its file.
+        bag: recording of ROS 1, ROS 2 or MCAP; without ``camera`` it brings its own calibration.
+        images_right, video_right, webcam_right: of the right camera of a pair.
+        side_by_side: ``video`` shows left and right image in one frame.
+        depth: folder of 16-bit depth images beside ``images``.
+        depth_scale: units of a depth image per metre, default 1000.
+        topic, topic_right: of the images in ``bag``.
+        resize: "WIDTHxHEIGHT" in px or a factor; own frames are scaled, and their calibration with them.
+        sensor: "mono" (default), "stereo" or "rgbd"; of own frames what stands beside them says it.
+        camera: calibration of own frames, its file in any format that we know, or "guess:FOV_DEG".
+        camera_right: of the right camera, where ``camera`` is of the left one alone.
         frames: "start:stop[:step]", positions in the sequence as in Python.
         fps: frame rate of ``images`` in Hz, default 10.
         camera_height_m: of one camera on a ground vehicle, above the road: makes the result metric.
@@ -106,6 +124,17 @@ def run(
         images=images,
         video=video,
         webcam=webcam,
+        bag=bag,
+        images_right=images_right,
+        video_right=video_right,
+        side_by_side=side_by_side,
+        webcam_right=webcam_right,
+        depth=depth,
+        depth_scale=depth_scale,
+        topic=topic,
+        topic_right=topic_right,
+        resize=resize,
+        camera_right=camera_right,
         sensor=sensor,
         frames=frames,
         fps=fps,
@@ -154,14 +183,14 @@ def execute(
     Raises:
         VoError: the run cannot start.
     """
-    _warn_of_other_versions(config)
+    warn_of_other_versions(config)
     opened = open_input(config.run)
     is_default = config.features.name == Config().features.name
     if may_stand_in and is_default and opened.is_built_in:
         extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
     else:
         extractor = load_features(config, report_download=surroundings.report_download)
-    config = _as_run(config, opened)
+    config = as_run(config, opened)
     folder = open_run_folder(out) if out else create_run_folder(RUNS_FOLDER, opened.source.name)
     write_config(folder, config)
     with _log_file(folder):
@@ -246,39 +275,6 @@ def _run_info(
         seed=config.seed,
         command=command,
     )
-
-
-def _as_run(config: Config, opened: OpenedInput) -> Config:
-    """Write down what the run depends on, so that its ``config.yaml`` repeats it."""
-    run, source = config.run, opened.source
-    if opened.is_built_in:
-        run = replace(run, sequence=STREET)
-    if run.sequence is not None:
-        run = replace(run, camera=camera_of(source.camera), baseline_m=source.baseline_m)
-    run = replace(
-        run,
-        images=_absolute(run.images),
-        video=_absolute(run.video),
-        data_root=_absolute(run.data_root),
-        weights_dir=_absolute(run.weights_dir),
-        threads=num_cores(),
-        versions={name: version for name, version in this_machine().versions.items() if version is not None},
-    )
-    return replace(config, run=run)
-
-
-def _absolute(path: str | None) -> str | None:
-    return None if path is None else str(Path(path).resolve())
-
-
-def _warn_of_other_versions(config: Config) -> None:
-    """Say why a repeated run may differ in its last digits."""
-    recorded, now = config.run.versions, this_machine().versions
-    changed = [f"{name} {old} -> {now.get(name)}" for name, old in recorded.items() if now.get(name) != old]
-    if config.run.threads not in (None, num_cores()):
-        changed.append(f"{config.run.threads} cores -> {num_cores()}")
-    if changed:
-        log.warning("the recorded run may not be repeated to the last digit: %s", ", ".join(changed))
 
 
 @contextmanager

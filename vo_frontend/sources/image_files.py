@@ -60,6 +60,20 @@ def read_depth_units(path: Path) -> NDArray[np.uint16]:
     return depth
 
 
+def read_focal_35mm(path: Path) -> float | None:
+    """Read the 35 mm equivalent of a photograph's focal length, mm, from its EXIF; None without it."""
+    from PIL import ExifTags
+    from PIL import Image as Photograph
+
+    try:
+        with Photograph.open(path) as photograph:
+            fields = photograph.getexif().get_ifd(ExifTags.IFD.Exif)
+    except (OSError, ValueError):
+        return None
+    value = fields.get(ExifTags.Base.FocalLengthIn35mmFilm)
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
 def image_size(image: NDArray[Any]) -> tuple[int, int]:
     """Return width and height in px of an image (H, W[, C])."""
     return image.shape[1], image.shape[0]

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import cv2
 
 from vo_frontend.errors import SourceError
+from vo_frontend.sources.image_files import image_size
 from vo_frontend.types import Image
 
 log = logging.getLogger(__name__)
@@ -191,6 +192,22 @@ class LiveCamera:
             self._newest = captured
             self._num_images += 1
             self._changed.notify_all()
+
+
+def size_of_device(device: str) -> tuple[int, int]:
+    """Return width and height in px of the images that a camera gives when nothing asks it for a size.
+
+    Raises:
+        SourceError: it cannot be opened, or gives no image in time.
+    """
+    camera = LiveCamera(device)
+    try:
+        first = camera.peek()
+    finally:
+        camera.close()
+    if first is None:
+        raise SourceError(f"webcam {device}: closed before its first frame")
+    return image_size(first.image_bgr)
 
 
 def open_opencv_capture(device: str, size_px: tuple[int, int] | None, timeout_s: float) -> Capture:

@@ -90,13 +90,13 @@ class RecordedSource:
         self._depth = depth
         self._closed = threading.Event()
         self._partner_missed = False
-        _require_size(*_probe_size([frame.image for frame in self._files]), undistort)
+        _require_size(*probe_size([frame.image for frame in self._files]), undistort)
         rights = [frame.image_right for frame in self._files if frame.image_right]
         if stereo and rights:
-            _require_size(*_probe_size(rights), stereo.rectify_right)
+            _require_size(*probe_size(rights), stereo.rectify_right)
         depths = [frame.depth for frame in self._files if frame.depth]
         if depth and depths:
-            _require_size(*_probe_size(depths, read_depth_units), undistort)
+            _require_size(*probe_size(depths, read_depth_units), undistort)
 
     @property
     def num_frames(self) -> int:
@@ -166,7 +166,7 @@ def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str
         SourceError: no image can be decoded.
         CameraError: the calibration, found in ``where``, is impossible for the images.
     """
-    (width, height), _ = _probe_size([frame.image for frame in files])
+    (width, height), _ = probe_size([frame.image for frame in files])
     try:
         camera = PinholeCamera(float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), width, height)
     except CameraError as error:
@@ -179,9 +179,14 @@ def probe_camera(files: Sequence[FrameFiles], K: NDArray[np.float64], where: str
     return camera
 
 
-def _probe_size(
+def probe_size(
     paths: Sequence[Path], read: Callable[[Path], NDArray[Any]] = read_image
 ) -> tuple[tuple[int, int], Path]:
+    """Return width and height in px of the first image that can be decoded, and its file.
+
+    Raises:
+        SourceError: none can.
+    """
     for path in paths:
         try:
             return image_size(read(path)), path

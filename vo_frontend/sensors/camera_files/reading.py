@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vo_frontend.errors import CameraError
 from vo_frontend.sensors.camera_files.text_formats import is_colmap, is_kitti, read_colmap, read_kitti
-from vo_frontend.sensors.camera_files.values import ImageSize
+from vo_frontend.sensors.camera_files.values import AskImageSize
 from vo_frontend.sensors.camera_files.yaml_formats import (
     Fields,
     is_euroc,
@@ -32,12 +32,12 @@ YAML_FORMATS = (  # the first that fits: ROS and OpenCV share a name
 )
 
 
-def read_camera_file(path: Path, images: ImageSize | None = None) -> CameraRig:
+def read_camera_file(path: Path, image_size: AskImageSize | None = None) -> CameraRig:
     """Read a calibration in any format that we understand.
 
     Args:
         path: the file; its name does not matter.
-        images: width and height in px of the images, for formats that do not state them.
+        image_size: tells width and height in px of the images, for formats that do not state them.
 
     Raises:
         CameraError: the file cannot be read, is of no known format, or a field is wrong.
@@ -47,11 +47,11 @@ def read_camera_file(path: Path, images: ImageSize | None = None) -> CameraRig:
     lines = [line for line in stripped if line and not line.startswith("#")]
     for fits_lines, read_lines in TEXT_FORMATS:
         if fits_lines(lines):
-            return read_lines(lines, str(path), images)
+            return read_lines(lines, str(path), image_size)
     fields = load_fields(text, str(path))
     for fits, read in YAML_FORMATS:
         if fits(fields):
-            return read(fields, str(path), images)
+            return read(fields, str(path), image_size)
     found = ", ".join(list(fields)[:5]) + (", ..." if len(fields) > 5 else "")
     raise CameraError(
         f"{path}: found the fields {found}, which fit no camera file; understood are {UNDERSTOOD}"

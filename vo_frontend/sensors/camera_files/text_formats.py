@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vo_frontend.errors import CameraError
 from vo_frontend.geometry.se3 import from_rotation_translation
 from vo_frontend.sensors.calibration import Camera
-from vo_frontend.sensors.camera_files.values import ImageSize, camera, known_size, numbers
+from vo_frontend.sensors.camera_files.values import AskImageSize, ImageSize, camera, known_size, numbers
 from vo_frontend.sensors.rig import CameraRig, MountedCamera
 
 COLMAP_CENTRE_PX = 0.5  # COLMAP's centre of the top-left pixel is (0.5, 0.5), ours and OpenCV's (0, 0)
@@ -36,7 +36,7 @@ def is_kitti(lines: list[str]) -> bool:
     return any(map(_KITTI_LINE.match, lines))
 
 
-def read_kitti(lines: list[str], where: str, images: ImageSize | None) -> CameraRig:
+def read_kitti(lines: list[str], where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read the first projection matrix and, where it is there, the one of the camera to its right.
 
     The cameras of KITTI's odometry data are rectified to one orientation: P = K [I | t_cam_cam0].
@@ -46,7 +46,7 @@ def read_kitti(lines: list[str], where: str, images: ImageSize | None) -> Camera
         (int(match[1]), np.array(numbers(match[2].split(), f"{where}: P{match[1]}", 12)).reshape(3, 4))
         for match in matches
     ]
-    size = known_size(images, where)
+    size = known_size(image_size, where)
     left = MountedCamera(_kitti_camera(first[1], size, where), _kitti_pose(first[1]))
     partner = next((P for number, P in others if number == first[0] + 1), None)
     if partner is None:
@@ -68,7 +68,7 @@ def is_colmap(lines: list[str]) -> bool:
     return bool(lines) and all(map(_COLMAP_LINE.match, lines))
 
 
-def read_colmap(lines: list[str], where: str, images: ImageSize | None) -> CameraRig:
+def read_colmap(lines: list[str], where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read the only camera of a ``cameras.txt``.
 
     Raises:

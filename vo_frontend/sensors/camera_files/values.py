@@ -1,5 +1,6 @@
 """Numbers and matrices out of the fields of a file; every complaint names file and field."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.calibration import Camera
 
 ImageSize = tuple[int, int]  # width, height in px
+AskImageSize = Callable[[], ImageSize]  # looks at the images, which costs time
 
 
 def numbers(value: Any, where: str, count: int | None = None) -> list[float]:
@@ -52,7 +54,7 @@ def rigid_transform(value: Any, where: str) -> Transform:
 
 
 def size_of(
-    fields: dict[str, Any], names: tuple[str, str], where: str, images: ImageSize | None
+    fields: dict[str, Any], names: tuple[str, str], where: str, image_size: AskImageSize | None
 ) -> ImageSize:
     """Read the image size from two fields, or take that of the images where the file has none.
 
@@ -61,22 +63,22 @@ def size_of(
     """
     width, height = (fields.get(name) for name in names)
     if width is None or height is None:
-        return known_size(images, where)
+        return known_size(image_size, where)
     pair = numbers([width, height], f"{where}: {' and '.join(names)}", 2)
     return round(pair[0]), round(pair[1])
 
 
-def known_size(images: ImageSize | None, where: str) -> ImageSize:
+def known_size(image_size: AskImageSize | None, where: str) -> ImageSize:
     """Return the size of the images, which this kind of file does not state.
 
     Raises:
         CameraError: it is not known either.
     """
-    if images is None:
+    if image_size is None:
         raise CameraError(
             f"{where}: states no image size; give it with --size WxH, or images to take it from"
         )
-    return images
+    return image_size()
 
 
 def camera(

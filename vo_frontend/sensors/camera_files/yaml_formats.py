@@ -9,7 +9,7 @@ from vo_frontend.errors import CameraError
 from vo_frontend.geometry.se3 import from_rotation_translation, inverse
 from vo_frontend.sensors.calibration import Camera, parse_camera
 from vo_frontend.sensors.camera_files.values import (
-    ImageSize,
+    AskImageSize,
     camera,
     known_size,
     matrix,
@@ -76,7 +76,7 @@ def is_euroc(fields: Fields) -> bool:
     return "intrinsics" in fields or "resolution" in fields
 
 
-def read_euroc(fields: Fields, where: str, images: ImageSize | None) -> CameraRig:
+def read_euroc(fields: Fields, where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read ``intrinsics``, ``resolution``, the lens and, where it is there, the pose ``T_BS``."""
     pose = rigid_transform(fields["T_BS"], f"{where}: T_BS") if "T_BS" in fields else np.eye(4)
     return CameraRig(MountedCamera(parse_camera(fields, where), pose))
@@ -87,7 +87,7 @@ def is_kalibr(fields: Fields) -> bool:
     return isinstance(fields.get("cam0"), dict)
 
 
-def read_kalibr(fields: Fields, where: str, images: ImageSize | None) -> CameraRig:
+def read_kalibr(fields: Fields, where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read ``cam0`` and, where it is there, ``cam1`` with ``T_cn_cnm1``; further cameras are ignored."""
     left = MountedCamera(_kalibr_camera(fields["cam0"], f"{where}: cam0"))
     if not isinstance(fields.get("cam1"), dict):
@@ -115,7 +115,7 @@ def is_ros(fields: Fields) -> bool:
     return named or ("distortion_model" in fields and ("K" in fields or "k" in fields))
 
 
-def read_ros(fields: Fields, where: str, images: ImageSize | None) -> CameraRig:
+def read_ros(fields: Fields, where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read ``camera_info``: K and D, and from R and P where the camera sits in its stereo pair."""
     fields = {_ROS_NAMES.get(name, name): value for name, value in fields.items()}
     K = matrix(fields.get("camera_matrix"), f"{where}: camera_matrix", 3, 3)
@@ -125,7 +125,7 @@ def read_ros(fields: Fields, where: str, images: ImageSize | None) -> CameraRig:
             f"{where}: distortion_model: got '{named}', expected {', '.join(filter(None, ROS_MODELS))}"
         )
     coefficients = numbers(fields.get("distortion_coefficients", []), f"{where}: distortion_coefficients")
-    size = size_of(fields, ("image_width", "image_height"), where, images)
+    size = size_of(fields, ("image_width", "image_height"), where, image_size)
     found = camera((K[0, 0], K[1, 1], K[0, 2], K[1, 2]), size, ROS_MODELS[named], coefficients, where)
     R = matrix(fields.get("rectification_matrix", np.eye(3)), f"{where}: rectification_matrix", 3, 3)
     P = matrix(fields.get("projection_matrix", np.zeros((3, 4))), f"{where}: projection_matrix", 3, 4)
@@ -150,14 +150,14 @@ def is_opencv(fields: Fields) -> bool:
     return any(name in fields for name in OPENCV_MATRIX)
 
 
-def read_opencv(fields: Fields, where: str, images: ImageSize | None) -> CameraRig:
+def read_opencv(fields: Fields, where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read what OpenCV's calibration programs write; ``fisheye_model: 1`` is an equidistant lens."""
     name = next(name for name in OPENCV_MATRIX if name in fields)
     K = matrix(fields[name], f"{where}: {name}", 3, 3)
     lens = next((name for name in OPENCV_LENS if name in fields), None)
     coefficients = numbers(fields[lens], f"{where}: {lens}") if lens else []
     sizes = [names for names in OPENCV_SIZE if names[0] in fields]
-    size = size_of(fields, sizes[0], where, images) if sizes else known_size(images, where)
+    size = size_of(fields, sizes[0], where, image_size) if sizes else known_size(image_size, where)
     model = "equidistant" if fields.get("fisheye_model") else "radial-tangential"
     intrinsics = (float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]))
     return CameraRig(MountedCamera(camera(intrinsics, size, model, coefficients, where)))
