@@ -22,6 +22,7 @@ COMMANDS = {
     "map": ("vo_frontend.cli.map", "look into map files, thin them, write them for other programs"),
     "bench": ("vo_frontend.cli.benchmark", "time extraction, matching, bundle adjustment and whole runs"),
     "ablate": ("vo_frontend.cli.ablation", "measure accuracy, and what each part of the odometry is worth"),
+    "fetch-weights": ("vo_frontend.cli.fetch_weights", "fetch and check the official weights of features"),
     "train": ("vo_frontend.cli.train", "train the network of the features"),
     "evaluate-features": ("vo_frontend.cli.evaluate_features", "compare features with each other"),
     "evaluate-places": ("vo_frontend.cli.evaluate_places", "compare ways to recognise places"),

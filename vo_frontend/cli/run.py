@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.cli.arguments import build_parser
+from vo_frontend.cli.downloads import show_download
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import folder_from
 from vo_frontend.errors import ConfigError
@@ -49,7 +50,7 @@ def _run(args: argparse.Namespace, argv: Sequence[str]) -> None:
         surroundings = Surroundings(
             sinks=sinks,
             stop_requested=lambda: switch.is_on or any(viewer.stop_requested for viewer in viewers),
-            report_download=_show_download,
+            report_download=show_download,
             command=["vo-frontend", "run", *argv],
         )
         is_first_look = args.features is None and not config.run.versions
@@ -105,13 +106,6 @@ def configuration(args: argparse.Namespace) -> "Config":
         why = "a named sequence brings" if run.sequence else "the built-in street has"
         raise ConfigError(f"--camera {args.camera}: does not apply here, {why} its own calibration")
     return config
-
-
-def _show_download(name: str, received: int, expected: int) -> None:
-    done = 30 * received // max(expected, 1)
-    bar = f"\rdownloading {name} [{'#' * done:<30}] {received / 1e6:.1f}/{expected / 1e6:.1f} MB"
-    sys.stderr.write(bar + ("\n" if received >= expected else ""))
-    sys.stderr.flush()
 
 
 def _list(data_root: Path | None) -> None:

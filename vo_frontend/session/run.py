@@ -21,6 +21,7 @@ from vo_frontend.reports.statistics import StatisticsSink
 from vo_frontend.reports.trajectory_files import OnlineTrajectorySink, TrajectorySink
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
+        *([LatencySink()] if source.is_live else []),
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_input
@@ -228,6 +229,7 @@ def _estimate(
         *file_sinks(folder, session),
         statistics,
         *([height] if height else []),
+        *([LatencySink()] if source.is_live else []),
         *surroundings.sinks(opened, folder, session.records),
     ]
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
