@@ -281,6 +281,7 @@ class RunConfig:
     depth_scale: float = 1000.0  # units of a depth image per metre
     topic: str | None = None  # images in bag
     topic_right: str | None = None  # of the right camera in bag
+    refine_focal: bool = False  # of recorded own frames of one camera, from their first part
     resize: str | None = None  # of own frames, WIDTHxHEIGHT in px or a factor; the calibration follows
     sensor: str = "mono"  # mono, stereo or rgbd
     camera: CameraConfig | None = None  # of own frames; of a named sequence: what it had when it was run

@@ -149,6 +149,16 @@ def test_foreign_files_project_as_opencv_does(
     np.testing.assert_allclose(camera.distort(RAYS), opencv_pixels(K, lens, model), atol=1e-9)
 
 
+def test_numbers_as_python_prints_them_are_numbers(tmp_path: Path) -> None:
+    text = (
+        "intrinsics: [4e2, 400, 320, 240]\nresolution: [640, 480]\n"
+        "distortion_model: radtan\ndistortion_coefficients: [-0.1, 1e-05, -8e-05, 2E+0]\n"
+    )
+    camera = read_camera_file(written(tmp_path, text.replace("2E+0", "0.0"))).left.calibration
+    assert camera.fx == 400
+    assert camera.distortion == (-0.1, 1e-05, -8e-05, 0.0)
+
+
 def test_opencv_itself_reads_what_is_written_for_it(tmp_path: Path) -> None:
     path = tmp_path / "camera.yml"
     path.write_text(format_camera_file(CameraRig(MountedCamera(WITH_K3)), "opencv", "a comment"))

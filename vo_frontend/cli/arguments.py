@@ -100,6 +100,11 @@ def _add_own_sensors(parser: argparse.ArgumentParser) -> None:
         "--camera-right", metavar="YAML", help="its calibration, where --camera is of the left camera alone"
     )
     own.add_argument(
+        "--refine-focal",
+        action="store_true",
+        help="estimate the focal length from the first frames of one camera, if their motion determines it",
+    )
+    own.add_argument(
         "--resize",
         metavar="WxH|FACTOR",
         help="scale the images, and the calibration with them: 640x480 or 0.5",

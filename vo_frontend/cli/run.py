@@ -88,6 +88,7 @@ def configuration(args: argparse.Namespace) -> "Config":
         topic=args.topic,
         topic_right=args.topic_right,
         resize=args.resize,
+        refine_focal=args.refine_focal or None,
         camera_right=args.camera_right,
         sensor=args.sensor,
         frames=args.frames,

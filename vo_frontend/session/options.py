@@ -30,6 +30,7 @@ _FIELDS = {
     "topic": "run.topic",
     "topic_right": "run.topic_right",
     "resize": "run.resize",
+    "refine_focal": "run.refine_focal",
     "sensor": "run.sensor",
     "frames": "run.frames",
     "fps": "run.fps",
@@ -94,7 +95,17 @@ def _with_rig(run: RunConfig, rig: CameraRig) -> RunConfig:
 
 def _without_frames() -> dict[str, Any]:
     cameras = ["camera", "camera_right", "T_left_right", "baseline_m"]
-    names = [*FRAME_SOURCES, *PARTNERS, *cameras, "topic", "resize", "frames", "threads", "versions"]
+    names = [
+        *FRAME_SOURCES,
+        *PARTNERS,
+        *cameras,
+        "topic",
+        "resize",
+        "refine_focal",
+        "frames",
+        "threads",
+        "versions",
+    ]
     return {name: getattr(RunConfig(), name) for name in names}
 
 

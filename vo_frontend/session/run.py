@@ -26,6 +26,7 @@ from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_input
 from vo_frontend.session.options import configure
+from vo_frontend.session.refine_focal import with_refined_focal
 from vo_frontend.session.repeat import as_run, warn_of_other_versions
 from vo_frontend.session.run_report import RunReport, report_run
 from vo_frontend.session.session import Session
@@ -61,6 +62,7 @@ def run(
     topic: str | None = None,
     topic_right: str | None = None,
     resize: str | None = None,
+    refine_focal: bool | None = None,
     sensor: str | None = None,
     camera: Camera | str | Path | None = None,
     camera_right: Camera | str | Path | None = None,
@@ -93,6 +95,7 @@ def run(
         depth_scale: units of a depth image per metre, default 1000.
         topic, topic_right: of the images in ``bag``.
         resize: "WIDTHxHEIGHT" in px or a factor; own frames are scaled, and their calibration with them.
+        refine_focal: estimate the focal length from the first frames, if the motion determines it.
         sensor: "mono" (default), "stereo" or "rgbd"; of own frames what stands beside them says it.
         camera: calibration of own frames, its file in any format that we know, or "guess:FOV_DEG".
         camera_right: of the right camera, where ``camera`` is of the left one alone.
@@ -135,6 +138,7 @@ def run(
         topic=topic,
         topic_right=topic_right,
         resize=resize,
+        refine_focal=refine_focal,
         camera_right=camera_right,
         sensor=sensor,
         frames=frames,
@@ -191,10 +195,13 @@ def execute(
         extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
     else:
         extractor = load_features(config, report_download=surroundings.report_download)
-    config = as_run(config, opened)
     folder = open_run_folder(out) if out else create_run_folder(RUNS_FOLDER, opened.source.name)
-    write_config(folder, config)
     with _log_file(folder):
+        if config.run.refine_focal:
+            config = with_refined_focal(config, opened, extractor)
+            opened = open_input(config.run)
+        config = as_run(config, opened)
+        write_config(folder, config)
         return _estimate(config, opened, extractor, folder, surroundings)
 
 

@@ -1,5 +1,6 @@
 """Calibrations in YAML: ours and EuRoC's, Kalibr's camera chain, ROS camera_info, OpenCV's FileStorage."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,16 @@ KALIBR_MODELS = {"radtan": "radial-tangential", "equidistant": "equidistant", "n
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with OpenCV's matrices."""
+    """YAML with OpenCV's matrices, and with numbers such as 1e-05, which YAML 1.1 takes for text."""
 
 
 def _opencv_matrix(loader: yaml.SafeLoader, node: Any) -> Any:
     return loader.construct_mapping(node, deep=True)
 
 
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 _Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)
 
 
