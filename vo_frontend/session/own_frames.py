@@ -64,6 +64,11 @@ def check_partners(run: RunConfig) -> None:
         raise ConfigError(f"--{' and --'.join(map(_option, given))}: expected one of them")
     if source is None and run.resize is not None:
         raise ConfigError(f"--resize {run.resize}: does not apply here, it is for frames of your own")
+    if run.refine_focal and (source in (None, "webcam") or sensor is not Sensor.MONO):
+        raise ConfigError(
+            "--refine-focal: does not apply here, it needs recorded frames of one camera of your own "
+            "(--images, --video or --bag)"
+        )
     if source is not None and sensor is not (sensor_of(run) or Sensor.MONO):
         how = _HOW.get((source, sensor))
         found = (

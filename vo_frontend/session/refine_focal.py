@@ -13,9 +13,8 @@ from vo_frontend.features import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame
 from vo_frontend.optimization.self_calibration import Views, fit_focal, focal_spread
 from vo_frontend.session.opened_input import OpenedInput
-from vo_frontend.session.own_frames import own_source
 from vo_frontend.session.session import Session
-from vo_frontend.types import FrameResult, Sensor
+from vo_frontend.types import FrameResult
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +45,11 @@ def with_refined_focal(config: Config, opened: OpenedInput, extractor: FeatureEx
     """Return the configuration with the focal length that the frames determine, or with the given one.
 
     Raises:
-        ConfigError: the frames are not those of one own camera, or its lens is not one that scales.
+        ConfigError: there is no calibration to begin with, or its lens is not one that scales.
     """
     camera = config.run.camera
-    if (
-        own_source(config.run) in (None, "webcam")
-        or opened.source.sensor is not Sensor.MONO
-        or camera is None
-    ):
-        raise ConfigError(
-            "--refine-focal: does not apply here, it needs recorded frames of one camera of your own "
-            "(--images, --video or --bag)"
-        )
+    if camera is None:
+        raise ConfigError("--refine-focal: needs a calibration to begin with, such as --camera guess:70")
     if camera.distortion_model == "equidistant" or len(camera.distortion_coefficients) > 5:
         raise ConfigError("--refine-focal: does not apply to this lens, expected none or radial-tangential")
     found = refine_focal(config, opened, extractor)
