@@ -196,6 +196,40 @@ class PlacesConfig:
 
 
 @dataclass(frozen=True)
+class LocalizationConfig:
+    """Sets when an image counts as placed in a map that is only looked into."""
+
+    num_candidates: int = 10  # keyframes that look most like it, checked by geometry
+    num_neighbors: int = 30  # keyframes around the best, whose landmarks are searched for
+    min_score: float = 0.05  # similarity of a candidate, 1 for the same view
+    pixel_sigma_px: float = 1.0  # of a keypoint of the image
+    map_sigma_px: float = 3.0  # of the map's own observations: keypoint, and the pose of the keyframe
+    pnp_threshold_px: float = 8.0  # of the first pose: a map has errors of its own
+    min_inliers: int = 30  # landmarks that must agree with the pose ...
+    min_inlier_share: float = 0.5  # ... of those that look alike where the pose puts them
+    min_spread: float = 0.02  # share of the image that they must span
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_sigma_px", "map_sigma_px", "pnp_threshold_px"):
+            _require(
+                getattr(self, name) > 0, f"localization.{name}: got {getattr(self, name)}, expected above 0"
+            )
+        for name in ("num_candidates", "num_neighbors"):
+            _require(
+                getattr(self, name) >= 1,
+                f"localization.{name}: got {getattr(self, name)}, expected at least 1",
+            )
+        _require(
+            self.min_inliers >= 6, f"localization.min_inliers: got {self.min_inliers}, expected at least 6"
+        )
+        for name in ("min_inlier_share", "min_spread"):
+            _require(
+                0 <= getattr(self, name) <= 1,
+                f"localization.{name}: got {getattr(self, name)}, expected 0..1",
+            )
+
+
+@dataclass(frozen=True)
 class StereoConfig:
     """Sets how depth is measured in a rectified pair of images."""
 
@@ -291,6 +325,9 @@ class RunConfig:
     frames: str | None = None  # start:stop[:step], positions in the sequence
     fps: float | None = None  # of images without time stamps, default 10
     camera_height_m: float | None = None  # of one camera on a ground vehicle: makes the result metric
+    map: str | None = None  # map file to go on with
+    localize_only: bool = False  # place frames in that map, which stays as it is
+    save_map: str | None = None  # map file to write at the end
     deterministic: bool = False  # extract and track in one thread: the same result, slower
     data_root: str | None = None  # where named sequences lie
     weights_dir: str | None = None  # where official weights lie, before the cache and the download
@@ -312,6 +349,14 @@ class RunConfig:
             self.T_left_right is None or len(self.T_left_right) == 16,
             f"run.T_left_right: got {self.T_left_right}, expected 16 numbers",
         )
+        _require(
+            not self.localize_only or self.map is not None,
+            "run.localize_only: needs a map to place frames in; give --map FILE as well",
+        )
+        _require(
+            not self.localize_only or self.save_map is None,
+            "run.save_map: a map that is only localised in stays as it is; leave one of the two out",
+        )
 
 
 @dataclass(frozen=True)
@@ -328,6 +373,7 @@ class Config:
     keyframes: KeyframesConfig = field(default_factory=KeyframesConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
     places: PlacesConfig = field(default_factory=PlacesConfig)
+    localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     atlas: AtlasConfig = field(default_factory=AtlasConfig)
     stereo: StereoConfig = field(default_factory=StereoConfig)
     depth_image: DepthImageConfig = field(default_factory=DepthImageConfig)

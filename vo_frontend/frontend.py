@@ -55,6 +55,7 @@ class VisualFrontend:
         *,
         min_features: int,
         max_lost_s: float,
+        first_landmark_id: int = 0,
     ) -> None:
         self.extractor = extractor
         self._depth_meter = depth_meter
@@ -71,7 +72,7 @@ class VisualFrontend:
         self.sparse_map: SparseMap | None = None
         self._motion: ConstantVelocity | None = None
         self._segment_id = 0
-        self._next_landmark_id = 0
+        self._next_landmark_id = first_landmark_id
         self._last_tracked: FrameResult | None = None
 
     def process(self, frame: Frame) -> FrameResult:

@@ -13,6 +13,7 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK
 from vo_frontend.types import Sensor
 
 VERSION = 1
+SAME_PX = 1e-6  # of intrinsics
 _VERSION_NAME = "vo_frontend_map"  # first in the file, so that its beginning tells what it is
 
 # Type and shape of each array: K keyframes, F features, M landmarks, D and P numbers of their descriptors.
@@ -54,6 +55,7 @@ def write_map(path: Path, saved: SavedMap) -> None:
         "sensor": np.array(origin.sensor.value),
         "baseline_m": np.array(baseline_m, "<f8"),
         "extractor": np.array(origin.extractor),
+        "weights_sha256": np.array(origin.weights_sha256 or ""),
         "place_method": np.array(origin.place_method or ""),
     }
     arrays = {name: getattr(saved, name).astype(dtype, copy=False) for name, (dtype, _) in _LAYOUT.items()}
@@ -84,16 +86,59 @@ def read_map(path: Path, extractor: FeatureExtractor | None = None) -> SavedMap:
     saved = SavedMap(origin=_origin(path, arrays), **{name: arrays[name] for name in _LAYOUT})
     if problem := _contradiction(saved):
         raise MapFileError(f"{path}: the map file is malformed ({problem}); make it anew")
-    origin = saved.origin
-    if extractor is not None and (extractor.name, extractor.descriptor_size) != (
-        origin.extractor,
-        origin.descriptor_size,
+    if extractor is not None:
+        _require_same_features(path, saved.origin, extractor)
+    return saved
+
+
+def require_same_rig(
+    path: Path, origin: MapOrigin, camera: PinholeCamera, sensor: Sensor, baseline_m: float | None
+) -> None:
+    """Refuse to go on with a map by another camera or sensor than it was made with.
+
+    Raises:
+        MapFileError: they differ.
+    """
+    if sensor is not origin.sensor:
+        raise MapFileError(
+            f"{path}: the map was made with sensor '{origin.sensor.value}', the frames come from "
+            f"'{sensor.value}'; give --sensor {origin.sensor.value}"
+        )
+    same_size = (camera.width, camera.height) == (origin.camera.width, origin.camera.height)
+    if not same_size or not np.allclose(
+        _intrinsics(camera), _intrinsics(origin.camera), rtol=0, atol=SAME_PX
     ):
+        raise MapFileError(
+            f"{path}: the map was made with {_described(origin.camera)}, "
+            f"the frames have {_described(camera)}; take frames of the same camera"
+        )
+    if not np.isclose(baseline_m or 0.0, origin.baseline_m or 0.0, rtol=1e-6, atol=0):
+        raise MapFileError(
+            f"{path}: the map was made with a baseline of {origin.baseline_m} m, "
+            f"the frames have {baseline_m} m; take frames of the same pair of cameras"
+        )
+
+
+def _intrinsics(camera: PinholeCamera) -> list[float]:
+    return [camera.fx, camera.fy, camera.cx, camera.cy]
+
+
+def _described(camera: PinholeCamera) -> str:
+    return f"intrinsics {_intrinsics(camera)} at {camera.width}x{camera.height} px"
+
+
+def _require_same_features(path: Path, origin: MapOrigin, extractor: FeatureExtractor) -> None:
+    if (extractor.name, extractor.descriptor_size) != (origin.extractor, origin.descriptor_size):
         raise MapFileError(
             f"{path}: the map has features '{origin.extractor}' of {origin.descriptor_size} numbers, "
             f"got '{extractor.name}' of {extractor.descriptor_size}; give --features {origin.extractor}"
         )
-    return saved
+    if extractor.weights_sha256 != origin.weights_sha256:
+        raise MapFileError(
+            f"{path}: the map was made with other weights of '{origin.extractor}' "
+            f"({str(origin.weights_sha256)[:12]}..., not {str(extractor.weights_sha256)[:12]}...); "
+            "give the folder of those with --weights-dir"
+        )
 
 
 def _origin(path: Path, arrays: dict[str, AnyArray]) -> MapOrigin:
@@ -108,6 +153,7 @@ def _origin(path: Path, arrays: dict[str, AnyArray]) -> MapOrigin:
             str(arrays["extractor"]),
             arrays["descriptors"].shape[1],
             str(arrays["place_method"]) or None,
+            str(arrays["weights_sha256"]) or None,
         )
     except (CameraError, LookupError, ValueError, TypeError) as error:
         raise MapFileError(f"{path}: the map file is malformed ({error}); make it anew") from None

@@ -27,6 +27,7 @@ class MapOrigin:
     extractor: str  # name of the features
     descriptor_size: int
     place_method: str | None  # name of what made the place descriptors
+    weights_sha256: str | None = None  # of the features' network; None where it has none
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,8 @@ examples:
   vo-frontend run --images DIR --depth DIR --depth-scale 5000 --camera cam.yaml
   vo-frontend run --bag drive.mcap --topic /left/image --topic-right /right/image
   vo-frontend run --video drive.mp4 --camera guess:65    a first look without a calibration
+  vo-frontend run --save-map street.vomap                also after Ctrl-C; for --map and localize
+  vo-frontend run --map street.vomap --frames 300:600    goes on with it; see --localize-only
 
 cam.yaml is made by vo-frontend calibrate. Also read: a Kalibr camchain, ROS camera_info, OpenCV YAML, KITTI's
 calib.txt, COLMAP's cameras.txt. By hand, in pixels (EuRoC's names; distortion is optional):
@@ -37,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_frames(parser)
     _add_own_sensors(parser)
     _add_estimate(parser)
+    _add_map(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/NAME/TIME)")
     output.add_argument(
@@ -108,6 +111,15 @@ def _add_own_sensors(parser: argparse.ArgumentParser) -> None:
         "--resize",
         metavar="WxH|FACTOR",
         help="scale the images, and the calibration with them: 640x480 or 0.5",
+    )
+
+
+def _add_map(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("map")
+    group.add_argument("--save-map", metavar="FILE", type=Path, help="write the whole map at the end")
+    group.add_argument("--map", metavar="FILE", type=Path, help="go on with the map of an earlier run")
+    group.add_argument(
+        "--localize-only", action="store_true", help="place frames in that map, which stays as it is"
     )
 
 

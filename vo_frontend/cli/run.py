@@ -56,6 +56,8 @@ def _run(args: argparse.Namespace, argv: Sequence[str]) -> None:
         is_first_look = args.features is None and not config.run.versions
         report = execute(config, args.out, surroundings, may_stand_in=is_first_look)
     print(report.table)
+    if config.run.save_map is not None and report.failure is None:
+        print(f"map written to {config.run.save_map}")
     print(f"written to {report.folder}/" + (" (stopped before the end)" if report.stopped else ""))
     if report.failure is not None:
         raise report.failure
@@ -94,6 +96,9 @@ def configuration(args: argparse.Namespace) -> "Config":
         frames=args.frames,
         fps=args.fps,
         camera_height_m=args.camera_height,
+        map=args.map,
+        localize_only=args.localize_only or None,
+        save_map=args.save_map,
         deterministic=args.deterministic or None,
         data_root=args.data_root,
         weights_dir=args.weights_dir,

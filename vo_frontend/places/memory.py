@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.archive import Archive
+from vo_frontend.atlas.archive_ties import ties_of_archive
 from vo_frontend.atlas.landmark_table import RetiredLandmarks
 from vo_frontend.atlas.motions import Motions
+from vo_frontend.config import AtlasConfig
 from vo_frontend.mapping.keyframe import Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -16,6 +18,8 @@ from vo_frontend.mapping.ties import Tie
 from vo_frontend.places.index import Candidates, PlaceIndex
 from vo_frontend.places.surroundings import Surroundings
 from vo_frontend.places.vlad import Vlad
+
+PLACE_METHOD = "vlad"
 
 
 class PlaceMemory:
@@ -25,10 +29,14 @@ class PlaceMemory:
     """
 
     def __init__(self, archive: Archive, vlad: Vlad) -> None:
+        """Remember an archive, empty or from a map file."""
         self.archive = archive
         self.motions = Motions()
         self._vlad = vlad
         self._index = PlaceIndex(vlad.descriptor_size)
+        for frame_index in archive:
+            self._index.add(frame_index, self._place(archive, frame_index))
+        self.motions.tie(ties_of_archive(archive))
 
     def look_up(self, view: View, k: int, exclude: NDArray[np.int64]) -> Candidates:
         """Find the ``k`` keyframes that look most like a view, without those of some frames (E,)."""
@@ -63,6 +71,26 @@ class PlaceMemory:
         points_world = self.archive.retired(landmarks.ids).points_world
         sparse_map.recall(old, replace(landmarks, points_world=points_world))
 
+    def whole(self, sparse_map: SparseMap | None, config: AtlasConfig) -> Archive:
+        """Copy all that is known, what is in the local map included; the memory itself stays as it is."""
+        whole, archive = Archive(self.archive.descriptor_size, config), self.archive
+        frames = archive.frame_indices()
+        segment_ids, poses = archive.segment_ids(frames).tolist(), archive.T_world_cam(frames)
+        for frame_index, segment_id, T_world_cam in zip(frames.tolist(), segment_ids, poses, strict=True):
+            packed = archive.packed(frame_index)
+            rows = packed.rows.copy()
+            rows["landmark_id"] = archive.features_seen(packed)
+            whole.add_packed(replace(packed, rows=rows), segment_id, T_world_cam)
+        whole.retire(archive.retired(archive.landmark_ids()))
+        if sparse_map is not None:
+            for keyframe in sparse_map.keyframes:
+                place = self._vlad.describe(keyframe.features.descriptors)
+                whole.add(keyframe, sparse_map.segment_id, place)
+            seen = sparse_map.landmarks
+            values = seen.points_world, seen.colors, seen.num_expected, seen.num_found
+            whole.retire(RetiredLandmarks(seen.ids, *values, sparse_map.newest_views()))
+        return whole
+
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Hear that pairs of landmarks (P,) are one."""
         self.archive.merge(kept_ids, gone_ids)
@@ -70,3 +98,9 @@ class PlaceMemory:
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Hear that landmarks (L,) were wrong."""
         self.archive.remove(ids)
+
+    def _place(self, archive: Archive, frame_index: int) -> NDArray[np.float32]:
+        place = archive.place(frame_index)
+        if place is not None and len(place) == self._vlad.descriptor_size:
+            return place
+        return self._vlad.describe(archive.keyframe(frame_index).features.descriptors)

@@ -1,8 +1,10 @@
 """The only place that turns configuration into objects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from vo_frontend.atlas.archive import Archive
+from vo_frontend.atlas.saved_map import SavedMap
 from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.config import Config, RansacConfig
 from vo_frontend.errors import ConfigError
@@ -14,6 +16,7 @@ from vo_frontend.mapping.depth_start import DepthStart
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart, MonoStart
 from vo_frontend.mapping.mapper import Mapper
+from vo_frontend.places.localizer import Localizer
 from vo_frontend.places.loop_closer import LoopCloser
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.recognizer import Recognizer
@@ -43,11 +46,13 @@ def build_frontend(
     *,
     sensor: Sensor = Sensor.MONO,
     baseline_m: float | None = None,
+    memory: PlaceMemory | None = None,
 ) -> VisualFrontend:
     """Assemble the front-end for one camera.
 
     The extractor comes ready made: loading it may need files and a network, which is the caller's
-    business (:func:`vo_frontend.features.load_extractor`).
+    business (:func:`vo_frontend.features.load_extractor`). Where no memory is handed over, it gets one of its
+    own, empty.
 
     Raises:
         ConfigError: a stereo camera without a baseline.
@@ -57,7 +62,8 @@ def build_frontend(
     estimator = build_estimator(config, camera)
     tracker = PoseTracker(camera, matcher, estimator, config)
     mapper = Mapper(camera, matcher, config.mapping)
-    recollection = _recollection(config, camera, extractor, tracker, mapper, sensor)
+    memory = memory or build_memory(config, extractor)
+    recollection = _recollection(config, camera, memory, tracker, mapper, sensor)
     start: MapStart
     if sensor is Sensor.MONO:
         initializer = TwoViewInitializer(
@@ -92,22 +98,44 @@ def build_frontend(
         recollection,
         min_features=config.tracking.min_inliers,
         max_lost_s=config.tracking.max_lost_s,
+        first_landmark_id=0 if memory is None else int(memory.archive.landmark_ids().max(initial=-1)) + 1,
     )
+
+
+def build_memory(
+    config: Config, extractor: FeatureExtractor, past: SavedMap | None = None
+) -> PlaceMemory | None:
+    """Build what remembers places, from a loaded map on; None where places are switched off or unknown."""
+    if not config.places.enabled or extractor.name not in shipped_vocabularies():
+        return None
+    archive = Archive(extractor.descriptor_size, config.atlas)
+    if past is not None:
+        archive = past.archive(config.atlas)
+    return PlaceMemory(archive, Vlad(shipped_vocabulary(extractor.name)))
+
+
+def build_localizer(
+    config: Config, camera: PinholeCamera, map_camera: PinholeCamera, memory: PlaceMemory
+) -> Localizer:
+    """Build what places views of a camera in the map that a memory holds, of the same camera or another."""
+    settings = config.localization
+    matcher = Matcher(config.matching.min_similarity, config.matching.max_ratio, ThreadTeam(1))
+    ransac = replace(config.ransac, reprojection_threshold_px=settings.pnp_threshold_px)
+    estimator = build_estimator(replace(config, ransac=ransac), camera)
+    return Localizer(camera, map_camera, memory, matcher, estimator, settings)
 
 
 def _recollection(
     config: Config,
     camera: PinholeCamera,
-    extractor: FeatureExtractor,
+    memory: PlaceMemory | None,
     tracker: PoseTracker,
     mapper: Mapper,
     sensor: Sensor,
 ) -> Recollection:
-    """Build what remembers places, or what forgets them."""
-    if not config.places.enabled or extractor.name not in shipped_vocabularies():
+    """Build what looks places up in a memory, or what does without."""
+    if memory is None:
         return NoRecollection()
-    archive = Archive(extractor.descriptor_size, config.atlas)
-    memory = PlaceMemory(archive, Vlad(shipped_vocabulary(extractor.name)))
     recognizer = Recognizer(memory, tracker, config.places)
     is_metric = sensor is not Sensor.MONO
     closer = LoopCloser(camera, memory, recognizer, mapper, config.places, is_metric=is_metric)

@@ -43,6 +43,8 @@ class Odometry:
         device: "auto", "cpu", "cuda" or "cuda:1".
         seed: of every random draw.
         weights_dir: folder with official weights; else ``VO_WEIGHTS_DIR``, the cache, a download.
+        map: map file to go on with: known places are recognised and not mapped again.
+        localize_only: place the frames in that map, which stays as it is; elsewhere they are LOST.
         config: a configuration or a YAML file of differences from the defaults.
         settings: ``section.field=value`` assignments.
 
@@ -62,6 +64,8 @@ class Odometry:
         device: str | None = None,
         seed: int | None = None,
         weights_dir: str | Path | None = None,
+        map: str | Path | None = None,
+        localize_only: bool | None = None,
         config: Config | str | Path | None = None,
         settings: tuple[str, ...] = (),
     ) -> None:
@@ -78,6 +82,8 @@ class Odometry:
             device=device,
             seed=seed,
             weights_dir=weights_dir,
+            map=map,
+            localize_only=localize_only,
         )
         if camera_height_m is not None:
             check_camera_height(camera_height_m, self.sensor)
@@ -138,6 +144,17 @@ class Odometry:
     def map(self) -> LandmarkCloud:
         """Every landmark seen until now, in the worlds of :attr:`trajectory`."""
         return self._session.records.landmarks.cloud().scaled(self._scales())
+
+    def save_map(self, path: str | Path) -> None:
+        """Write everything seen until now to a map file, for ``map=`` and ``vo-frontend localize``.
+
+        Lengths in it are metres with stereo and RGB-D, else map units, whatever ``camera_height_m`` says.
+
+        Raises:
+            ConfigError: the features have no vocabulary of places, or places are switched off.
+            OutputError: the file cannot be written; an older one stays as it was.
+        """
+        self._session.save_map(Path(path))
 
     def _scales(self) -> dict[int, float]:
         if self._road is None:

@@ -96,7 +96,7 @@ def refine_focal(config: Config, opened: OpenedInput, extractor: FeatureExtracto
 def _gather(session: Session, frames: Sequence[ExtractedFrame]) -> Views | None:
     """Track frames; return keyframes of the longest segment and the landmarks that most of them see."""
     results = [session.track(frame) for frame in frames]
-    trajectory = session.trajectory.trajectory()
+    trajectory = session.records.trajectory.trajectory()
     if not len(trajectory.frame_indices):
         return None
     segments, counts = np.unique(trajectory.segment_ids, return_counts=True)

@@ -27,6 +27,8 @@ def as_run(config: Config, opened: OpenedInput) -> Config:
         video=_absolute(run.video),
         video_right=_absolute(run.video_right),
         bag=_absolute(run.bag),
+        map=_absolute(run.map),
+        save_map=_absolute(run.save_map),
         data_root=_absolute(run.data_root),
         weights_dir=_absolute(run.weights_dir),
         threads=num_cores(),

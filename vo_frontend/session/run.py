@@ -21,8 +21,8 @@ from vo_frontend.reports.statistics import StatisticsSink
 from vo_frontend.reports.trajectory_files import OnlineTrajectorySink, TrajectorySink
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
-        *([LatencySink()] if source.is_live else []),
 from vo_frontend.session.estimate import Estimate
+from vo_frontend.session.latency import LatencySink
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_input
 from vo_frontend.session.options import configure
@@ -78,6 +78,9 @@ def run(
     weights_dir: str | Path | None = None,
     config: Config | str | Path | None = None,
     settings: Sequence[str] = (),
+    map: str | Path | None = None,
+    localize_only: bool | None = None,
+    save_map: str | Path | None = None,
     out: str | Path | None = None,
     map_picture: bool = False,
 ) -> RunReport:
@@ -111,6 +114,9 @@ def run(
         weights_dir: folder with official weights; else ``VO_WEIGHTS_DIR``, the cache, a download.
         config: a configuration, or a YAML file such as the ``config.yaml`` of an earlier run.
         settings: ``section.field=value`` assignments, applied last.
+        map: map file to go on with: known places are recognised and not mapped again.
+        localize_only: place the frames in that map, which stays as it is; elsewhere they are LOST.
+        save_map: map file to write at the end.
         out: run folder; by default ``runs/NAME/TIME``.
         map_picture: also draw ``map.png``, which needs Open3D.
 
@@ -144,6 +150,9 @@ def run(
         frames=frames,
         fps=fps,
         camera_height_m=camera_height_m,
+        map=map,
+        localize_only=localize_only,
+        save_map=save_map,
         deterministic=deterministic,
         data_root=data_root,
         weights_dir=weights_dir,
@@ -230,7 +239,8 @@ def _estimate(
 ) -> RunReport:
     """Feed the frames through a session, then report what it has found, however it ended."""
     source, failure = opened.source, None
-    session, statistics = Session.for_source(config, source, extractor), StatisticsSink()
+    session = Session.for_source(config, source, extractor)
+    statistics = StatisticsSink()
     height = None if config.run.camera_height_m is None else CameraHeightSink(config.run.camera_height_m)
     sinks: list[Sink] = [
         *file_sinks(folder, session),
@@ -244,12 +254,14 @@ def _estimate(
         session.run(source, sinks, surroundings.stop_requested, deterministic=config.run.deterministic)
     except VoError as error:
         failure = error
+    if (save_map := config.run.save_map) is not None:
+        failure = _failure_of(lambda: session.save_map(Path(save_map))) or failure
     scales = None if height is None else height.scales()
     estimate = Estimate.of(session.records)
     if scales is not None:
         factors = {segment_id: scale.scale_m for segment_id, scale in scales.items()}
         estimate = estimate.scaled(factors)
-        failure = _export(folder, estimate) or failure
+        failure = _failure_of(lambda: estimate.save(folder)) or failure
         warn_of_segments_without_scale(estimate.trajectory.segments(), scales)
     return report_run(
         folder,
@@ -263,10 +275,10 @@ def _estimate(
     )
 
 
-def _export(folder: Path, estimate: Estimate) -> VoError | None:
-    """Write trajectories and map anew; what cannot be written stays as it was, and the report goes on."""
+def _failure_of(write: Callable[[], None]) -> VoError | None:
+    """Write results; what cannot be written stays as it was, and the report goes on."""
     try:
-        estimate.save(folder)
+        write()
     except OutputError as error:
         return error
     return None

@@ -1,15 +1,22 @@
 """One estimator together with what it remembers: the same for files, benchmarks, ablations and own frames."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 
+from vo_frontend.atlas.map_file import write_map
+from vo_frontend.atlas.saved_map import MapOrigin, SavedMap
 from vo_frontend.config import Config
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame, VisualFrontend
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.mapping.records import Records
+from vo_frontend.places.memory import PLACE_METHOD
 from vo_frontend.reports.sink import Sink
-from vo_frontend.session.build import build_frontend
+from vo_frontend.session.build import build_frontend, build_localizer, build_memory
 from vo_frontend.session.cores import extraction_may_run_ahead
+from vo_frontend.session.map_follower import MapFollower
+from vo_frontend.session.opened_map import no_places, open_map, past_events, require_places
 from vo_frontend.session.pipeline import feed
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Frame, FrameResult, Sensor
@@ -19,7 +26,9 @@ class Session:
     """A front-end and the records of what it has told: trajectory, landmarks, loops.
 
     Raises:
-        ConfigError: a stereo camera without a baseline.
+        ConfigError: a stereo camera without a baseline, or a map for features that places are not known by.
+        MapFileError: the map to go on with cannot be read, or was made with something else.
+        OutputError: the folder of the map to be written is missing.
     """
 
     def __init__(
@@ -32,9 +41,20 @@ class Session:
         baseline_m: float | None = None,
     ) -> None:
         self.config = config
-        self.frontend: VisualFrontend = build_frontend(
-            config, camera, extractor, sensor=sensor, baseline_m=baseline_m
+        size = extractor.descriptor_size
+        self._origin = MapOrigin(
+            camera, sensor, baseline_m, extractor.name, size, PLACE_METHOD, extractor.weights_sha256
         )
+        past = open_map(config, self._origin, extractor)
+        self._memory = build_memory(config, extractor, past)
+        require_places(config, self._memory, extractor)
+        self.frontend: VisualFrontend = build_frontend(
+            config, camera, extractor, sensor=sensor, baseline_m=baseline_m, memory=self._memory
+        )
+        self._follower: MapFollower | None = None
+        if config.run.localize_only and self._memory is not None:
+            self._follower = MapFollower(build_localizer(config, camera, camera, self._memory))
+        self._past_events = [] if past is None or self._memory is None else past_events(self._memory.archive)
         self.records = Records()
 
     @classmethod
@@ -52,9 +72,25 @@ class Session:
 
     def track(self, extracted: ExtractedFrame) -> FrameResult:
         """Do what needs all frames before, and remember the result. Called in order."""
-        result = self.frontend.track(extracted)
+        follower = self._follower
+        result = self.frontend.track(extracted) if follower is None else follower.track(extracted)
+        if self._past_events:
+            result = replace(result, events=(*self._past_events, *result.events))
+            self._past_events = []
         self.records.update(result)
         return result
+
+    def save_map(self, path: Path) -> None:
+        """Write all that is known to a map file, what is in the local map included.
+
+        Raises:
+            ConfigError: there is nothing to write: the features have no vocabulary, or places are off.
+            OutputError: the file cannot be written; an older one stays as it was.
+        """
+        if self._memory is None:
+            raise no_places(self.config, self.frontend.extractor)
+        whole = self._memory.whole(self.frontend.sparse_map, self.config.atlas)
+        write_map(path, SavedMap.of(whole, self._origin))
 
     def run(
         self,

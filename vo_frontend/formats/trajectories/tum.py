@@ -12,7 +12,7 @@ from vo_frontend.geometry.se3 import Transform
 
 TUM_COLUMNS = "timestamp tx ty tz qx qy qz qw"
 TUM_HEADER = f"# {TUM_COLUMNS}\n"
-SEGMENT = re.compile(r"#\s*segment\s+(\d+)\s*$")
+SEGMENT = re.compile(r"#\s*segment\s+(-?\d+)\s*$")
 
 
 def tum_row(timestamp_ns: int, T_world_cam: Transform) -> str:
