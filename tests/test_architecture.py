@@ -30,7 +30,7 @@ ROWS = [
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
 # Rooms within training: a task knows the engine and the data, which know neither a task nor each other.
-TRAINING_ROWS = [["local_features"], ["data", "engine"], ["checking"]]
+TRAINING_ROWS = [["local_features", "places"], ["data", "engine"], ["checking"]]
 TRAINING_ROW_OF = {name: number for number, names in enumerate(TRAINING_ROWS) for name in names}
 # What the engine may import of the package: nothing that knows a task.
 NO_TASK = {"config", "config_files", "errors", "formats", "training"}
@@ -41,7 +41,7 @@ HOME_OF = {
     "poselib": {"tracking"},
     "gtsam": {"atlas"},
 }
-READERS_OF_GROUND_TRUTH = {"cli", "experiments", "session", "evaluation"}
+READERS_OF_GROUND_TRUTH = {"cli", "experiments", "session", "evaluation", "training"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

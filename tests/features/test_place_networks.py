@@ -15,6 +15,7 @@ from vo_frontend.features.networks.places.aliked_backbone import AlikedBackbone
 from vo_frontend.features.networks.places.backbone import Backbone
 from vo_frontend.features.networks.places.efficientnet_lite import EfficientNetLite0
 from vo_frontend.features.networks.places.heads import Attention, Autoencoder, GlobalHead
+from vo_frontend.features.networks.places.lite0_middle import Lite0Middle
 from vo_frontend.features.networks.places.network import LITE0_SIZES, make_delf, make_delg, make_raw_gem
 from vo_frontend.features.networks.places.pca import fit_pca
 from vo_frontend.features.networks.places.pooling import attention_mean, attention_sum, gem, unit_mean
@@ -28,6 +29,8 @@ from vo_frontend.features.networks.places.resnet import (
 def make_backbone(name: str) -> Backbone:
     if name == "lite0":
         return EfficientNetLite0()
+    if name == "lite0-middle":
+        return Lite0Middle(EfficientNetLite0())
     if name == "aliked-t16":
         return AlikedBackbone(random_aliked())
     if name == "keras":
@@ -37,7 +40,7 @@ def make_backbone(name: str) -> Backbone:
     return ResNetBackbone(torchvision_config(name))
 
 
-@pytest.mark.parametrize("name", ["lite0", "aliked-t16", "resnet50", "keras", "keras-32"])
+@pytest.mark.parametrize("name", ["lite0", "lite0-middle", "aliked-t16", "resnet50", "keras", "keras-32"])
 @torch.inference_mode()
 def test_maps_have_the_channels_and_strides_that_a_backbone_states(name: str) -> None:
     backbone = make_backbone(name)
@@ -68,6 +71,7 @@ def test_maps_have_the_channels_and_strides_that_a_backbone_states(name: str) ->
         ("keras", 291, 3),
         ("keras-32", 291, 3),
         ("lite0", 339, 15),
+        ("lite0-middle", 339, 15),
     ],
 )
 def test_receptive_fields_have_their_known_sizes(name: str, size_px: int, first_center_px: float) -> None:

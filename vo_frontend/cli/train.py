@@ -1,4 +1,4 @@
-"""``python -m vo_frontend.cli.train``: weights for a network, from image pairs with known geometry."""
+"""``python -m vo_frontend.cli.train``: weights for a network of local features, or of places."""
 
 import argparse
 import dataclasses
@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import folder_from
 
 if TYPE_CHECKING:
+    from vo_frontend.training.engine.distributed import Group
+    from vo_frontend.training.engine.task import Task
     from vo_frontend.training.local_features.train_config import TrainConfig
+    from vo_frontend.training.places.train_config import PlaceTrainConfig
 
 FORWARDED_S = 1.0  # torchrun repeats a Ctrl-C that its processes have already had from the terminal
 
@@ -26,9 +29,11 @@ EXAMPLES = """examples:
   vo-frontend train --config configs/train_t16.yaml --images ~/photographs \\
       --out runs/train/long --set optimization.steps=50000 --set data.crop_px=320
   torchrun --nproc-per-node 8 -m vo_frontend.cli.train ...            one process per GPU
+  vo-frontend train --config configs/train_delg_lite0.yaml --out runs/train/delg-lite0      places
 
-The folder gets config.yaml, metrics.csv, validation.csv, matches_*.png, the last two checkpoints and
-weights.pth, a state dict for vo_frontend.features.loading.make_network.
+'task: places' in the configuration trains DELG or DELF, anything else ALIKED or ALIKE. The folder gets
+config.yaml, metrics.csv, validation.csv, the last two checkpoints and weights.pth, a state dict; local
+features also matches_*.png, places also best.pth, the weights of the best validation.
 """
 
 
@@ -36,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Build the command line; imports nothing heavy."""
     parser = argparse.ArgumentParser(
         prog="vo-frontend train",
-        description="Train ALIKED or ALIKE on image pairs with known geometry.",
+        description="Train ALIKED or ALIKE on image pairs with known geometry, DELG or DELF on places.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -60,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         default=folder_from("VO_DATA_ROOT"),
-        help="where the sequences of data.rgbd are (default: $VO_DATA_ROOT)",
+        help="where the sequences of data.rgbd or data.sequences are (default: $VO_DATA_ROOT)",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of this run")
     parser.add_argument(
@@ -85,14 +90,13 @@ def _run(args: argparse.Namespace) -> None:
     from vo_frontend.training.engine.distributed import process_group
     from vo_frontend.training.engine.run_folder import prepare_run_folder
     from vo_frontend.training.engine.training_run import train
-    from vo_frontend.training.local_features.recipe import open_task
 
     config, folder = _config(args), args.out
     num_steps = config.optimization.steps
     with process_group(select_device(config.device)) as group:
         if group.is_leader:
             prepare_run_folder(folder, resume=args.resume)
-        task = open_task(config, args.data_root, group.device)
+        task = _open_task(config, args.data_root, folder, group)
         progress = TrainingProgress(num_steps, task.item_name)
         with _stop_signals() as stop:
             try:
@@ -107,18 +111,39 @@ def _run(args: argparse.Namespace) -> None:
             print(f"written to {folder}/{early if num_done < num_steps else ''}")
 
 
-def _config(args: argparse.Namespace) -> "TrainConfig":
-    from vo_frontend.config_files import override
+def _open_task(
+    config: "TrainConfig | PlaceTrainConfig", data_root: Path | None, folder: Path, group: "Group"
+) -> "Task[Any, Any]":
+    from vo_frontend.training.local_features import recipe as local_features
+    from vo_frontend.training.local_features.train_config import TrainConfig
+    from vo_frontend.training.places import recipe as places
+
+    if isinstance(config, TrainConfig):
+        return local_features.open_task(config, data_root, group.device)
+    return places.open_task(config, data_root, folder, group, _report)
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _config(args: argparse.Namespace) -> "TrainConfig | PlaceTrainConfig":
+    from vo_frontend.config_files import build_from_mapping, override, read_yaml
     from vo_frontend.training.engine.run_folder import CONFIG_NAME
-    from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
+    from vo_frontend.training.local_features.train_config import TrainConfig
+    from vo_frontend.training.places.train_config import TASK, PlaceTrainConfig
 
     path = args.config
     if path is None and args.resume:
         path = args.out / CONFIG_NAME
-    config = load_train_config(path) if path else TrainConfig()
+    values = read_yaml(path) if path else {}
+    is_places = isinstance(values, dict) and values.get("task") == TASK
+    kind: type[TrainConfig | PlaceTrainConfig] = PlaceTrainConfig if is_places else TrainConfig
+    config = build_from_mapping(kind, values, str(path))
+    data: Any = config.data  # of either kind
     if args.images:
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, images=tuple(args.images)))
-    return override(config, args.set)
+        data = dataclasses.replace(data, images=tuple(args.images))
+    return override(dataclasses.replace(config, data=data), args.set)
 
 
 class _Stop:

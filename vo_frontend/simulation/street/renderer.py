@@ -1,5 +1,6 @@
 """A street that can be looked at from anywhere."""
 
+import copy
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -13,6 +14,7 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.simulation.street import projection_kernels, raster_kernels, sensor_kernels
 from vo_frontend.simulation.street.mipmaps import pack_layers
 from vo_frontend.simulation.street.path import ground_plan
+from vo_frontend.simulation.street.rectangles import Rectangles
 from vo_frontend.simulation.street.textures import paint_layers
 from vo_frontend.simulation.street.world import build_city
 from vo_frontend.types import Image
@@ -33,6 +35,12 @@ class Street:
     def __init__(self, seed: int = 0) -> None:
         self.atlas = pack_layers(paint_layers(np.random.default_rng([seed, 2])))
         self.rectangles = build_city(ground_plan(seed), self.atlas, np.random.default_rng([seed, 3]))
+
+    def under(self, rectangles: Rectangles) -> "Street":
+        """Return the street with other rectangles and the same textures, e.g. in other light."""
+        street = copy.copy(self)
+        street.rectangles = rectangles
+        return street
 
     def render(self, T_world_cam: Transform, camera: PinholeCamera) -> tuple[Image, NDArray[np.float32]]:
         """Take a perfect picture from a pose (4, 4).

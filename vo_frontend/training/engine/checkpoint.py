@@ -29,7 +29,7 @@ class Checkpoint:
     next_step: int
     network: dict[str, Tensor]  # state dict
     average: dict[str, Tensor]  # moving average of it; empty where the run keeps none
-    optimizer: dict[str, Any]  # Adam's state dict
+    optimizer: dict[str, Any]  # its state dict
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:

@@ -47,6 +47,12 @@ class MetricsFile:
         self._file.close()
 
 
+def read_column(path: Path, name: str) -> list[float]:
+    """Read the values of a column of a table of this module."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file)]
+
+
 def _rows_before(path: Path, next_step: int) -> list[str]:
     """Read the complete rows of earlier steps; a killed process leaves half a row at the end."""
     rows = path.read_text(encoding="utf-8").split("\n")[1:-1]

@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 
 from vo_frontend.training.checking import require
 
+METHODS = ("adam", "sgd")
+SCHEDULES = ("cosine", "linear", "constant")
+
 
 @dataclass(frozen=True)
 class OptimizationConfig:
-    """Adam and its steps. A step sees ``batch * accumulation`` items in every process."""
+    """The optimiser and its steps. A step sees ``batch * accumulation`` items in every process."""
 
     steps: int = 10_000
     batch: int = 1  # items per forward pass; they share the statistics of batch normalisation
     accumulation: int = 2  # forward passes per step
+    method: str = "adam"  # or sgd, stochastic gradient descent with momentum
+    momentum: float = 0.9  # of sgd
     learning_rate: float = 1e-3
     warmup_steps: int = 500
-    schedule: str = "cosine"  # to zero at the last step, or constant
+    schedule: str = "cosine"  # or linear, both to zero at the last step, or constant
     max_gradient_norm: float = 1.0  # longer gradients are shortened to it
     average_decay: float = 0.0  # of the moving average of weights that is exported, e.g. 0.999; 0: none
     max_skipped: int = 20  # consecutive steps with a loss or gradient that is not finite
@@ -32,8 +37,16 @@ class OptimizationConfig:
             f"optimization.warmup_steps: got {self.warmup_steps}, expected 0 to steps - 1 = {self.steps - 1}",
         )
         require(
-            self.schedule in ("cosine", "constant"),
-            f"optimization.schedule: got '{self.schedule}', expected cosine or constant",
+            self.schedule in SCHEDULES,
+            f"optimization.schedule: got '{self.schedule}', expected one of {', '.join(SCHEDULES)}",
+        )
+        require(
+            self.method in METHODS,
+            f"optimization.method: got '{self.method}', expected one of {', '.join(METHODS)}",
+        )
+        require(
+            0 <= self.momentum < 1,
+            f"optimization.momentum: got {self.momentum}, expected at least 0, below 1",
         )
         require(
             0 <= self.average_decay < 1,

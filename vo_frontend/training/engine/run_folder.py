@@ -12,6 +12,7 @@ from vo_frontend.training.engine.run_config import RunConfig
 CONFIG_NAME = "config.yaml"
 CONFIG_HEADER = "# effective configuration of this vo_frontend training run\n"
 WEIGHTS_NAME = "weights.pth"
+BEST_WEIGHTS_NAME = "best.pth"
 METRICS_NAME = "metrics.csv"
 VALIDATION_NAME = "validation.csv"
 

@@ -1,4 +1,4 @@
-"""Learning rate of each step: linear warm-up, then constant or half a cosine down to zero."""
+"""Learning rate of each step: linear warm-up, then constant, or to zero along half a cosine or a line."""
 
 import math
 
@@ -12,4 +12,6 @@ def learning_rate_at(step: int, config: OptimizationConfig) -> float:
     if config.schedule == "constant":
         return config.learning_rate
     done = (step - config.warmup_steps) / max(config.steps - config.warmup_steps, 1)
+    if config.schedule == "linear":
+        return config.learning_rate * (1 - done)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ class LossTerms:
 @dataclass(frozen=True, slots=True)
 class ValidationRecord(ABC):
     """What one validation measured: a row of ``validation.csv``. A task derives its own class."""
+
+    quality_name: ClassVar[str] = (
+        ""  # the field that the best weights have most of; empty: only the last are kept
+    )
 
     step: int
 
@@ -109,6 +113,13 @@ class Validation(Protocol[ModelT_contra]):
         ...
 
 
+Weights = dict[str, Tensor]  # a state dict
+
+
+def _all_of_them(weights: Weights) -> Weights:
+    return weights
+
+
 @dataclass(frozen=True)
 class Task(Generic[ModelT, BatchT]):
     """The parts that a training run is made of."""
@@ -118,3 +129,4 @@ class Task(Generic[ModelT, BatchT]):
     objective: Objective[ModelT, BatchT]
     open_validation: Callable[[], Validation[ModelT]]  # called once, and only in the process that writes
     item_name: str = "items"  # plural, for the tables and the terminal
+    export: Callable[[Weights], Weights] = _all_of_them  # what a user of the model gets of its weights

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vo_frontend.errors import TrainingError
 from vo_frontend.training.engine.checkpoint import Checkpoint
@@ -63,8 +63,8 @@ class Trainer(Generic[ModelT, BatchT]):
     ) -> None:
         self.model = model
         self._objective, self._config, self._seed, self._group = objective, config, seed, group
-        self._parameters = list(model.parameters())
-        self._optimizer = torch.optim.Adam(self._parameters, lr=config.learning_rate)
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._optimizer = _optimizer(self._parameters, config)
         self._average = _copy(model.state_dict()) if config.average_decay > 0 else {}
         self._num_skipped = 0
 
@@ -105,7 +105,7 @@ class Trainer(Generic[ModelT, BatchT]):
         )
 
     def weights(self) -> dict[str, Tensor]:
-        """Copy what a user of the model gets to the CPU: the averaged weights where there are any.
+        """Copy the weights to measure and to export to the CPU: the averaged ones where there are any.
 
         Returns the state dict of the model, values in its shapes.
         """
@@ -170,6 +170,12 @@ class Trainer(Generic[ModelT, BatchT]):
                 f"step {step}: {self._num_skipped} steps in a row without a finite loss and gradient; resume "
                 "with a lower optimization.learning_rate"
             )
+
+
+def _optimizer(parameters: list[nn.Parameter], config: OptimizationConfig) -> torch.optim.Optimizer:
+    if config.method == "sgd":
+        return torch.optim.SGD(parameters, lr=config.learning_rate, momentum=config.momentum)
+    return torch.optim.Adam(parameters, lr=config.learning_rate)
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic
@@ -9,9 +10,15 @@ from typing import Generic
 from vo_frontend.training.engine.checkpoint import load_newest, save_checkpoint, save_file
 from vo_frontend.training.engine.distributed import Group
 from vo_frontend.training.engine.loader import micro_batches
-from vo_frontend.training.engine.metrics import MetricsFile
+from vo_frontend.training.engine.metrics import MetricsFile, read_column
 from vo_frontend.training.engine.run_config import RunConfig
-from vo_frontend.training.engine.run_folder import METRICS_NAME, VALIDATION_NAME, WEIGHTS_NAME, write_config
+from vo_frontend.training.engine.run_folder import (
+    BEST_WEIGHTS_NAME,
+    METRICS_NAME,
+    VALIDATION_NAME,
+    WEIGHTS_NAME,
+    write_config,
+)
 from vo_frontend.training.engine.task import BatchT, ModelT, Task, ValidationRecord
 from vo_frontend.training.engine.trainer import StepRecord, Trainer
 
@@ -28,7 +35,7 @@ def train(
 ) -> int:
     """Train from the newest checkpoint in a folder, or from the start, to the end or until asked to stop.
 
-    Either way it leaves a checkpoint and ``weights.pth``.
+    Either way it leaves a checkpoint and ``weights.pth``; and ``best.pth`` where records name a quality.
 
     Args:
         task: what to train, on what, towards what; its model is trained in place.
@@ -79,6 +86,7 @@ class _Journal(Generic[ModelT, BatchT]):
         self._config, self._folder = config, folder
         write_config(folder, config)
         self._model = copy.deepcopy(task.model)  # gets the averaged weights, to be measured
+        self._export = task.export
         self._validation = task.open_validation()
         step_columns = StepRecord.columns(task.objective.terms, task.item_name)
         validation_columns = [field.name for field in dataclasses.fields(self._validation.record)]
@@ -95,7 +103,7 @@ class _Journal(Generic[ModelT, BatchT]):
         if is_last or num_done % self._config.validate_every == 0:
             validation = self._validate(trainer, record.step)
         if is_last or num_done % self._config.checkpoint_every == 0:
-            save_file(self._folder / WEIGHTS_NAME, trainer.weights())
+            save_file(self._folder / WEIGHTS_NAME, self._export(trainer.weights()))
             save_checkpoint(self._folder, trainer.checkpoint(num_done))
         return validation
 
@@ -109,4 +117,8 @@ class _Journal(Generic[ModelT, BatchT]):
         self._model.load_state_dict(trainer.weights())
         record = self._validation(self._model, step, self._folder)
         self._validations.append(dataclasses.astuple(record))
+        if record.quality_name:  # the table knows those of before a resume
+            *before, quality = read_column(self._folder / VALIDATION_NAME, record.quality_name)
+            if quality > max(before, default=-math.inf):
+                save_file(self._folder / BEST_WEIGHTS_NAME, self._export(trainer.weights()))
         return record

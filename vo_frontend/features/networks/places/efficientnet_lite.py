@@ -132,11 +132,15 @@ class EfficientNetLite0(Backbone):
 
     def receptive_field(self, length_px: int) -> ReceptiveField:
         """Return what a cell of S sees: 339 px, on images of any length."""
-        field = ReceptiveField().through(3, 2, padding_before(3, 2))
-        for config in _lite0_blocks()[: LOCAL_BLOCK + 1]:
-            padding = padding_before(config.kernel, config.stride)
-            field = field.through(config.kernel, config.stride, padding)
-        return field
+        return local_receptive_field()
+
+
+def local_receptive_field() -> ReceptiveField:
+    """Return what a cell of S sees: 339 px."""
+    field = ReceptiveField().through(3, 2, padding_before(3, 2))
+    for config in _lite0_blocks()[: LOCAL_BLOCK + 1]:
+        field = field.through(config.kernel, config.stride, padding_before(config.kernel, config.stride))
+    return field
 
 
 def padding_before(kernel: int, stride: int) -> int:

@@ -8,6 +8,7 @@ from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, Aliked
 from vo_frontend.features.networks.places.aliked_backbone import AlikedBackbone
 from vo_frontend.features.networks.places.backbone import Backbone
 from vo_frontend.features.networks.places.layouts import load_torchvision_resnet
+from vo_frontend.features.networks.places.lite0_middle import Lite0Middle
 from vo_frontend.features.networks.places.lite0_weights import load_lite0
 from vo_frontend.features.networks.places.network import (
     LITE0_SIZES,
@@ -19,8 +20,8 @@ from vo_frontend.features.networks.places.resnet import BLOCKS
 from vo_frontend.features.networks.places.state import Layout, load_state, read_state
 from vo_frontend.features.weights import Progress, find_or_download
 
-BACKBONES = ("lite0", *BLOCKS, *ALIKED_VARIANTS)
-ALIKED_SIZES = HeadSizes(embedding=256, code=16, hidden=32)
+BACKBONES = ("lite0", "lite0-middle", *BLOCKS, *ALIKED_VARIANTS)
+ALIKED_SIZES = HeadSizes(embedding=128, code=16, hidden=32)  # no more than the tiny trunk has channels
 
 
 def load_backbone(
@@ -45,6 +46,8 @@ def load_backbone(
     _check_name(name)
     if name == "lite0":
         return load_lite0()
+    if name == "lite0-middle":
+        return Lite0Middle(load_lite0())
     if name in BLOCKS:
         if weights is None:
             raise WeightsError(f"{name}: comes without weights; name a state dict of torchvision's {name}")
@@ -62,7 +65,7 @@ def head_sizes(name: str) -> HeadSizes:
         VoError: unknown name.
     """
     _check_name(name)
-    if name == "lite0":
+    if name.startswith("lite0"):
         return LITE0_SIZES
     return RESNET_SIZES if name in BLOCKS else ALIKED_SIZES
 

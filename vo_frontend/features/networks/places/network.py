@@ -47,7 +47,10 @@ class PlaceNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> PlaceMaps:
         """Run on images (B, 3, H, W), RGB in [0, 1]."""
-        local_map, global_map = self.backbone(images)
+        return self.apply_heads(*self.backbone(images))
+
+    def apply_heads(self, local_map: Tensor, global_map: Tensor) -> PlaceMaps:
+        """Run the heads on S (B, C, h, w) and D (B, C', h', w') of the backbone."""
         local_map = local_map.detach()
         return PlaceMaps(
             local_map,

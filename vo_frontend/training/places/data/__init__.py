@@ -1,0 +1,1 @@
+"""Views of places, by place: folders, posed sequences, rendered streets, single pictures."""
