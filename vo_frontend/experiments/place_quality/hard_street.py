@@ -6,6 +6,7 @@ drives the other way is hardly ever on a reference, and "not seen" is then the r
 
 import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +62,22 @@ def hard_street(name: str, seed: int = 0, frames: slice = STREET_FRAMES, step: i
     change, rng = CHANGES[name], np.random.default_rng([seed, HARD_STREETS.index(name)])
     num_frames = frames.stop
     T_world_cam = drive(seed, num_frames + frames.step)
-    source = SyntheticSource(num_frames, seed=seed, frames=frames)
-    references = tuple(frame.image for frame in source if frame.image is not None)
+    references, camera = _references(seed, frames.start, frames.stop, frames.step)
     T_world_references = T_world_cam[:num_frames][frames]
     T_world_between = T_world_cam[frames.step // 2 :][frames][::step]
     T_world_queries = T_world_between @ _displacements(change, rng, len(T_world_between))
     street = evening_street(seed) if change.is_evening else Street(seed)
-    queries = tuple(_photograph(street, T, source.camera, change, rng) for T in T_world_queries)
+    queries = tuple(_photograph(street, T, camera, change, rng) for T in T_world_queries)
     is_positive = truth_of_poses(T_world_queries, T_world_references, MAX_DISTANCE_M, MAX_ANGLE_DEG)
     truth = RetrievalTruth(is_positive, np.zeros_like(is_positive))
-    return PlaceTask(f"street, {name}", queries, references, truth, source.camera)
+    return PlaceTask(f"street, {name}", queries, references, truth, camera)
+
+
+@lru_cache(maxsize=1)
+def _references(seed: int, start: int, stop: int, step: int) -> tuple[tuple[Image, ...], PinholeCamera]:
+    """Render frames of the drive, which all splits share."""
+    source = SyntheticSource(stop, seed=seed, frames=slice(start, stop, step))
+    return tuple(frame.image for frame in source if frame.image is not None), source.camera
 
 
 def evening_street(seed: int) -> Street:

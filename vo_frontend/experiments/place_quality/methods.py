@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.features.places import PlaceExtractor
 from vo_frontend.places.bag_of_words import BagOfWords, l1_scores
 from vo_frontend.places.vlad import Vlad
 from vo_frontend.places.vocabulary import Vocabulary
@@ -15,6 +16,7 @@ from vo_frontend.types import Features, Image
 Vectors = NDArray[np.float32]
 
 THUMBNAIL_PX = (32, 24)
+LOCAL_SCALES, LOCAL_FEATURES = (2**-0.5, 1.0, 2**0.5), 400
 THUMBNAIL, BAG_OF_WORDS, VLAD = "thumbnail", "bag of words", "VLAD"
 
 
@@ -51,6 +53,48 @@ def baselines(vocabulary: Vocabulary) -> list[Method]:
             lambda image, features: vlad.describe(features.descriptors),
         ),
     ]
+
+
+def trained_method(extractor: PlaceExtractor) -> Method:
+    """Return the global descriptor of a trained network."""
+    return Method(extractor.name, lambda image, features: extractor.describe(image))
+
+
+def fused_method(first: Method, second: Method, weight: float) -> Method:
+    """Return both descriptors in one, whose dot products are the weighted mean of theirs: 1 to ``weight``."""
+    share = np.array([1.0, weight])
+    factors = np.sqrt(share / share.sum()).astype(np.float32)
+
+    def describe(image: Image, features: Features) -> Vectors:
+        parts = first.describe(image, features), second.describe(image, features)
+        return np.concatenate([factor * part for factor, part in zip(factors, parts, strict=True)])
+
+    return Method(f"{first.name} + {second.name}", describe)
+
+
+def open_delg_lite0(side_px: int) -> PlaceExtractor:
+    """Open the trained network of the package at one size: one scale for the whole, three for local features.
+
+    Raises:
+        VoError: no weights.
+    """
+    import torch
+
+    from vo_frontend.features.networks.places.extractor import NetworkPlaceExtractor, PlaceExtractionConfig
+    from vo_frontend.features.networks.places.loading import load_delg_lite0
+    from vo_frontend.features.networks.places.local_features import LocalFeaturesConfig
+
+    return NetworkPlaceExtractor(
+        "delg-lite0",
+        load_delg_lite0(),
+        device=torch.device("cpu"),
+        config=PlaceExtractionConfig(
+            max_side_px=side_px,
+            min_side_px=side_px,
+            global_scales=(1.0,),
+            local=LocalFeaturesConfig(LOCAL_SCALES, max_features=LOCAL_FEATURES),
+        ),
+    )
 
 
 def network_method(name: str, max_side_px: int) -> Method:

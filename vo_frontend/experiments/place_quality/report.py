@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vo_frontend.evaluation.retrieval import separation
+from vo_frontend.experiments.place_quality.measurement import DescribedReferences, Ranking, score_task
 from vo_frontend.experiments.place_quality.methods import Method
 from vo_frontend.experiments.place_quality.revisited import RevisitedResult
-from vo_frontend.experiments.place_quality.scores import KS, PlaceResult, score_task
+from vo_frontend.experiments.place_quality.scores import KS, PlaceResult
 from vo_frontend.experiments.place_quality.sequences import PlaceTask
 from vo_frontend.experiments.setting import describe_setting
 from vo_frontend.experiments.tables import Section, Setting
@@ -72,7 +73,7 @@ def measure_places(
     tasks: Iterable[PlaceTask],
     methods: Sequence[Method],
     extractor: FeatureExtractor,
-    verified: Sequence[str] = (),
+    ranking: Ranking = Ranking(),  # noqa: B008 (frozen)
 ) -> PlaceReport:
     """Measure every method on every task; only one task at a time need be in memory.
 
@@ -80,14 +81,15 @@ def measure_places(
         tasks: queries and references with truth.
         methods: each gives one row per task.
         extractor: of the local features that methods and verification use.
-        verified: names of methods whose best candidates are also verified by geometry.
+        ranking: what looks at the best candidates again.
 
     Raises:
         VoError: a task cannot be read.
     """
     results: list[PlaceResult] = []
+    known = DescribedReferences(extractor)
     for task in tasks:
-        results += score_task(task, methods, extractor, verified)
+        results += score_task(task, methods, extractor, ranking, known)
     return PlaceReport(tuple(results))
 
 

@@ -1,8 +1,7 @@
-"""Describe the views of a task by every method, and score what is found again."""
+"""Score what is found again, by similarities of views and after geometric verification."""
 
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +15,15 @@ from vo_frontend.evaluation.retrieval import (
     rank_references,
     recall_at,
 )
-from vo_frontend.experiments.place_quality.methods import Method, Vectors
+from vo_frontend.experiments.place_quality.methods import Vectors
 from vo_frontend.experiments.place_quality.sequences import PlaceTask
-from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.places.verification import AffineVerifier, EpipolarVerifier
 from vo_frontend.session.build import build_estimator
-from vo_frontend.types import Features, Image
+from vo_frontend.types import Features
 
 KS = (1, 5, 10)
-NUM_VERIFIED = 10  # candidates per query
+NUM_VERIFIED = 20  # candidates per query
 VERIFIED = ", verified"
 
 
@@ -43,52 +41,6 @@ class PlaceResult:
     is_answerable: NDArray[np.bool_]  # (Q,)
     describe_ms: float  # median per view, features not counted
     num_bytes: int  # per place
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DescribedViews:
-    """Vectors (N, D) of N views by one method, and how long each took."""
-
-    vectors: Vectors
-    seconds: NDArray[np.float64]  # (N,)
-
-
-def score_task(
-    task: PlaceTask, methods: Sequence[Method], extractor: FeatureExtractor, verified: Sequence[str] = ()
-) -> list[PlaceResult]:
-    """Measure every method on a task, and those named in ``verified`` also with geometric verification."""
-    query_features = [extractor.extract(image) for image in task.queries]
-    reference_features = query_features
-    if task.references is not None:
-        reference_features = [extractor.extract(image) for image in task.references]
-    results = []
-    for method in methods:
-        queries = references = describe_views(method, task.queries, query_features)
-        if task.references is not None:
-            references = describe_views(method, task.references, reference_features)
-        scores = method.compare(queries.vectors, references.vectors)
-        seconds = np.concatenate([queries.seconds, references.seconds])
-        result = score_answers(task, method.name, scores)
-        result = replace(
-            result,
-            describe_ms=float(1e3 * np.median(seconds)),
-            num_bytes=references.vectors[0].nbytes,
-        )
-        results.append(result)
-        if method.name in verified:
-            scores = verified_scores(scores, task.truth, query_features, reference_features, task.camera)
-            results.append(score_answers(task, method.name + VERIFIED, scores, result))
-    return results
-
-
-def describe_views(method: Method, images: Iterable[Image], features: Sequence[Features]) -> DescribedViews:
-    """Describe images (H, W) or (H, W, 3) by one method, and take the time of each."""
-    vectors, seconds = [], []
-    for image, found in zip(images, features, strict=True):
-        start_s = time.perf_counter()
-        vectors.append(method.describe(image, found))
-        seconds.append(time.perf_counter() - start_s)
-    return DescribedViews(np.stack(vectors), np.array(seconds))
 
 
 def score_answers(
@@ -116,6 +68,7 @@ def verified_scores(
     queries: Sequence[Features],
     references: Sequence[Features],
     camera: PinholeCamera | None,
+    num_candidates: int = NUM_VERIFIED,
 ) -> Vectors:
     """Put the best candidates of each query in the order of their inliers; the others follow as they were.
 
@@ -125,12 +78,13 @@ def verified_scores(
         queries: Q sets of features.
         references: N sets of features.
         camera: of all views, for the essential matrix; None verifies by affine maps.
+        num_candidates: that are verified, per query.
 
     Returns:
         (Q, N): 2 + inliers + the score for the candidates, the score for the others.
     """
     verifier = AffineVerifier() if camera is None else EpipolarVerifier(build_estimator(Config(), camera))
-    order = rank_references(scores, truth)[:, :NUM_VERIFIED]
+    order = rank_references(scores, truth)[:, :num_candidates]
     result = scores.copy()
     for query, candidates in enumerate(order):
         for candidate in candidates[~truth.is_ignored[query, candidates]]:

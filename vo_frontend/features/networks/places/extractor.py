@@ -26,6 +26,7 @@ class PlaceExtractionConfig:
     """At which sizes the network sees an image. The defaults are DELG's."""
 
     max_side_px: int = 1024  # larger images are shrunk first
+    min_side_px: int = 0  # images whose longer side is smaller are enlarged first
     global_scales: tuple[float, ...] = DELG_SCALES
     local: LocalFeaturesConfig = LocalFeaturesConfig()
 
@@ -78,7 +79,7 @@ class NetworkPlaceExtractor:
         if not images:
             return np.zeros((0, self.descriptor_size), np.float32)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            batch = self._shrink(torch.cat([to_batch(image, self.device) for image in images]))
+            batch = self._resize(torch.cat([to_batch(image, self.device) for image in images]))
             return self.network.describe(batch, self.config.global_scales).cpu().numpy()
 
     @torch.inference_mode()
@@ -90,10 +91,10 @@ class NetworkPlaceExtractor:
         """
         check_image(image)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            shrunk = self._shrink(to_batch(image, self.device))
-            features = extract_local_features(self.network, shrunk, self.config.local, self.pca)
+            resized = self._resize(to_batch(image, self.device))
+            features = extract_local_features(self.network, resized, self.config.local, self.pca)
         height, width = image.shape[:2]
-        ratio = np.array([width / shrunk.shape[-1], height / shrunk.shape[-2]], np.float32)
+        ratio = np.array([width / resized.shape[-1], height / resized.shape[-2]], np.float32)
         if (ratio == 1).all():
             return features
         pixels = (features.pixels + np.float32(0.5)) * ratio - np.float32(0.5)
@@ -101,11 +102,12 @@ class NetworkPlaceExtractor:
             pixels, features.descriptors, features.attention, features.scales / ratio[0]
         )
 
-    def _shrink(self, images: Tensor) -> Tensor:
-        """Bring the longer side of images (B, 3, H, W) down to ``max_side_px``, without aliasing."""
+    def _resize(self, images: Tensor) -> Tensor:
+        """Bring the longer side of images (B, 3, H, W) between both limits, without aliasing."""
         height, width = images.shape[-2:]
-        factor = self.config.max_side_px / max(height, width)
-        if factor >= 1:
+        side = max(height, width)
+        factor = min(max(side, self.config.min_side_px), self.config.max_side_px) / side
+        if factor == 1:
             return images
         size = max(1, round(factor * height)), max(1, round(factor * width))
         return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -1,6 +1,9 @@
 """Backbones and networks for places by name, with their weights."""
 
+import io
 from pathlib import Path
+
+import torch
 
 from vo_frontend.errors import VoError, WeightsError, did_you_mean
 from vo_frontend.features.loading import load_weights, make_network
@@ -15,12 +18,23 @@ from vo_frontend.features.networks.places.network import (
     RESNET_SIZES,
     HeadSizes,
     PlaceNetwork,
+    make_delg,
 )
 from vo_frontend.features.networks.places.resnet import BLOCKS
 from vo_frontend.features.networks.places.state import Layout, load_state, read_state
-from vo_frontend.features.weights import Progress, find_or_download
+from vo_frontend.features.weights import (
+    OWN_WEIGHTS,
+    Progress,
+    WeightsFile,
+    find_or_download,
+    read_verified,
+)
 
 BACKBONES = ("lite0", "lite0-middle", *BLOCKS, *ALIKED_VARIANTS)
+THESE_HEADS = Layout("these heads", lambda ours: ours)
+DELG_LITE0 = WeightsFile(
+    "delg-lite0", "", 859507, "e28c7ec19b1c773ac9e790813ee402ff28fbcd0c5fa5404904e95f9f088a9ac5"
+)
 ALIKED_SIZES = HeadSizes(embedding=128, code=16, hidden=32)  # no more than the tiny trunk has channels
 
 
@@ -76,7 +90,20 @@ def load_heads(network: PlaceNetwork, path: Path) -> None:
     Raises:
         WeightsError: the file cannot be read, or names the tensor that does not fit.
     """
-    load_state(network.heads(), read_state(path), Layout("these heads", lambda ours: ours), str(path))
+    load_state(network.heads(), read_state(path), THESE_HEADS, str(path))
+
+
+def load_delg_lite0() -> PlaceNetwork:
+    """Build DELG on EfficientNet-lite0 with the heads that the package ships.
+
+    Raises:
+        WeightsError: the backbone's package is not installed, or a file was altered.
+    """
+    network = make_delg(load_backbone("lite0-middle"), LITE0_SIZES, normalizes_first=True)
+    path = OWN_WEIGHTS / DELG_LITE0.filename
+    state = torch.load(io.BytesIO(read_verified(path, DELG_LITE0)), map_location="cpu", weights_only=True)
+    load_state(network.heads(), state, THESE_HEADS, str(path))
+    return network
 
 
 def _check_name(name: str) -> None:

@@ -1,9 +1,14 @@
 """Shortens descriptors by principal components."""
 
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vo_frontend.errors import WeightsError
+from vo_frontend.formats.atomic import open_atomically
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,34 @@ class Pca:
         """Project descriptors (N, D) of any length. Returns (N, K) of unit length."""
         centered = unit_rows(descriptors) - self.mean
         return unit_rows((centered @ self.components.T).astype(np.float32))
+
+    def save(self, path: Path) -> None:
+        """Write the map to a file, ``.npz`` without pickles, which is replaced as a whole.
+
+        Raises:
+            OutputError: the file cannot be written; an older one stays as it was.
+        """
+        with open_atomically(path) as file:
+            np.savez(file, allow_pickle=False, mean=self.mean, components=self.components)
+
+    @classmethod
+    def load(cls, path: Path) -> "Pca":
+        """Read a map that :meth:`save` wrote.
+
+        Raises:
+            WeightsError: the file is missing, damaged or something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                mean, components = (arrays[name].astype(np.float32) for name in ("mean", "components"))
+        except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile) as error:
+            reason = str(error).partition("\n")[0]
+            raise WeightsError(f"{path}: cannot be read ({reason}); expected a saved Pca") from None
+        if mean.ndim != 1 or components.ndim != 2 or components.shape[1] != len(mean):
+            raise WeightsError(
+                f"{path}: mean {mean.shape} and components {components.shape} do not fit together"
+            )
+        return cls(mean, components)
 
 
 def fit_pca(descriptors: NDArray[np.float32], size: int, *, whitens: bool = False) -> Pca:

@@ -42,12 +42,12 @@ def place_cells(T_world_cam: NDArray[np.float64], size: CellSize) -> NDArray[np.
     cells = np.floor(parts).astype(np.int64)
     cells[:, 2] %= round(360 / size.heading_deg)
     inside = parts - np.floor(parts)
-    is_inside: NDArray[np.bool_] = (inside >= size.border) & (inside <= 1 - size.border)
+    off_center = np.abs(inside - 0.5).max(axis=1)
     numbers: dict[tuple[int, ...], int] = {}
     return np.array(
         [
-            numbers.setdefault(tuple(cell), len(numbers)) if clear else -1
-            for cell, clear in zip(cells.tolist(), np.atleast_1d(is_inside.all(axis=1)).tolist(), strict=True)
+            numbers.setdefault(tuple(cell), len(numbers)) if off <= 0.5 - size.border else -1
+            for cell, off in zip(cells.tolist(), off_center.tolist(), strict=True)
         ],
         np.int64,
     )
