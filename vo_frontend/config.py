@@ -140,7 +140,7 @@ class MappingConfig:
     """Sets the size of the local map, which landmarks it holds, and its adjustment."""
 
     max_keyframes: int = 40  # kept in the local map; bounds memory on endless input
-    adjusted_keyframes: int = 10  # newest ones that bundle adjustment moves
+    adjusted_keyframes: int = 25  # newest ones that bundle adjustment moves
     num_neighbors: int = 5  # keyframes that a new one is matched with for new landmarks
     min_parallax_deg: float = 0.5  # of a new landmark
     max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match

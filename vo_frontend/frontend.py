@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.map_events import MapEvent
 from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
@@ -121,6 +122,13 @@ class VisualFrontend:
             self._recollection.look_back(self.sparse_map)
         self._motion = self._motion.corrected(self.sparse_map.last_keyframe.T_world_cam)
         return self._with_keyframe(blank, self.sparse_map)
+
+    def finish(self) -> tuple[MapEvent, ...]:
+        """Adjust all that is known of the current segment; call it after the last frame."""
+        if self.sparse_map is None:
+            return ()
+        self._recollection.settle(self.sparse_map)
+        return self.sparse_map.take_events()
 
     def _measure(self, frame: Frame, image: Image) -> tuple[Features, KeypointDepths | None]:
         """Extract features, of two images as one batch, and measure depths at those of the first."""

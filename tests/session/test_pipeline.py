@@ -37,6 +37,7 @@ class FakeSource:
 class FakeEstimator:
     def __init__(self) -> None:
         self.extracted_in: threading.Thread | None = None
+        self.has_finished = False
 
     def extract(self, frame: Frame) -> Frame:
         self.extracted_in = threading.current_thread()
@@ -47,6 +48,9 @@ class FakeEstimator:
             extracted.index, extracted.timestamp_ns, Status.INITIALIZING, Reason.FIRST_VIEW, 0, None,
             stage_seconds={"extract": 0.0},
         )  # fmt: skip
+
+    def finish(self) -> None:
+        self.has_finished = True
 
 
 class FakeSink:

@@ -1,6 +1,6 @@
 """Record of every landmark of a run, by id: those that have left the local map, and those that are in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,12 @@ class LandmarkRecord:
 
     def update(self, result: FrameResult) -> None:
         """Take what the result of the next frame tells of landmarks."""
+        self.hear(result.events)
+
+    def hear(self, events: Iterable[MapEvent]) -> None:
+        """Take what events tell of landmarks."""
         self.retired_have_changed = False
-        for event in result.events:
+        for event in events:
             self._apply(event)
 
     def cloud(self) -> LandmarkCloud:

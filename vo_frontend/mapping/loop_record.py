@@ -1,12 +1,12 @@
 """Record of the loops of a run, and where they stand by now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.map_events import LoopClosed, SegmentJoined
+from vo_frontend.map_events import LoopClosed, MapEvent, SegmentJoined
 from vo_frontend.mapping.trajectory import TrajectoryRecord
 from vo_frontend.types import FrameResult
 
@@ -37,7 +37,11 @@ class LoopRecord:
 
     def update(self, result: FrameResult) -> None:
         """Take the loops that the next frame closes, and the segments that it joins."""
-        for event in result.events:
+        self.hear(result.events)
+
+    def hear(self, events: Iterable[MapEvent]) -> None:
+        """Take the loops and joined segments among events."""
+        for event in events:
             if isinstance(event, LoopClosed):
                 self._loops.append(event)
             elif isinstance(event, SegmentJoined):

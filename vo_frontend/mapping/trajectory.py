@@ -3,7 +3,7 @@
 :class:`TrajectoryRecord` listens to results and keeps what is known by now; files are exports of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -127,14 +127,18 @@ class TrajectoryRecord:
 
     def update(self, result: FrameResult) -> None:
         """Take the result of the next frame: move what the map has moved, then add its poses."""
-        self.first_changed_row = self._size
-        for event in result.events:
-            self._apply(event)
+        self.hear(result.events)
         for pose in result.backfilled:
             self._append(pose, result.segment_id, is_online=False)
         if result.T_world_cam is not None:
             pose = StampedPose(result.frame_index, result.timestamp_ns, result.T_world_cam)
             self._append(pose, result.segment_id, is_online=True)
+
+    def hear(self, events: Iterable[MapEvent]) -> None:
+        """Move what the map has moved."""
+        self.first_changed_row = self._size
+        for event in events:
+            self._apply(event)
 
     def _apply(self, event: MapEvent) -> None:
         if isinstance(event, KeyframeAdded):

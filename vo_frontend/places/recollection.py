@@ -13,6 +13,7 @@ from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.places.loop_closer import LoopCloser
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.relocalizer import Relocalizer
+from vo_frontend.places.whole_map import WholeMapAdjuster
 from vo_frontend.tracking.pose import PoseEstimate
 from vo_frontend.types import Reason
 
@@ -35,6 +36,10 @@ class Recollection(Protocol):
         """Place a view that the local map has lost; what it shows is then part of the local map."""
         ...
 
+    def settle(self, sparse_map: SparseMap) -> None:
+        """Adjust all that is known of the segment of the local map."""
+        ...
+
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
         """Return a local map around a view of a known place and its pose (4, 4), None where it shows none."""
         ...
@@ -55,6 +60,9 @@ class NoRecollection:
         """Find nothing."""
         return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
 
+    def settle(self, sparse_map: SparseMap) -> None:
+        """Leave it as it is."""
+
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
         """Know no place."""
         return None
@@ -64,11 +72,18 @@ class PlaceRecollection:
     """Remembers by :class:`PlaceMemory`."""
 
     def __init__(
-        self, memory: PlaceMemory, relocalizer: Relocalizer, closer: LoopCloser, *, max_keyframes: int
+        self,
+        memory: PlaceMemory,
+        relocalizer: Relocalizer,
+        closer: LoopCloser,
+        adjuster: WholeMapAdjuster,
+        *,
+        max_keyframes: int,
     ) -> None:
         self.memory = memory
         self._relocalizer = relocalizer
         self._closer = closer
+        self._adjuster = adjuster
         self._max_keyframes = max_keyframes
 
     @property
@@ -93,6 +108,10 @@ class PlaceRecollection:
             landmark_rows=rows(found.landmark_ids),
             expected_rows=rows(found.surroundings.landmarks.ids[found.pose.expected_rows]),
         )
+
+    def settle(self, sparse_map: SparseMap) -> None:
+        """Adjust the archived keyframes and landmarks of the segment with those of the local map."""
+        self._adjuster.adjust(sparse_map)
 
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
         """Make a local map of the archived keyframes around a view, which then belongs to their segment."""

@@ -52,6 +52,7 @@ class PointCloudSink:
         try:
             if self._file.has_failed:
                 return
+            self._is_stale |= self._record.retired_have_changed
             if self._is_stale:
                 self._replace(self._record.cloud())
             else:

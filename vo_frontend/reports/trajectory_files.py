@@ -158,6 +158,7 @@ class TrajectorySink:
     def close(self) -> None:
         """Close all files, and rewrite them as a whole where earlier rows have moved."""
         self._files.close()
+        self._is_stale |= self._record.first_changed_row < self._num_rows  # what came after the last frame
         if self._is_stale and not self._files.have_failed:
             save_trajectory(self._folder, self._record.trajectory())
 

@@ -24,6 +24,8 @@ from vo_frontend.places.recollection import NoRecollection, PlaceRecollection, R
 from vo_frontend.places.relocalizer import Relocalizer
 from vo_frontend.places.vlad import Vlad
 from vo_frontend.places.vocabulary import shipped_vocabularies, shipped_vocabulary
+from vo_frontend.places.whole_map import WholeMapAdjuster
+from vo_frontend.reports.machine import num_cores
 from vo_frontend.sensors.depth_meter import DepthImageMeter, DepthMeter, StereoMeter
 from vo_frontend.sensors.stereo import StereoMatcher
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
@@ -140,7 +142,9 @@ def _recollection(
     is_metric = sensor is not Sensor.MONO
     closer = LoopCloser(camera, memory, recognizer, mapper, config.places, is_metric=is_metric)
     relocalizer = Relocalizer(recognizer, config.places)
-    return PlaceRecollection(memory, relocalizer, closer, max_keyframes=config.mapping.max_keyframes)
+    adjuster = WholeMapAdjuster(camera, memory, config.mapping, num_threads=num_cores())
+    max_keyframes = config.mapping.max_keyframes
+    return PlaceRecollection(memory, relocalizer, closer, adjuster, max_keyframes=max_keyframes)
 
 
 def _depth_meter(

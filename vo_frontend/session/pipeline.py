@@ -31,6 +31,10 @@ class Estimator(Protocol[Extracted]):
         """Do what needs all frames before. Called in order."""
         ...
 
+    def finish(self) -> None:
+        """Do what needs all frames, before the sinks are closed."""
+        ...
+
 
 def feed(
     source: FrameSource,
@@ -75,6 +79,7 @@ def feed(
                 sink.consume(frame, result)
             if stop_requested():
                 break
+        estimator.finish()
     finally:
         items.close()  # ends the reader before the source that it reads
         source.close()

@@ -80,6 +80,11 @@ class Session:
         self.records.update(result)
         return result
 
+    def finish(self) -> None:
+        """Adjust all that is known once more, after the last frame."""
+        if self._follower is None:
+            self.records.hear(self.frontend.finish())
+
     def save_map(self, path: Path) -> None:
         """Write all that is known to a map file, what is in the local map included.
 
