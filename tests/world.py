@@ -67,6 +67,23 @@ def sideways(num_poses: int, step: float = 0.15) -> NDArray[np.float64]:
     return se3.from_rotation_translation(rotations, twists[:, :3])
 
 
+def make_ring(seed: int = 0, num_points: int = 1600) -> World:
+    """Put points around the origin, 9 to 16 away, each with a descriptor (64,)."""
+    rng = np.random.default_rng(seed)
+    angle_rad, distance = rng.uniform(0, 2 * np.pi, num_points), rng.uniform(9, 16, num_points)
+    height = rng.uniform(-5, 5, num_points)
+    points_world = np.stack([distance * np.sin(angle_rad), height, distance * np.cos(angle_rad)], axis=1)
+    descriptors = rng.normal(size=(num_points, 64)).astype(np.float32)
+    return World(points_world, descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True))
+
+
+def carousel(num_poses: int, poses_per_round: int) -> NDArray[np.float64]:
+    """Return poses (N, 4, 4) of a camera that goes round the origin, 3 away, and looks outwards."""
+    angles_rad = 2 * np.pi * np.arange(num_poses) / poses_per_round
+    rotations = se3.so3_exp(angles_rad[:, None] * [0.0, 1.0, 0.0])
+    return se3.from_rotation_translation(rotations, 3.0 * rotations[:, :, 2])
+
+
 class WorldExtractor:
     """Stands in for a network: the "image" carries the number of the pose in its first pixel."""
 
