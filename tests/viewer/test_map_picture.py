@@ -52,6 +52,15 @@ def test_the_picture_shows_trajectory_ground_truth_keyframes_and_cloud(picture: 
     assert count_near(below_legend, tuple(grey)) > 1000
 
 
+@pytest.mark.usefixtures("picture")
+def test_a_loop_is_drawn_to_where_the_new_keyframe_was_and_is(street: SceneSnapshot, tmp_path: Path) -> None:
+    loop = np.array([[[0, 0, 0], [6, 0, 30], [-4, 0, 36]]], np.float32)
+    render_map(dataclasses.replace(street, loops=loop), tmp_path / "map.png", 640, 360)
+    drawn = read(tmp_path / "map.png")[130:]  # below the legend
+    assert count_near(drawn, palette.LOOP_BEFORE) > 100
+    assert count_near(drawn, palette.LOOP) > 100
+
+
 def test_open3d_is_never_imported_into_this_process(picture: NDArray[np.uint8]) -> None:
     assert "open3d" not in sys.modules
 

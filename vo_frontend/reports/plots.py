@@ -64,7 +64,7 @@ def plot_trajectory(
         _draw_errors(figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1]), segments)
     else:
         top = figure.add_subplot()
-    if loops is not None:
+    if loops is not None and len(loops):
         view.draw_loops(top, loops)
     view.draw(top, title, segments, positions_gt)
     try:
@@ -106,19 +106,10 @@ class _View:
     def draw_loops(self, axes: Any, loops: NDArray[np.float64]) -> None:
         """Join old and new keyframes: where the new one was before the correction, and where it is."""
         styles = ((1, "--", LOOP_BEFORE_COLOR, "loop, before"), (2, "-", LOOP_COLOR, "loop, corrected"))
+        gap = np.full((len(loops), 1, 3), np.nan)  # between one loop and the next
         for end, style, color, label in styles:
-            for number, loop in enumerate(loops):
-                x, z = self._project(loop[[0, end]])
-                axes.plot(
-                    x,
-                    z,
-                    style,
-                    marker=".",
-                    color=color,
-                    linewidth=1,
-                    zorder=3,
-                    label=None if number else label,
-                )
+            x, z = self._project(np.concatenate([loops[:, [0, end]], gap], axis=1).reshape(-1, 3))
+            axes.plot(x, z, style, marker=".", color=color, linewidth=1, zorder=3, label=label)
 
     def _project(self, positions_world: NDArray[np.float64]) -> tuple[Any, Any]:
         points_view = se3.transform_points(se3.inverse(self.T_world_view), positions_world)

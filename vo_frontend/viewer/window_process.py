@@ -69,7 +69,7 @@ def status_text(snapshot: SceneSnapshot) -> str:
     if len(snapshot.trajectories) > 1:
         parts.append(f"segment {len(snapshot.trajectories)}")
     if len(snapshot.loops):
-        parts.append(f"loops {len(snapshot.loops)}")
+        parts.append(f"loops: {len(snapshot.loops)}")
     return "    ".join(parts)
 
 
