@@ -24,8 +24,8 @@ class Lens:
 
     @property
     def name(self) -> str:
-        """Name the model, and the number of its coefficients where that may differ."""
-        return self.model + (f" with {self.num_coefficients}" if self.num_coefficients > 4 else "")
+        """Name the model, and say if it goes one coefficient further than usual."""
+        return self.model + (" with k3" if self.num_coefficients > 4 else "")
 
 
 RADIAL_TANGENTIAL = Lens("radial-tangential", 4)

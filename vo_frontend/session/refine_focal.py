@@ -52,6 +52,7 @@ def with_refined_focal(config: Config, opened: OpenedInput, extractor: FeatureEx
         raise ConfigError("--refine-focal: needs a calibration to begin with, such as --camera guess:70")
     if camera.distortion_model == "equidistant" or len(camera.distortion_coefficients) > 5:
         raise ConfigError("--refine-focal: does not apply to this lens, expected none or radial-tangential")
+    log.info("--refine-focal: looking at the first %d frames, several times", MAX_FRAMES)
     found = refine_focal(config, opened, extractor)
     run = replace(config.run, refine_focal=False)
     given_px, refined_px = camera.intrinsics[0], camera.intrinsics[0] * found.factor
