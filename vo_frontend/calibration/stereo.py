@@ -75,8 +75,9 @@ def calibrate_stereo(
         points, ideal[0], ideal[1], K[0], no_lens, K[1], no_lens, size, flags=cv2.CALIB_FIX_INTRINSIC
     )
     T_right_left = from_rotation_translation(np.asarray(found[5]), np.ravel(found[6]))
-    rig = CameraRig(MountedCamera(cameras[0]), MountedCamera(cameras[1], inverse(T_right_left)))
-    pair = rectify(rig.left, rig.right or rig.left, "stereo calibration")
+    one, other = MountedCamera(cameras[0]), MountedCamera(cameras[1], inverse(T_right_left))
+    pair = rectify(one, other, "stereo calibration")
+    rig = CameraRig(one, other)
     return StereoCalibration(rig, pair, _rows_px(pair, usable), len(usable), pairs[len(pairs) // 2])
 
 
