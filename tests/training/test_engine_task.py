@@ -1,6 +1,7 @@
 """The engine trains what has nothing to do with images: a straight line through noisy points."""
 
 import csv
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,6 +191,23 @@ def test_a_stopped_and_resumed_run_leaves_the_same_bytes(
     assert len(run(tmp_path).totals) == NUM_STEPS - stop_after
     assert (tmp_path / "weights.pth").read_bytes() == (whole_run / "weights.pth").read_bytes()
     assert table(tmp_path, "metrics.csv") == table(whole_run, "metrics.csv")
+
+
+def test_a_task_exports_what_its_users_want_and_keeps_the_rest_for_resuming(tmp_path: Path) -> None:
+    task = dataclasses.replace(line_task(line_config()), export=lambda weights: {"slope": weights["weight"]})
+    run(tmp_path, task=task)
+    assert load_file(tmp_path / "weights.pth").keys() == {"slope"}
+    assert load_file(tmp_path / f"checkpoint_{NUM_STEPS:08d}.pt")["network"].keys() == {"weight", "bias"}
+    assert not (tmp_path / "best.pth").exists()  # the record names no quality
+
+
+def test_parameters_without_gradient_stay_as_they_are(tmp_path: Path) -> None:
+    task = line_task(line_config())
+    task.model.bias.requires_grad_(False)
+    run(tmp_path, task=task)
+    weights = load_file(tmp_path / "weights.pth")
+    assert weights["bias"].item() == 0
+    assert weights["weight"].item() > 0.5
 
 
 def test_an_item_that_cannot_be_read_ends_the_run_with_its_error(tmp_path: Path) -> None:

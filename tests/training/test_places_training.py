@@ -1,6 +1,9 @@
 """Training places from pictures to weights: whole runs, stopped ones, and what cannot be trained."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +192,20 @@ def test_recall_counts_views_whose_best_other_view_shows_their_place() -> None:
 def test_a_cell_of_the_data_configuration_has_its_range() -> None:
     with pytest.raises(ConfigError, match=r"data\.min_views: got 1, expected 2"):
         PlaceDataConfig(min_views=1)
+
+
+@pytest.mark.slow
+def test_two_processes_cache_once_and_train_together(folder: Path, tmp_path: Path) -> None:
+    config, out = tmp_path / "places.yaml", tmp_path / "out"
+    config.write_text(
+        f"task: places\nbackbone: {BACKBONE}\nworkers: 0\ndevice: cpu\n"
+        f"data: {{folders: ['{folder}'], side_px: 96, views_per_place: 2, cached_views: 16}}\n"
+        "validation: {num_places: 2}\noptimization: {steps: 2, batch: 4, warmup_steps: 0}\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "vo_frontend.cli.train", "--config", str(config), "--out", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("training: 160 of 160 views") == 1
+    assert [row["num_views"] for row in rows(out / "metrics.csv")] == ["16", "16"]

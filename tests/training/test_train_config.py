@@ -10,7 +10,7 @@ from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.schedule import learning_rate_at
 from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("train_*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("train_t*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -45,7 +45,10 @@ def test_there_is_a_shipped_configuration() -> None:
         ("optimization.steps=0", "optimization.steps: got 0, expected above 0"),
         ("optimization.learning_rate=-1", "optimization.learning_rate: got -1.0, expected above 0"),
         ("optimization.warmup_steps=10000", "expected 0 to steps - 1 = 9999"),
-        ("optimization.schedule=step", "optimization.schedule: got 'step', expected cosine or constant"),
+        (
+            "optimization.schedule=step",
+            "optimization.schedule: got 'step', expected one of cosine, linear, constant",
+        ),
         ("optimization.average_decay=1", "expected at least 0, below 1"),
         ("validation.num_pairs=0", "validation.num_pairs: got 0, expected at least 1"),
     ],
@@ -70,3 +73,16 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_along_half_a_cosine() -> N
 def test_a_constant_learning_rate_stays() -> None:
     config = OptimizationConfig(steps=10, warmup_steps=0, learning_rate=0.01, schedule="constant")
     assert {learning_rate_at(step, config) for step in range(10)} == {0.01}
+
+
+def test_a_linear_schedule_ends_one_step_above_zero() -> None:
+    config = OptimizationConfig(steps=10, warmup_steps=2, learning_rate=0.8, schedule="linear")
+    rates = [learning_rate_at(step, config) for step in range(10)]
+    assert rates == pytest.approx([0.4, 0.8, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+
+
+def test_the_optimiser_and_its_momentum_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"optimization\.method: got 'adamw', expected one of adam, sgd"):
+        OptimizationConfig(method="adamw")
+    with pytest.raises(ConfigError, match=r"optimization\.momentum: got 1\.0, expected at least 0, below 1"):
+        OptimizationConfig(method="sgd", momentum=1.0)

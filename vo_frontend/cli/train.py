@@ -130,16 +130,18 @@ def _report(line: str) -> None:
 def _config(args: argparse.Namespace) -> "TrainConfig | PlaceTrainConfig":
     from vo_frontend.config_files import build_from_mapping, override, read_yaml
     from vo_frontend.training.engine.run_folder import CONFIG_NAME
-    from vo_frontend.training.local_features.train_config import TrainConfig
+    from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
     from vo_frontend.training.places.train_config import TASK, PlaceTrainConfig
 
     path = args.config
     if path is None and args.resume:
         path = args.out / CONFIG_NAME
     values = read_yaml(path) if path else {}
-    is_places = isinstance(values, dict) and values.get("task") == TASK
-    kind: type[TrainConfig | PlaceTrainConfig] = PlaceTrainConfig if is_places else TrainConfig
-    config = build_from_mapping(kind, values, str(path))
+    config: TrainConfig | PlaceTrainConfig
+    if isinstance(values, dict) and values.get("task") == TASK:
+        config = build_from_mapping(PlaceTrainConfig, values, str(path))
+    else:
+        config = load_train_config(path) if path else TrainConfig()
     data: Any = config.data  # of either kind
     if args.images:
         data = dataclasses.replace(data, images=tuple(args.images))
