@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from vo_frontend.errors import VoError as VoError
     from vo_frontend.features import FeatureExtractor as FeatureExtractor
     from vo_frontend.features import load_extractor as load_extractor
+    from vo_frontend.formats.localization_files import LocalizedImage as LocalizedImage
     from vo_frontend.mapping.landmark_record import LandmarkCloud as LandmarkCloud
     from vo_frontend.mapping.trajectory import EstimatedTrajectory as EstimatedTrajectory
     from vo_frontend.sensors.calibration import Camera as Camera
+    from vo_frontend.session.localize import MapLocalizer as MapLocalizer
     from vo_frontend.session.odometry import Odometry as Odometry
     from vo_frontend.session.run import run as run
     from vo_frontend.session.run_report import RunReport as RunReport
@@ -33,6 +35,8 @@ _HOME_OF = {
     "FeatureExtractor": "vo_frontend.features",
     "FrameResult": "vo_frontend.types",
     "LandmarkCloud": "vo_frontend.mapping.landmark_record",
+    "LocalizedImage": "vo_frontend.formats.localization_files",
+    "MapLocalizer": "vo_frontend.session.localize",
     "Odometry": "vo_frontend.session.odometry",
     "Reason": "vo_frontend.types",
     "RunReport": "vo_frontend.session.run_report",
