@@ -80,7 +80,8 @@ def test_a_damaged_map_is_one_line_and_exit_code_two(
     ("arguments", "message"),
     [
         (["map"], "the following arguments are required: ACTION"),
-        (["map", "merge"], "invalid choice: 'merge'"),
+        (["map", "merge", "a.vomap"], "the following arguments are required: B, --out"),
+        (["map", "mix"], "invalid choice: 'mix'"),
         (["map", "export", "a.vomap"], "map export: give --ply FILE or --colmap DIR"),
         (["map", "thin", "a.vomap"], "the following arguments are required: --out"),
     ],

@@ -21,10 +21,10 @@ EXAMPLES = """examples:
   vo-frontend localize --map kitchen.vomap --seq 7scenes/redkitchen --frames 200:300 --json poses.json
   vo-frontend localize --map aachen.vomap --images DIR --queries day_queries.txt --submission day.txt
 
-Every image is placed by itself. Poses are those of the camera in the map's world. The truth is a TUM, EuRoC or
-KITTI file or a folder of 7-Scenes, in metres; images are found in it by stamps, else by the last number in
-their names, and the map is aligned with it by its own keyframes. Without --camera, images are from the map's
-camera, undistorted.
+Every image is placed by itself. Poses are those of the camera in the map's world. The truth is a file of TUM,
+EuRoC or KITTI poses or a folder of 7-Scenes, in metres; images are found in it by their stamps, else by the
+last number in their names, and the map is aligned with it by its own keyframes. Without --camera, images are
+from the map's camera, undistorted.
 """
 
 

@@ -19,7 +19,7 @@ COMMANDS = {
     ),
     "evaluate": ("vo_frontend.cli.evaluate", "compare a trajectory file with ground truth"),
     "compare": ("vo_frontend.cli.compare", "put the figures of several runs side by side"),
-    "map": ("vo_frontend.cli.map", "look into map files, thin them, write them for other programs"),
+    "map": ("vo_frontend.cli.map", "look into map files, thin and merge them, write them for other programs"),
     "localize": ("vo_frontend.cli.localize", "say where images were taken in a map"),
     "bench": ("vo_frontend.cli.benchmark", "time extraction, matching, bundle adjustment and whole runs"),
     "ablate": ("vo_frontend.cli.ablation", "measure accuracy, and what each part of the odometry is worth"),

@@ -1,4 +1,4 @@
-"""``vo-frontend map``: what is in map files, smaller ones, and other formats."""
+"""``vo-frontend map``: what is in map files, smaller ones, larger ones, and other formats."""
 
 import argparse
 import logging
@@ -12,6 +12,7 @@ from vo_frontend.cli.options import add_debug, command_parser
 EXAMPLES = """examples:
   vo-frontend map info street.vomap kitchen.vomap
   vo-frontend map thin street.vomap --out small.vomap
+  vo-frontend map merge monday.vomap tuesday.vomap --out both.vomap
   vo-frontend map export street.vomap --ply street.ply --colmap models
 
 docs/maps.md describes the files. Segments do not share a world: each is a COLMAP model of its own, models/0,
@@ -21,18 +22,22 @@ models/1, ...
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the command line; imports nothing heavy."""
-    parser = command_parser("map", "Look into map files, thin them, write them for other programs.", EXAMPLES)
+    parser = command_parser("map", "Look into map files, thin and merge them, export them.", EXAMPLES)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     info = actions.add_parser("info", help="say what map files hold")
     info.add_argument("maps", metavar="FILE", type=Path, nargs="+")
     thin = actions.add_parser("thin", help="leave out keyframes whose landmarks three others see")
     thin.add_argument("map", metavar="FILE", type=Path)
     thin.add_argument("--out", metavar="FILE", type=Path, required=True, help="map file to write")
+    merge = actions.add_parser("merge", help="make one map of two that show a place in common")
+    merge.add_argument("first", metavar="A", type=Path)
+    merge.add_argument("second", metavar="B", type=Path)
+    merge.add_argument("--out", metavar="FILE", type=Path, required=True, help="map file to write")
     export = actions.add_parser("export", help="write a point cloud or COLMAP text models")
     export.add_argument("map", metavar="FILE", type=Path)
     export.add_argument("--ply", metavar="FILE", type=Path, help="all landmarks with colours")
     export.add_argument("--colmap", metavar="DIR", type=Path, help="a folder in it for each segment")
-    for action in (info, thin, export):
+    for action in (info, thin, merge, export):
         add_debug(action)
     return parser
 
@@ -44,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.action == "export" and not (args.ply or args.colmap):
         parser.error("map export: give --ply FILE or --colmap DIR")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    run = {"info": _info, "thin": _thin, "export": _export}[args.action]
+    run = {"info": _info, "thin": _thin, "merge": _merge, "export": _export}[args.action]
     return exit_code_of(lambda: run(args), debug=args.debug)
 
 
@@ -70,6 +75,23 @@ def _thin(args: argparse.Namespace) -> None:
     print(
         f"{args.out}: {len(after.frame_indices)} of {len(before.frame_indices)} keyframes, "
         f"{len(after.points_world)} of {len(before.points_world)} landmarks, "
+        f"{args.out.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+def _merge(args: argparse.Namespace) -> None:
+    from vo_frontend.config import Config
+    from vo_frontend.session.merge_maps import merge_map_files
+
+    whole, joints = merge_map_files(args.first, args.second, args.out, Config())
+    for joint in joints:
+        print(
+            f"segment {joint.segment_id} of {args.second} joins segment {joint.into_segment_id} of "
+            f"{args.first}: {joint.num_keyframes} keyframes agree, {len(joint.kept_ids)} common landmarks, "
+            f"scale {joint.similarity.scale:.4f}"
+        )
+    print(
+        f"{args.out}: {len(whole.frame_indices)} keyframes, {len(whole.points_world)} landmarks, "
         f"{args.out.stat().st_size / 1e6:.1f} MB"
     )
 

@@ -85,7 +85,7 @@ class Localizer:
         estimator: RobustEstimator,
         config: LocalizationConfig,
     ) -> None:
-        self._camera = camera
+        self.camera = camera
         self._memory = memory
         self._matcher = matcher
         self._estimator = estimator
@@ -117,8 +117,8 @@ class Localizer:
                 T_world_cam,
                 landmarks.points_world[rows],
                 self._covariances[landmarks.ids[rows]],
-                self._camera.rays(features.pixels[index]),
-                ray_sigma=self._config.pixel_sigma_px / self._camera.focal_px,
+                self.camera.rays(features.pixels[index]),
+                ray_sigma=self._config.pixel_sigma_px / self.camera.focal_px,
                 max_iterations=MAX_ITERATIONS,
             )
             T_world_cam = found.T_world_cam
@@ -163,11 +163,11 @@ class Localizer:
 
     def _predicted(self, T_world_cam: Transform, points_world: NDArray[np.float64]) -> NDArray[np.float64]:
         """Project points (N, 3) to px (N, 2), NaN where they are not near the image."""
-        pixels = self._camera.project(se3.transform_points(se3.inverse(T_world_cam), points_world))
-        inside = self._camera.contains(pixels, margin_px=-SEARCH_RADII_PX[0])
+        pixels = self.camera.project(se3.transform_points(se3.inverse(T_world_cam), points_world))
+        inside = self.camera.contains(pixels, margin_px=-SEARCH_RADII_PX[0])
         return np.where(inside[:, None], pixels, np.nan)
 
     def _is_spread(self, pixels: NDArray[np.float32]) -> bool:
         """Tell whether pixels (I, 2) cover enough of the image to fix a pose."""
         area_px2 = cv2.contourArea(cv2.convexHull(pixels))
-        return area_px2 >= self._config.min_spread * self._camera.width * self._camera.height
+        return area_px2 >= self._config.min_spread * self.camera.width * self.camera.height

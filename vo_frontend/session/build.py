@@ -116,6 +116,15 @@ def build_memory(
     return PlaceMemory(archive, Vlad(shipped_vocabulary(extractor.name)))
 
 
+def build_map_memory(config: Config, saved: SavedMap) -> PlaceMemory:
+    """Build what remembers the places of a map that is only looked into.
+
+    Raises:
+        PlaceError: there is no vocabulary for its features.
+    """
+    return PlaceMemory(saved.archive(config.atlas), Vlad(shipped_vocabulary(saved.origin.extractor)))
+
+
 def build_localizer(
     config: Config, camera: PinholeCamera, map_camera: PinholeCamera, memory: PlaceMemory
 ) -> Localizer:

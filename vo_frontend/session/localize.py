@@ -12,13 +12,12 @@ from vo_frontend.features import FeatureExtractor
 from vo_frontend.formats.localization_files import LocalizedImage
 from vo_frontend.mapping.keyframe import View
 from vo_frontend.places.localizer import Localizer
-from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
-from vo_frontend.session.build import build_localizer, build_memory
+from vo_frontend.session.build import build_localizer, build_map_memory
 from vo_frontend.session.load_features import load_features
 from vo_frontend.session.opened_input import open_named
-from vo_frontend.session.opened_map import no_places, with_known_places
+from vo_frontend.session.opened_map import with_known_places
 from vo_frontend.session.options import configure
 from vo_frontend.sources.frame_range import parse_frames
 from vo_frontend.sources.image_files import image_size, list_images, read_image
@@ -73,10 +72,7 @@ class MapLocalizer:
         )
         self._extractor: FeatureExtractor = load_features(self.config)
         self.saved: SavedMap = with_known_places(read_map(path, self._extractor))
-        memory = build_memory(self.config, self._extractor, self.saved)
-        if memory is None:
-            raise no_places(self.config, self._extractor)
-        self._memory: PlaceMemory = memory
+        self._memory = build_map_memory(self.config, self.saved)
         self._localizers: dict[Camera, tuple[Undistorter, Localizer]] = {}
 
     @property
