@@ -206,7 +206,8 @@ class LocalizationConfig:
     map_sigma_px: float = 3.0  # of the map's own observations: keypoint, and the pose of the keyframe
     pnp_threshold_px: float = 8.0  # of the first pose: a map has errors of its own
     min_inliers: int = 30  # landmarks that must agree with the pose ...
-    min_inlier_share: float = 0.5  # ... of those that look alike where the pose puts them
+    min_inlier_share: float = 0.8  # ... of those that look alike where the pose puts them ...
+    min_found_share: float = 0.11  # ... and of all that it puts among them: a copy lacks the rest
     min_spread: float = 0.02  # share of the image that they must span
 
     def __post_init__(self) -> None:
@@ -222,7 +223,7 @@ class LocalizationConfig:
         _require(
             self.min_inliers >= 6, f"localization.min_inliers: got {self.min_inliers}, expected at least 6"
         )
-        for name in ("min_inlier_share", "min_spread"):
+        for name in ("min_inlier_share", "min_found_share", "min_spread"):
             _require(
                 0 <= getattr(self, name) <= 1,
                 f"localization.{name}: got {getattr(self, name)}, expected 0..1",

@@ -125,7 +125,8 @@ class Localizer:
         agree = found.deviations < MAX_DEVIATION
         if agree.sum() < max(self._config.min_inliers, self._config.min_inlier_share * len(matches)):
             return None
-        if not self._is_spread(features.pixels[index[agree]]):
+        predicted = self._predicted(T_world_cam, landmarks.points_world)
+        if not self._is_sound(features.pixels[index[agree]], predicted):
             return None
         ids = landmarks.ids[rows[agree]]
         return Localization(
@@ -167,7 +168,17 @@ class Localizer:
         inside = self.camera.contains(pixels, margin_px=-SEARCH_RADII_PX[0])
         return np.where(inside[:, None], pixels, np.nan)
 
-    def _is_spread(self, pixels: NDArray[np.float32]) -> bool:
-        """Tell whether pixels (I, 2) cover enough of the image to fix a pose."""
-        area_px2 = cv2.contourArea(cv2.convexHull(pixels))
-        return area_px2 >= self._config.min_spread * self.camera.width * self.camera.height
+    def _is_sound(self, pixels: NDArray[np.float32], predicted: NDArray[np.float64]) -> bool:
+        """Tell whether found landmarks (I, 2) cover enough of the image, and are enough of those in between.
+
+        Args:
+            pixels: (I, 2) of features that agree with the pose.
+            predicted: (M, 2) px of all landmarks around by that pose, NaN where they are not in view.
+        """
+        width, height = self.camera.width, self.camera.height
+        hull = np.zeros((height, width), np.uint8)
+        cv2.fillConvexPoly(hull, cv2.convexHull(np.rint(pixels).astype(np.int32)), 1)
+        if hull.sum() < self._config.min_spread * width * height:
+            return False
+        column, row = np.rint(predicted[self.camera.contains(predicted)]).astype(int).T
+        return len(pixels) >= self._config.min_found_share * int(hull[row, column].sum())
