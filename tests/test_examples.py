@@ -59,6 +59,16 @@ def test_compare_settings(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "keypoints-500" / "metrics.json").is_file()
 
 
+@pytest.mark.slow
+def test_localize_images(folder: Path) -> None:
+    run = ["run", "--features", "vof-t16", "--frames", "0:12", "--no-view", "--save-map", "street.vomap"]
+    command = [sys.executable, "-m", "vo_frontend", *run]
+    env = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
+    output = run_example("localize_images.py", "street.vomap", str(folder), cwd=folder)
+    assert len([line for line in output.splitlines() if "landmarks agree" in line]) == 12
+
+
 def test_every_example_is_tested() -> None:
     names = {path.stem for path in EXAMPLES.glob("*.py")}
-    assert names == {"own_frames", "stereo_pairs", "compare_settings"}
+    assert names == {"own_frames", "stereo_pairs", "compare_settings", "localize_images"}

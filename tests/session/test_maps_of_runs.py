@@ -18,6 +18,7 @@ from vo_frontend.errors import ConfigError, MapFileError, OutputError
 from vo_frontend.features import FeatureExtractor, load_extractor
 from vo_frontend.mapping.keyframe import View
 from vo_frontend.session.build import build_localizer, build_map_memory
+from vo_frontend.session.run import Surroundings, execute
 from vo_frontend.session.session import Session
 from vo_frontend.simulation.street import SyntheticSource
 from vo_frontend.types import Frame, FrameResult, Sensor, Status
@@ -125,6 +126,21 @@ def test_a_run_goes_on_with_a_map_and_writes_the_whole(
     assert (whole.frame_indices < 0).sum() == len(before.frame_indices)
     assert (whole.frame_indices >= 15).any()
     assert len(np.unique(whole.segment_ids)) == 1
+
+
+def test_a_run_that_is_stopped_writes_its_map_too(tmp_path: Path) -> None:
+    path, num_frames = tmp_path / "stopped.vomap", 0
+
+    def stop_requested() -> bool:
+        nonlocal num_frames
+        num_frames += 1
+        return num_frames > 8
+
+    run = RunConfig(sensor="stereo", frames="0:20", save_map=str(path), deterministic=True)
+    report = execute(replace(CONFIG, run=run), tmp_path / "run", Surroundings(stop_requested=stop_requested))
+    assert report.stopped
+    assert len(read_map(path).frame_indices) > 0
+    assert f"save_map: {path}" in (tmp_path / "run" / "config.yaml").read_text()
 
 
 def test_a_map_of_something_else_is_one_line(
