@@ -128,16 +128,32 @@ def test_a_run_goes_on_with_a_map_and_writes_the_whole(
     assert len(np.unique(whole.segment_ids)) == 1
 
 
+class Counter:
+    """Counts frames as a sink."""
+
+    num_frames = 0
+
+    def consume(self, frame: Frame, result: FrameResult) -> None:
+        self.num_frames += 1
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_run_that_mapped_nothing_leaves_an_older_map_as_it_was(
+    saved: Path, extractor: FeatureExtractor
+) -> None:
+    content = saved.read_bytes()
+    with pytest.raises(OutputError, match="not written, no frame has become part of a map"):
+        session_of(extractor).save_map(saved)
+    assert saved.read_bytes() == content
+
+
 def test_a_run_that_is_stopped_writes_its_map_too(tmp_path: Path) -> None:
-    path, num_frames = tmp_path / "stopped.vomap", 0
-
-    def stop_requested() -> bool:
-        nonlocal num_frames
-        num_frames += 1
-        return num_frames > 8
-
+    path, counter = tmp_path / "stopped.vomap", Counter()
+    surroundings = Surroundings(lambda *_: [counter], lambda: counter.num_frames > 4)
     run = RunConfig(sensor="stereo", frames="0:20", save_map=str(path), deterministic=True)
-    report = execute(replace(CONFIG, run=run), tmp_path / "run", Surroundings(stop_requested=stop_requested))
+    report = execute(replace(CONFIG, run=run), tmp_path / "run", surroundings)
     assert report.stopped
     assert len(read_map(path).frame_indices) > 0
     assert f"save_map: {path}" in (tmp_path / "run" / "config.yaml").read_text()

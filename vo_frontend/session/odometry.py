@@ -152,7 +152,7 @@ class Odometry:
 
         Raises:
             ConfigError: the features have no vocabulary of places, or places are switched off.
-            OutputError: the file cannot be written; an older one stays as it was.
+            OutputError: the file cannot be written, or nothing is mapped yet; an older one stays as it was.
         """
         self._session.save_map(Path(path))
 

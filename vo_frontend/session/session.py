@@ -7,6 +7,7 @@ from pathlib import Path
 from vo_frontend.atlas.map_file import write_map
 from vo_frontend.atlas.saved_map import MapOrigin, SavedMap
 from vo_frontend.config import Config
+from vo_frontend.errors import OutputError
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame, VisualFrontend
 from vo_frontend.geometry.camera import PinholeCamera
@@ -90,11 +91,13 @@ class Session:
 
         Raises:
             ConfigError: there is nothing to write: the features have no vocabulary, or places are off.
-            OutputError: the file cannot be written; an older one stays as it was.
+            OutputError: the file cannot be written, or nothing is mapped; an older one stays as it was.
         """
         if self._memory is None:
             raise no_places(self.config, self.frontend.extractor)
         whole = self._memory.whole(self.frontend.sparse_map, self.config.atlas)
+        if not len(whole):
+            raise OutputError(f"{path}: not written, no frame has become part of a map")
         write_map(path, SavedMap.of(whole, self._origin))
 
     def run(
