@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from map_invariants import check
 from numpy.typing import NDArray
 from world import CAMERA, World, WorldExtractor, frames, make_world, sideways
 
@@ -34,7 +35,7 @@ def run(
     for frame in input_frames:
         results.append(frontend.process(frame))
         if frontend.sparse_map is not None:
-            frontend.sparse_map.check()
+            check(frontend.sparse_map)
     return results
 
 

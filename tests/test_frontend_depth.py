@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import pytest
+from map_invariants import check
 from numpy.typing import NDArray
 from world import CAMERA, World, WorldExtractor, frames, make_world, sideways
 
@@ -77,7 +78,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         for frame in frames(len(T_world_cam), bad):
             results.append(frontend.process(frame))
             if frontend.sparse_map is not None:
-                frontend.sparse_map.check()
+                check(frontend.sparse_map)
         return results
 
     return run_frames

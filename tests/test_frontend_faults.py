@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from map_invariants import check
 from numpy.typing import NDArray
 from world import CAMERA, WorldExtractor, make_world, sideways
 
@@ -77,7 +78,7 @@ def run(*faults: Fault) -> dict[int, FrameResult]:
     for frame in FaultySource(Walk(), faults):
         results[frame.index] = frontend.process(frame)
         if frontend.sparse_map is not None:
-            frontend.sparse_map.check()
+            check(frontend.sparse_map)
     return results
 
 

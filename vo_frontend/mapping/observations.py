@@ -1,9 +1,13 @@
 """Which keyframe of the window sees which landmark."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vo_frontend.mapping.keyframe import NO_LANDMARK
+from vo_frontend.mapping.landmarks import Landmarks
 
 
 class Observations(NamedTuple):
@@ -12,3 +16,13 @@ class Observations(NamedTuple):
     position: NDArray[np.int64]  # (O,) of the keyframe in the window
     feature_index: NDArray[np.int64]  # (O,) in the keyframe
     landmark_row: NDArray[np.int64]  # (O,)
+
+    @classmethod
+    def of(cls, landmark_ids: Sequence[NDArray[np.int64]], landmarks: Landmarks) -> "Observations":
+        """List those of keyframes, each with the landmark ids (N,) of its features."""
+        sizes = np.array([len(each) for each in landmark_ids], np.int64)
+        all_ids = np.concatenate([np.zeros(0, np.int64), *landmark_ids])
+        seen = np.flatnonzero(all_ids != NO_LANDMARK)
+        position = np.repeat(np.arange(len(sizes)), sizes)[seen]
+        first = np.cumsum(sizes) - sizes
+        return cls(position, seen - first[position], landmarks.rows(all_ids[seen]))

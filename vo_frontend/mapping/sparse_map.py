@@ -1,15 +1,15 @@
 """The local map: a window of keyframes and the landmarks they see. The only mutable state.
 
-Invariants, checked by :meth:`SparseMap.check` in tests after every operation:
+Invariants, checked in tests after every operation (``tests/map_invariants.py``):
 
 1. landmark ids are strictly increasing and never reused;
 2. an id in a keyframe's ``landmark_ids`` is -1 or a landmark of the map, at most once per keyframe;
 3. every landmark is seen by at least one keyframe of the window;
 4. a landmark was never found in more frames than it was expected in;
-5. the window holds at most ``max_keyframes``.
+5. the window, once trimmed, holds at most ``max_keyframes``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,7 +56,7 @@ class SparseMap:
         self.keyframes: list[Keyframe] = []
         self.landmarks = Landmarks.empty(descriptor_size)
         self.next_landmark_id = first_landmark_id
-        self._max_keyframes = max_keyframes
+        self.max_keyframes = max_keyframes
         self._keeper = keeper
         self._recalled: set[int] = set()  # frame indices: their ties are known
         self._events: list[MapEvent] = [SegmentBegun(segment_id)]
@@ -93,20 +93,19 @@ class SparseMap:
         self.landmarks = replace(self.landmarks, descriptors=descriptors)
         self.trim()
 
-    def recall(self, keyframes: Iterable[Keyframe], landmarks: Landmarks) -> None:
+    def recall(self, keyframes: Sequence[Keyframe], landmarks: Landmarks) -> None:
         """Take keyframes that left before, and all landmarks that only they see, back into the window.
 
         It may be too large then: :meth:`trim` it, once the newest keyframe has noted what it sees again.
         """
-        old = list(keyframes)
-        self._recalled.update(keyframe.view.frame_index for keyframe in old)
-        self.keyframes = sorted([*self.keyframes, *old], key=lambda keyframe: keyframe.view.frame_index)
+        self._recalled.update(keyframe.view.frame_index for keyframe in keyframes)
+        self.keyframes = sorted([*self.keyframes, *keyframes], key=lambda keyframe: keyframe.view.frame_index)
         self.landmarks = self.landmarks.merged(landmarks)
         self._events.append(LandmarksRecalled(self.segment_id, landmarks.ids))
 
     def trim(self) -> None:
         """Let keyframes go until the window is as large as it may be; what only they see retires."""
-        while len(self.keyframes) > self._max_keyframes:
+        while len(self.keyframes) > self.max_keyframes:
             position = least_useful(self.observations(), len(self.keyframes))
             gone = self.keyframes[position]
             self._keeper.keep_keyframe(self.segment_id, gone, self.ties(position))
@@ -142,10 +141,8 @@ class SparseMap:
     def observe(
         self, position: int, feature_index: NDArray[np.int64], landmark_ids: NDArray[np.int64]
     ) -> None:
-        """Note that a keyframe also sees landmarks (L,) with its features (L,), which have none yet."""
-        ids = self.keyframes[position].landmark_ids.copy()
-        ids[feature_index] = landmark_ids
-        self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
+        """Note that a keyframe sees landmarks (L,) with its features (L,), NO_LANDMARK: none any more."""
+        self.keyframes[position] = self.keyframes[position].seeing(feature_index, landmark_ids)
 
     def note_tracked(self, expected_rows: NDArray[np.int64], found_rows: NDArray[np.int64]) -> None:
         """Count, for landmarks by row (E,) and (F,), that a frame should have seen them, and that it did."""
@@ -181,22 +178,8 @@ class SparseMap:
         """
         if not len(kept_ids):
             return
-        heir = np.full(len(self.landmarks), NO_LANDMARK, np.int64)
-        heir[self.landmarks.rows(gone_ids)] = kept_ids
-        for position, keyframe in enumerate(self.keyframes):
-            seen = np.flatnonzero(keyframe.has_landmark)
-            rows = self.landmarks.rows(keyframe.landmark_ids[seen])
-            changed = heir[rows] != NO_LANDMARK
-            if not changed.any():
-                continue
-            is_seen = np.zeros(len(self.landmarks), bool)
-            is_seen[rows] = True
-            heirs = heir[rows[changed]]
-            heirs[is_seen[self.landmarks.rows(heirs)]] = NO_LANDMARK
-            ids = keyframe.landmark_ids.copy()
-            ids[seen[changed]] = heirs
-            self.keyframes[position] = replace(keyframe, landmark_ids=ids)
-        self._drop(heir != NO_LANDMARK)
+        self.keyframes = [keyframe.inheriting(kept_ids, gone_ids) for keyframe in self.keyframes]
+        self._drop(np.isin(self.landmarks.ids, gone_ids))
         self._keeper.merge(kept_ids, gone_ids)
         self._events.append(LandmarksMerged(self.segment_id, kept_ids, gone_ids))
 
@@ -206,10 +189,7 @@ class SparseMap:
         A landmark that loses one and is left with fewer than two is forgotten too: nothing supports
         its depth any more.
         """
-        for position in np.unique(bad.position):
-            ids = self.keyframes[position].landmark_ids.copy()
-            ids[bad.feature_index[bad.position == position]] = NO_LANDMARK
-            self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
+        self._forget(bad)
         unsupported = np.zeros(len(self.landmarks), bool)
         unsupported[bad.landmark_row] = True
         self.remove_landmarks(unsupported & (self.num_observations() < 2))
@@ -233,21 +213,17 @@ class SparseMap:
         """Take the landmarks of a mask (M,) and their observations out of the map."""
         seen = self.observations()
         gone = mask[seen.landmark_row]
-        for position in np.unique(seen.position[gone]):
-            ids = self.keyframes[position].landmark_ids.copy()
-            ids[seen.feature_index[gone & (seen.position == position)]] = NO_LANDMARK
-            self.keyframes[position] = replace(self.keyframes[position], landmark_ids=ids)
+        self._forget(Observations(*(column[gone] for column in seen)))
         self.landmarks = self.landmarks.select(~mask)
+
+    def _forget(self, bad: Observations) -> None:
+        for position in np.unique(bad.position).tolist():
+            index = bad.feature_index[bad.position == position]
+            self.observe(position, index, np.full(len(index), NO_LANDMARK))
 
     def observations(self) -> Observations:
         """Return every observation in the window, ordered by keyframe, then by feature."""
-        ids = [keyframe.landmark_ids for keyframe in self.keyframes]
-        sizes = np.array([len(each) for each in ids], np.int64)
-        all_ids = np.concatenate([np.zeros(0, np.int64), *ids])
-        seen = np.flatnonzero(all_ids != NO_LANDMARK)
-        position = np.repeat(np.arange(len(ids)), sizes)[seen]
-        first = np.cumsum(sizes) - sizes
-        return Observations(position, seen - first[position], self.landmarks.rows(all_ids[seen]))
+        return Observations.of([keyframe.landmark_ids for keyframe in self.keyframes], self.landmarks)
 
     def num_observations(self) -> NDArray[np.int64]:
         """Count the keyframes that see each landmark (M,)."""
@@ -284,18 +260,6 @@ class SparseMap:
             keyframe_indices=self._frame_indices(),
         )
 
-    def check(self) -> None:
-        """Assert the invariants of the module docstring."""
-        assert (np.diff(self.landmarks.ids) > 0).all(), "landmark ids are not increasing"
-        for keyframe in self.keyframes:
-            ids = keyframe.landmark_ids[keyframe.has_landmark]
-            assert len(np.unique(ids)) == len(ids), "a keyframe sees a landmark twice"
-            assert np.isin(ids, self.landmarks.ids).all(), "a keyframe sees a landmark that is gone"
-        assert (self.num_observations() > 0).all(), "a landmark that nobody sees"
-        landmarks = self.landmarks
-        assert (landmarks.num_found <= landmarks.num_expected).all(), "found where it was not expected"
-        assert len(self.keyframes) <= self._max_keyframes, "the window is too large"
-
     def correct(self, T_world_keyframes: NDArray[np.float64], scales: NDArray[np.float64]) -> None:
         """Give keyframes other poses (K, 4, 4), each with the landmarks that no newer keyframe sees.
 
@@ -303,9 +267,7 @@ class SparseMap:
             T_world_keyframes: in the order of the keyframes.
             scales: (K,) by which distances from each keyframe grow.
         """
-        seen = self.observations()  # ordered by keyframe: the newest stays
-        anchor = np.zeros(len(self.landmarks), np.int64)
-        anchor[seen.landmark_row] = seen.position
+        anchor = np.searchsorted(self._frame_indices(), self.newest_views())
         T_old = np.array([keyframe.T_world_cam for keyframe in self.keyframes])
         points_world = carried(self.landmarks.points_world, anchor, T_old, T_world_keyframes, scales)
         self.move(T_world_keyframes, points_world)
