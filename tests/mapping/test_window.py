@@ -119,7 +119,7 @@ NEWEST = [1, 1, 1, 1, 2, 0]  # position of the newest keyframe that sees each la
 def test_a_correction_takes_each_landmark_along_with_its_newest_keyframe(scales: list[float]) -> None:
     sparse_map = small_map(RecordingKeeper())
     before, points = [k.T_world_cam for k in sparse_map.keyframes], sparse_map.landmarks.points_world
-    after = np.array([pose(k + 3.0) @ se3.exp(0.1 * np.arange(6)) for k in range(3)])
+    after = np.array([pose(k + 3.0) @ se3.exp(np.linspace(0.0, 0.5, 6)) for k in range(3)])
     sparse_map.correct(after, np.array(scales))
     check(sparse_map)
     for row, k in enumerate(NEWEST):
