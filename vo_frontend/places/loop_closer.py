@@ -10,11 +10,12 @@ import logging
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vo_frontend.atlas.motions import Motion
 from vo_frontend.atlas.pose_graph import EdgeKind
+from vo_frontend.atlas.pose_graph_solver import require_gtsam
 from vo_frontend.config import PlacesConfig
+from vo_frontend.errors import VoError
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.camera import PinholeCamera
@@ -55,6 +56,7 @@ class LoopCloser:
         self._config = config
         self._is_metric = is_metric
         self._wait = 0  # keyframes before the next look back
+        self._lacks_solver = False
 
     def look_back(self, sparse_map: SparseMap) -> None:
         """Find the newest keyframe among those that left, and make one map of both."""
@@ -101,7 +103,7 @@ class LoopCloser:
             self._memory.motions.add_loop(tie)
             self._reunite(sparse_map, recognition)
             return
-        if not self._is_plausible(sparse_map, recognition, drift):
+        if not self._is_plausible(sparse_map, recognition, drift) or not self._has_solver():
             return
         self._memory.motions.add_loop(self._motion(newest, recognition, drift.scale))
         if correct(sparse_map, self._memory, surroundings.frame_index, is_metric=self._is_metric):
@@ -149,10 +151,8 @@ class LoopCloser:
         since = archive.T_world_cam(frames[frames >= recognition.surroundings.frame_index])[:, :3, 3]
         path = float(np.linalg.norm(np.diff(since, axis=0), axis=1).sum())
         path += float(np.linalg.norm(T_now[:3, 3] - since[-1]))
-        depth = float(np.median(self._depths(recognition)))
-        allowed = (
-            self._config.max_drift_share * path + self._config.max_offset_px / self._camera.focal_px * depth
-        )
+        unnoticed = self._config.max_offset_px / self._camera.focal_px * recognition.depth
+        allowed = self._config.max_drift_share * path + unnoticed
         distance = float(np.linalg.norm(recognition.T_world_cam[:3, 3] - T_now[:3, 3]))
         angle_deg = float(np.rad2deg(se3.rotation_angle_rad(drift.R_target_source)))
         log.debug(
@@ -162,23 +162,28 @@ class LoopCloser:
         )  # fmt: skip
         return distance <= allowed and angle_deg <= self._config.max_drift_deg
 
-    def _depths(self, recognition: Recognition) -> NDArray[np.float64]:
-        points = recognition.surroundings.landmarks.points_world[recognition.pose.landmark_rows]
-        return se3.transform_points(se3.inverse(recognition.T_world_cam), points)[:, 2]
+    def _has_solver(self) -> bool:
+        """Tell whether drift can be corrected; where it cannot, the first loop says what to install."""
+        if not self._lacks_solver:
+            try:
+                require_gtsam()
+            except VoError as error:
+                self._lacks_solver = True
+                log.warning("the camera is back where it was, but its drift stays: %s", error)
+        return not self._lacks_solver
 
     def _motion(
         self, newest: Keyframe, recognition: Recognition, scale: float, kind: EdgeKind = EdgeKind.LOOP
     ) -> Motion:
         """Say where the newest keyframe stands beside the old one; ``scale``: old units per new one."""
         surroundings = recognition.surroundings
-        depth = float(np.median(self._depths(recognition)))
         return Motion(
             i_index=surroundings.frame_index,
             j_index=newest.view.frame_index,
             T_i_j=se3.inverse(surroundings.T_world_keyframe) @ recognition.T_world_cam,
             kind=kind,
             sigma_rotation_rad=LOOP_ROTATION_PX / self._camera.focal_px,
-            sigma_translation=LOOP_ROTATION_PX / self._camera.focal_px * depth / scale,
+            sigma_translation=LOOP_ROTATION_PX / self._camera.focal_px * recognition.depth / scale,
             scale_i_j=scale,
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.config import PlacesConfig
+from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.landmarks import Landmarks
@@ -27,6 +28,12 @@ class Recognition:
     def landmark_ids(self) -> NDArray[np.int64]:
         """Name the landmarks (I,) that the view sees again, with ``pose.feature_index``."""
         return self.surroundings.landmarks.ids[self.pose.landmark_rows]
+
+    @property
+    def depth(self) -> float:
+        """Return the median depth of those landmarks before the view, in map units."""
+        points_world = self.surroundings.landmarks.points_world[self.pose.landmark_rows]
+        return float(np.median(se3.transform_points(se3.inverse(self.T_world_cam), points_world)[:, 2]))
 
 
 class Recognizer:

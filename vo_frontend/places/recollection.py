@@ -5,13 +5,16 @@ from typing import Protocol
 
 import numpy as np
 
+from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.mapping.ties import Tie
 from vo_frontend.places.loop_closer import LoopCloser
 from vo_frontend.places.memory import PlaceMemory
+from vo_frontend.places.recognizer import Recognition
 from vo_frontend.places.relocalizer import Relocalizer
 from vo_frontend.places.whole_map import WholeMapAdjuster
 from vo_frontend.tracking.pose import PoseEstimate
@@ -85,6 +88,7 @@ class PlaceRecollection:
         self._closer = closer
         self._adjuster = adjuster
         self._max_keyframes = max_keyframes
+        self._found: Recognition | None = None  # where a lost camera was, until there is a keyframe
 
     @property
     def keeper(self) -> Keeper:
@@ -93,6 +97,9 @@ class PlaceRecollection:
 
     def look_back(self, sparse_map: SparseMap) -> None:
         """Close a loop, join segments or recall old keyframes, as the newest keyframe suggests."""
+        found, self._found = self._found, None
+        if found is not None and found.surroundings.segment_id == sparse_map.segment_id:
+            self.memory.motions.tie([_tie(found, sparse_map)])
         self._closer.look_back(sparse_map)
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
@@ -101,7 +108,7 @@ class PlaceRecollection:
         found = self._relocalizer.relocalize(view, in_map, sparse_map.landmarks)
         if found is None or found.surroundings.segment_id != sparse_map.segment_id:
             return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
-        self.memory.recall(found.surroundings, sparse_map)
+        self._recall(found, sparse_map)
         rows = sparse_map.landmarks.rows
         return replace(
             found.pose,
@@ -129,5 +136,17 @@ class PlaceRecollection:
             first_landmark_id=next_landmark_id,
             keeper=self.memory,
         )
-        self.memory.recall(found.surroundings, sparse_map)
+        self._recall(found, sparse_map)
         return sparse_map, found.T_world_cam
+
+    def _recall(self, found: Recognition, sparse_map: SparseMap) -> None:
+        self.memory.recall(found.surroundings, sparse_map)
+        self._found = found
+
+
+def _tie(found: Recognition, sparse_map: SparseMap) -> Tie:
+    """Tie the newest keyframe to the place where the camera was found: nothing else may hold both."""
+    place, newest = found.surroundings, sparse_map.last_keyframe
+    T_place_newest = se3.inverse(place.T_world_keyframe) @ newest.T_world_cam
+    newest_index = newest.view.frame_index
+    return Tie(place.frame_index, newest_index, T_place_newest, found.pose.num_inliers, found.depth)

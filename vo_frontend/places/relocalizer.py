@@ -53,7 +53,5 @@ def _agree(first: Recognition, second: Recognition) -> bool:
     if first.surroundings.segment_id != second.surroundings.segment_id:
         return False
     T_first_second = se3.inverse(first.T_world_cam) @ second.T_world_cam
-    points_world = second.surroundings.landmarks.points_world[second.pose.landmark_rows]
-    depth = float(np.median(se3.transform_points(se3.inverse(second.T_world_cam), points_world)[:, 2]))
     turn_rad = float(se3.rotation_angle_rad(T_first_second[:3, :3]))
-    return turn_rad < MAX_TURN_RAD and float(np.linalg.norm(T_first_second[:3, 3])) < MAX_STEP * depth
+    return turn_rad < MAX_TURN_RAD and float(np.linalg.norm(T_first_second[:3, 3])) < MAX_STEP * second.depth

@@ -1,0 +1,214 @@
+"""The front-end on round trips with known answers: loops, joined segments, cameras carried off."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from round_trip import LAP, Drive, RoundTrip, drive, error
+
+from vo_frontend.geometry.alignment import align
+from vo_frontend.map_events import (
+    KeyframeAdded,
+    KeyframesMoved,
+    LandmarksAdded,
+    LandmarksRecalled,
+    SegmentEnded,
+    SegmentJoined,
+)
+from vo_frontend.types import Status
+
+FLAT, BENT = RoundTrip(), RoundTrip(bend_deg=0.005, climb=0.006)
+NOTICE = "places.max_offset_px=8"  # the laps here are short, so that little drift is a loop
+ONCE_ROUND = tuple(range(80))  # and a third of a second lap
+MONO_DRIFT = 0.1  # of its own, in a window so small
+DARK = (None,) * 13  # longer than a lost segment is kept
+BLINK = (None,) * 4
+
+
+@pytest.fixture(params=[False, True], ids=["rgbd", "mono"])
+def mono(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def gap(driven: Drive) -> float:
+    """How far apart the poses of two passes are, which should be none, as a share of the lap's radius."""
+    positions = driven.trajectory.T_world_cam[:, :3, 3]
+    truth = FLAT.truth(driven.sections)[:, :3, 3]
+    scale = align(positions[:20], truth[:20], with_scale=True).scale  # of the first pass
+    where = {int(section): row for row, section in enumerate(driven.sections)}
+    both = [(where[k], where[k + LAP]) for k in range(5, 15) if k in where and k + LAP in where]
+    assert both
+    apart = np.linalg.norm([positions[i] - positions[j] for i, j in both], axis=1)
+    return float(scale * apart.mean() / (LAP * 0.5 / (2 * np.pi)))
+
+
+def recalled_after(driven: Drive, first: int) -> list[int]:
+    """List the frames from one on in which old landmarks came back."""
+    return [
+        result.frame_index
+        for result in driven.results[first:]
+        if any(isinstance(event, LandmarksRecalled) for event in result.events)
+    ]
+
+
+def statuses(driven: Drive, frames: Sequence[int] | range) -> set[Status]:
+    return {driven.results[k].status for k in frames}
+
+
+def test_a_loop_is_found_and_takes_nine_tenths_of_the_drift_away(
+    monkeypatch: pytest.MonkeyPatch, mono: bool
+) -> None:
+    pytest.importorskip("gtsam")
+    trip = RoundTrip(bend_deg=0.005, climb=0.006, growth=0.0005 if mono else 0.0)
+    odometry = drive(trip, ONCE_ROUND, monkeypatch, mono=mono, settings=["places.enabled=false"])
+    slam = drive(trip, ONCE_ROUND, monkeypatch, mono=mono, settings=[NOTICE])
+    truth = trip.truth(odometry.sections)
+    own = error(odometry, trip.poses(odometry.sections), mono=mono)
+    assert own < (MONO_DRIFT if mono else 0.03), "it drifts with its world and hardly beside it"
+    before, after = error(odometry, truth, mono=mono), error(slam, trip.truth(slam.sections), mono=mono)
+    assert before > 0.25
+    assert after < 0.15 * before
+    assert gap(slam) < 0.1 * gap(odometry)
+    assert recalled_after(slam, 0)[0] >= LAP - 10, "not before it is back"
+    assert statuses(slam, range(2, 80)) == {Status.TRACKING}
+
+
+def test_a_loop_moves_keyframes_that_left_long_ago_and_never_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("gtsam")
+    driven = drive(BENT, ONCE_ROUND, monkeypatch, settings=[NOTICE])
+    closing = driven.results[recalled_after(driven, 0)[0]]
+    moved = [event for event in closing.events if isinstance(event, KeyframesMoved)]
+    frames = np.concatenate([event.frame_indices for event in moved])
+    known = {event.frame_index for event in driven.events(KeyframeAdded)}
+    assert {k for k in known if k <= closing.frame_index} == set(frames.tolist())
+    np.testing.assert_allclose(driven.trajectory.T_world_cam[0], np.eye(4), atol=1e-5)
+
+
+def test_a_way_without_drift_is_recalled_and_stays_as_exact_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, mono: bool
+) -> None:
+    driven = drive(FLAT, ONCE_ROUND, monkeypatch, mono=mono)
+    assert recalled_after(driven, 0)[0] >= LAP - 10
+    assert error(driven, FLAT.truth(driven.sections), mono=mono) < 0.05
+
+
+def test_segments_join_where_the_second_reaches_the_first(
+    monkeypatch: pytest.MonkeyPatch, mono: bool
+) -> None:
+    driven = drive(FLAT, [*range(30), *DARK, *range(40, 80)], monkeypatch, mono=mono)
+    (joined,) = driven.events(SegmentJoined)
+    assert (joined.segment_id, joined.into_segment_id) == (1, 0)
+    if not mono:
+        assert joined.similarity.scale == 1.0
+    assert set(driven.trajectory.segment_ids.tolist()) == {0}
+    assert driven.results[-1].segment_id == 0
+    assert error(driven, FLAT.truth(driven.sections), mono=mono) < 0.03
+
+
+def test_a_camera_that_is_carried_off_for_a_moment_is_found_again(
+    monkeypatch: pytest.MonkeyPatch, mono: bool
+) -> None:
+    driven = drive(FLAT, [*range(40), *BLINK, *range(8, 25)], monkeypatch, mono=mono)
+    assert recalled_after(driven, 44)
+    assert set(driven.trajectory.segment_ids.tolist()) == {0}
+    assert driven.events(SegmentEnded) == []
+    assert statuses(driven, range(46, 61)) == {Status.TRACKING}
+    assert error(driven, FLAT.truth(driven.sections), mono=mono) < 0.03
+
+
+def test_a_segment_that_was_given_up_goes_on_where_the_camera_comes_back_and_ids_go_on_too(
+    monkeypatch: pytest.MonkeyPatch, mono: bool
+) -> None:
+    driven = drive(FLAT, [*range(40), *DARK, *range(8, 25)], monkeypatch, mono=mono)
+    assert [event.segment_id for event in driven.events(SegmentEnded)] == [0]
+    assert set(driven.trajectory.segment_ids.tolist()) == {0}
+    assert statuses(driven, range(57, 70)) == {Status.TRACKING}
+    assert error(driven, FLAT.truth(driven.sections), mono=mono) < 0.03
+    ids = np.concatenate([event.ids for event in driven.events(LandmarksAdded)])
+    np.testing.assert_array_equal(ids, np.arange(len(ids)))
+
+
+@pytest.mark.parametrize("away", [DARK, BLINK], ids=["given up", "carried off"])
+def test_a_loop_after_the_camera_was_found_again_corrects_both_parts(
+    monkeypatch: pytest.MonkeyPatch, mono: bool, away: tuple[None, ...]
+) -> None:
+    """What follows must hang on what was found, or the graph of all motions falls into two."""
+    pytest.importorskip("gtsam")
+    sections = [*range(35), *away, *range(8, 80)]
+    driven = drive(BENT, sections, monkeypatch, mono=mono, settings=[NOTICE])
+    assert set(driven.trajectory.segment_ids.tolist()) == {0}
+    bent = error(Drive([], driven.trajectory, driven.sections), BENT.poses(driven.sections), mono=mono)
+    assert bent > 0.2
+    assert error(driven, BENT.truth(driven.sections), mono=mono) < 0.2 * bent
+
+
+def test_two_rooms_that_look_the_same_stay_two_rooms(monkeypatch: pytest.MonkeyPatch, mono: bool) -> None:
+    """The second looks as the first does, ten paces on; in between the camera blinks."""
+    twins = RoundTrip(looks_like={30 + k: k for k in range(20)})
+    sections = [*range(42), *BLINK[:2], *range(44, 56)]
+    driven = drive(twins, sections, monkeypatch, mono=mono, settings=[NOTICE])
+    assert recalled_after(driven, 0) == [k for k in recalled_after(driven, 0) if k > 50]
+    assert statuses(driven, range(44, 56)) == {Status.TRACKING}
+    assert error(driven, twins.truth(driven.sections), mono=mono) < 0.03
+
+
+def test_another_world_is_a_segment_of_its_own(monkeypatch: pytest.MonkeyPatch, mono: bool) -> None:
+    driven = drive(FLAT, [*range(20), *DARK, *range(35, 50)], monkeypatch, mono=mono)
+    assert set(driven.trajectory.segment_ids.tolist()) == {0, 1}
+    assert driven.events(SegmentJoined) == []
+    assert driven.events(LandmarksRecalled) == []
+    for segment_id in (0, 1):
+        assert error(driven, FLAT.truth(driven.sections), mono=mono, segment_id=segment_id) < 0.03
+
+
+def test_the_same_frames_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, mono: bool) -> None:
+    pytest.importorskip("gtsam")
+    first, second = (drive(BENT, ONCE_ROUND, monkeypatch, mono=mono, settings=[NOTICE]) for _ in range(2))
+    assert bytes_of(first) == bytes_of(second)
+
+
+def test_a_memory_that_nothing_is_asked_of_changes_no_bit(
+    monkeypatch: pytest.MonkeyPatch, mono: bool
+) -> None:
+    """Where no place comes again, remembering and forgetting are the same."""
+    with_memory, without = (
+        drive(FLAT, range(45), monkeypatch, mono=mono, settings=[f"places.enabled={enabled}"])
+        for enabled in ("true", "false")
+    )
+    assert with_memory.events(LandmarksRecalled) == []
+    assert bytes_of(with_memory) == bytes_of(without)
+
+
+def bytes_of(driven: Drive) -> list[bytes]:
+    snapshots = [result.map for result in driven.results if result.map is not None]
+    arrays: list[NDArray[np.float64]] = [driven.trajectory.T_world_cam]
+    arrays += [snapshot.points_world for snapshot in snapshots]
+    return [array.tobytes() for array in arrays]
+
+
+def test_without_gtsam_one_warning_says_what_to_install_and_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mono: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "gtsam", None)
+    with caplog.at_level(logging.WARNING, "vo_frontend.places"):
+        driven = drive(BENT, ONCE_ROUND, monkeypatch, mono=mono, settings=[NOTICE])
+    (record,) = caplog.records
+    assert 'pip install "vo_frontend[slam]"' in record.getMessage()
+    assert "\n" not in record.getMessage()
+    assert statuses(driven, range(2, 80)) == {Status.TRACKING}
+    own = error(driven, BENT.poses(driven.sections), mono=mono)
+    assert own < (MONO_DRIFT if mono else 0.03), "the drift stays, and is no jump"
+
+
+def test_without_gtsam_what_does_not_drift_is_recalled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "gtsam", None)
+    driven = drive(FLAT, ONCE_ROUND, monkeypatch)
+    assert recalled_after(driven, 0)
+    assert caplog.records == []
