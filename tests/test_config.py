@@ -33,6 +33,13 @@ def test_a_typo_names_the_key_and_the_nearest_right_one(tmp_path: Path) -> None:
         ({"matching": {"max_ratio": 0}}, "matching.max_ratio: got 0"),
         ({"mapping": {"max_keyframes": 4}}, "mapping.adjusted_keyframes"),
         ({"seed": -1}, "seed: got -1"),
+        ({"places": {"num_candidates": 0}}, "places.num_candidates: got 0, expected above 0"),
+        ({"places": {"max_offset_px": -1}}, "places.max_offset_px: got -1.0, expected above 0"),
+        ({"places": {"min_inlier_share": 35}}, r"places.min_inlier_share: got 35.0, expected 0\.\.1"),
+        ({"places": {"num_neighbors": -1}}, "places.num_neighbors: got -1, expected at least 0"),
+        ({"places": {"enabled": "maybe"}}, "places.enabled: got 'maybe', expected bool"),
+        ({"places": {"min_inlier": 40}}, "unknown key 'min_inlier', did you mean 'min_inliers'"),
+        ({"atlas": {"max_memory_mb": 0.5}}, "atlas.max_memory_mb: got 0.5, expected at least 1"),
     ],
 )
 def test_a_wrong_value_says_what_was_found_and_expected(values: dict[str, object], message: str) -> None:

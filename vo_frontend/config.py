@@ -193,6 +193,12 @@ class PlacesConfig:
     def __post_init__(self) -> None:
         for name in ("num_candidates", "min_inliers", "min_shared", "max_offset_px", "max_disagreement_px"):
             _require(getattr(self, name) > 0, f"places.{name}: got {getattr(self, name)}, expected above 0")
+        for name in ("min_score", "min_relative_score", "min_inlier_share", "max_drift_share"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"places.{name}: got {value}, expected 0..1")
+        for name in ("num_neighbors", "max_drift_deg", "min_keyframes_between"):
+            value = getattr(self, name)
+            _require(value >= 0, f"places.{name}: got {value}, expected at least 0")
 
 
 @dataclass(frozen=True)
