@@ -147,6 +147,23 @@ def test_a_joined_segment_is_scaled_into_the_world_of_the_other() -> None:
     assert_allclose(found.T_world_cam[1:3, :3, 3], expected[:, :3, 3] + 1.0, atol=1e-12)
 
 
+def test_where_an_earlier_segment_goes_on_poses_hang_on_its_keyframes_and_not_on_those_of_a_later_one() -> (
+    None
+):
+    record = TrajectoryRecord()
+    record.update(tracked(0, added(0)))
+    record.update(tracked(10, added(10, segment_id=1), segment_id=1))
+    record.update(tracked(20))  # back in segment 0, before it has a new keyframe
+    record.update(tracked(21, moved({0: 0.5})))
+    assert shifts(record) == [0.5, 0.0, 0.5, 0.0]
+    away = Similarity(3.0, np.eye(3), np.array([7.0, 0.0, 0.0]))
+    before = record.trajectory().T_world_cam[[0, 2, 3]]
+    record.update(tracked(22, SegmentJoined(1, 0, away), moved({10: -1.0})))
+    assert_array_equal(record.trajectory().T_world_cam[[0, 2, 3]], before)
+    assert shifts(record)[1] == -1.0
+    assert set(record.trajectory().segment_ids.tolist()) == {0}
+
+
 def test_without_keyframes_poses_stay_as_they_were_estimated() -> None:
     record = TrajectoryRecord()
     record.update(tracked(0))

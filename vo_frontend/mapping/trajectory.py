@@ -99,6 +99,7 @@ class TrajectoryRecord:
         # Keyframes are numbered as they come.
         self._number_of_keyframe: dict[int, int] = {}  # by frame index
         self._keyframe_indices: list[int] = []  # frame index
+        self._segment_of_keyframe: list[int] = []
         self._T_world_keyframe: list[Transform] = []
         self._first_row: list[int] = []  # no row before it hangs on the keyframe
 
@@ -156,6 +157,7 @@ class TrajectoryRecord:
     def _add_keyframe(self, event: KeyframeAdded) -> None:
         self._number_of_keyframe[event.frame_index] = len(self._keyframe_indices)
         self._keyframe_indices.append(event.frame_index)
+        self._segment_of_keyframe.append(event.segment_id)
         self._T_world_keyframe.append(event.T_world_cam)
         self._first_row.append(self._size)
 
@@ -183,13 +185,15 @@ class TrajectoryRecord:
 
     def _join(self, event: SegmentJoined) -> None:
         """Take a segment into the world of another: positions and distances to keyframes scale."""
+        for number, segment_id in enumerate(self._segment_of_keyframe):
+            if segment_id == event.segment_id:
+                T_world_keyframe = self._T_world_keyframe[number][None]
+                self._T_world_keyframe[number] = event.similarity.transform_poses(T_world_keyframe)[0]
+                self._segment_of_keyframe[number] = event.into_segment_id
         rows = self._rows[: self._size]
         members = np.flatnonzero(rows["segment_id"] == event.segment_id)
         if not len(members):
             return
-        for number in set(rows["keyframe"][members].tolist()) - {NO_KEYFRAME}:
-            T_world_keyframe = self._T_world_keyframe[number][None]
-            self._T_world_keyframe[number] = event.similarity.transform_poses(T_world_keyframe)[0]
         T_keyframe_cam = rows["T_keyframe_cam"][members]
         T_keyframe_cam[:, :3, 3] *= event.similarity.scale
         rows["T_keyframe_cam"][members] = T_keyframe_cam
@@ -200,7 +204,7 @@ class TrajectoryRecord:
     def _append(self, pose: StampedPose, segment_id: int, *, is_online: bool) -> None:
         if self._size == len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        number = self._keyframe_before(pose.frame_index)
+        number = self._keyframe_before(pose.frame_index, segment_id)
         T_keyframe_cam = pose.T_world_cam
         if number != NO_KEYFRAME:
             T_keyframe_cam = se3.inverse(self._T_world_keyframe[number]) @ pose.T_world_cam
@@ -209,10 +213,11 @@ class TrajectoryRecord:
         self._rows[self._size] = (*stamp, number, pose.T_world_cam, T_keyframe_cam, *online)
         self._size += 1
 
-    def _keyframe_before(self, frame_index: int) -> int:
-        """Find the newest keyframe that is not later than a frame, by number."""
-        numbers = reversed(range(len(self._keyframe_indices)))
-        return next((n for n in numbers if self._keyframe_indices[n] <= frame_index), NO_KEYFRAME)
+    def _keyframe_before(self, frame_index: int, segment_id: int) -> int:
+        """Find the newest keyframe of a segment that is not later than a frame, by number."""
+        indices, segment_ids = self._keyframe_indices, self._segment_of_keyframe
+        numbers = (n for n in reversed(range(len(indices))) if segment_ids[n] == segment_id)
+        return next((n for n in numbers if indices[n] <= frame_index), NO_KEYFRAME)
 
     def _note_change(self, row: int) -> None:
         self.first_changed_row = min(self.first_changed_row, row)
