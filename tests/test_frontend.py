@@ -163,4 +163,4 @@ def test_stage_times_are_reported_in_execution_order() -> None:
     results = run(sideways(12), frames(12), settings=MANY_KEYFRAMES)
     assert list(results[0].stage_seconds) == ["extract", "start"]
     keyframe = next(result for result in results[5:] if result.is_keyframe)
-    assert list(keyframe.stage_seconds) == ["extract", "track", "map"]
+    assert list(keyframe.stage_seconds) == ["extract", "track", "map", "look back"]

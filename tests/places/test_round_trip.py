@@ -147,6 +147,18 @@ def test_a_loop_after_the_camera_was_found_again_corrects_both_parts(
     assert error(driven, BENT.truth(driven.sections), mono=mono) < 0.2 * bent
 
 
+def test_views_that_waited_before_a_segment_went_on_start_no_map_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Frame 41 waits for a second view, 42 is recognised; after another loss, 62 shows the place of 41."""
+    sections = [*range(25), *DARK, *[35] * 3, *range(8, 16), *DARK, *range(10, 24)]
+    driven = drive(FLAT, sections, monkeypatch, mono=True)
+    assert [event.segment_id for event in driven.events(SegmentEnded)][:2] == [0, 0]
+    frames = driven.trajectory.frame_indices
+    assert (np.diff(frames) > 0).all()
+    assert error(driven, FLAT.truth(driven.sections), mono=True) < 0.03
+
+
 def test_two_rooms_that_look_the_same_stay_two_rooms(monkeypatch: pytest.MonkeyPatch, mono: bool) -> None:
     """The second looks as the first does, ten paces on; in between the camera blinks."""
     twins = RoundTrip(looks_like={30 + k: k for k in range(20)})

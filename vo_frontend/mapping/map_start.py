@@ -60,9 +60,12 @@ class MonoStart:
         self._max_keyframes = max_keyframes
         self._keeper = keeper
         self._views: list[View] = []  # reference first
+        self._segment_id = -1  # that they are to start
 
     def offer(self, view: View, segment_id: int, first_landmark_id: int) -> StartOutcome:
         """Try to start a map from the reference view and a new one."""
+        if segment_id != self._segment_id:  # an earlier segment went on meanwhile
+            self._views, self._segment_id = [], segment_id
         if not self._views or len(self._views) > self._max_wait_frames:
             self._views = [view]
             return StartOutcome(Reason.FIRST_VIEW)
