@@ -1,18 +1,12 @@
 """Every default, unit and meaning, once. YAML files and ``--set`` hold differences from here.
 
-Sections mirror folders; ``run`` says what is run. ``config_files.py`` reads and writes the tree.
+Sections mirror folders; ``run_config.py`` has the one that says what is run. ``config_files.py`` reads and
+writes the tree.
 """
 
 from dataclasses import dataclass, field
 
-from vo_frontend.errors import ConfigError
-
-FRAME_SOURCES = ("sequence", "images", "video", "webcam", "bag")  # of RunConfig, at most one of them
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigError(message)
+from vo_frontend.run_config import RunConfig, require
 
 
 @dataclass(frozen=True)
@@ -26,15 +20,15 @@ class FeaturesConfig:
     precision: str = "fp32"  # bf16, fp16: faster on a GPU, bf16 saves memory on a CPU; other features
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.precision in ("fp32", "bf16", "fp16"),
             f"features.precision: got '{self.precision}', expected fp32, bf16 or fp16",
         )
-        _require(
+        require(
             self.max_keypoints >= 50,
             f"features.max_keypoints: got {self.max_keypoints}, expected at least 50",
         )
-        _require(
+        require(
             0 <= self.score_threshold < 1,
             f"features.score_threshold: got {self.score_threshold}, expected 0..1",
         )
@@ -50,17 +44,17 @@ class MatchingConfig:
     refine_radius_px: float = 12.0  # second pass, around the position after the first pose
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             -1 <= self.min_similarity < 1,
             f"matching.min_similarity: got {self.min_similarity}, expected -1..1",
         )
-        _require(
+        require(
             0 < self.max_ratio <= 1, f"matching.max_ratio: got {self.max_ratio}, expected above 0, at most 1"
         )
-        _require(
+        require(
             self.refine_radius_px > 0, f"matching.refine_radius_px: got {self.refine_radius_px}, expected > 0"
         )
-        _require(
+        require(
             self.search_radius_px >= self.refine_radius_px,
             f"matching.search_radius_px: got {self.search_radius_px}, expected at least refine_radius_px",
         )
@@ -77,13 +71,13 @@ class RansacConfig:
     max_iterations: int = 1000
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.estimator in ("poselib", "opencv"),
             f"ransac.estimator: got '{self.estimator}', expected poselib or opencv",
         )
         for name in ("epipolar_threshold_px", "reprojection_threshold_px", "max_iterations"):
-            _require(getattr(self, name) > 0, f"ransac.{name}: got {getattr(self, name)}, expected above 0")
-        _require(0 < self.confidence < 1, f"ransac.confidence: got {self.confidence}, expected 0..1")
+            require(getattr(self, name) > 0, f"ransac.{name}: got {getattr(self, name)}, expected above 0")
+        require(0 < self.confidence < 1, f"ransac.confidence: got {self.confidence}, expected 0..1")
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ class TwoViewConfig:
     max_wait_frames: int = 60  # the reference view is replaced after this long
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 < self.min_parallax_deg < 45,
             f"two_view.min_parallax_deg: got {self.min_parallax_deg}, expected 0..45",
         )
@@ -111,12 +105,12 @@ class TrackingConfig:
     max_lost_s: float = 1.0  # after this long without a pose, start a new segment
 
     def __post_init__(self) -> None:
-        _require(self.min_inliers >= 6, f"tracking.min_inliers: got {self.min_inliers}, expected at least 6")
-        _require(
+        require(self.min_inliers >= 6, f"tracking.min_inliers: got {self.min_inliers}, expected at least 6")
+        require(
             0 <= self.min_found_share <= 1,
             f"tracking.min_found_share: got {self.min_found_share}, expected 0..1",
         )
-        _require(self.max_lost_s >= 0, f"tracking.max_lost_s: got {self.max_lost_s}, expected at least 0")
+        require(self.max_lost_s >= 0, f"tracking.max_lost_s: got {self.max_lost_s}, expected at least 0")
 
 
 @dataclass(frozen=True)
@@ -128,7 +122,7 @@ class KeyframesConfig:
     min_motion_px: float = 10.0  # median image motion since the last keyframe
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 <= self.urgent_tracked_share <= self.max_tracked_share <= 1,
             f"keyframes: got urgent_tracked_share {self.urgent_tracked_share} and max_tracked_share "
             f"{self.max_tracked_share}, expected 0 <= urgent <= max <= 1",
@@ -153,7 +147,7 @@ class MappingConfig:
     max_iterations: int = 3  # of bundle adjustment per keyframe: each starts where the last one ended
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.max_keyframes > self.adjusted_keyframes >= 2,
             f"mapping.adjusted_keyframes: got {self.adjusted_keyframes}, "
             f"expected between 2 and mapping.max_keyframes - 1 = {self.max_keyframes - 1}",
@@ -167,7 +161,7 @@ class AtlasConfig:
     max_memory_mb: float = 256.0  # of keyframes (about 0.1 MB each); the others go to a temporary file
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.max_memory_mb >= 1, f"atlas.max_memory_mb: got {self.max_memory_mb}, expected at least 1"
         )
 
@@ -192,13 +186,13 @@ class PlacesConfig:
 
     def __post_init__(self) -> None:
         for name in ("num_candidates", "min_inliers", "min_shared", "max_offset_px", "max_disagreement_px"):
-            _require(getattr(self, name) > 0, f"places.{name}: got {getattr(self, name)}, expected above 0")
+            require(getattr(self, name) > 0, f"places.{name}: got {getattr(self, name)}, expected above 0")
         for name in ("min_score", "min_relative_score", "min_inlier_share", "max_drift_share"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"places.{name}: got {value}, expected 0..1")
+            require(0 <= value <= 1, f"places.{name}: got {value}, expected 0..1")
         for name in ("num_neighbors", "max_drift_deg", "min_keyframes_between"):
             value = getattr(self, name)
-            _require(value >= 0, f"places.{name}: got {value}, expected at least 0")
+            require(value >= 0, f"places.{name}: got {value}, expected at least 0")
 
 
 @dataclass(frozen=True)
@@ -218,19 +212,19 @@ class LocalizationConfig:
 
     def __post_init__(self) -> None:
         for name in ("pixel_sigma_px", "map_sigma_px", "pnp_threshold_px"):
-            _require(
+            require(
                 getattr(self, name) > 0, f"localization.{name}: got {getattr(self, name)}, expected above 0"
             )
         for name in ("num_candidates", "num_neighbors"):
-            _require(
+            require(
                 getattr(self, name) >= 1,
                 f"localization.{name}: got {getattr(self, name)}, expected at least 1",
             )
-        _require(
+        require(
             self.min_inliers >= 6, f"localization.min_inliers: got {self.min_inliers}, expected at least 6"
         )
         for name in ("min_inlier_share", "min_found_share", "min_spread"):
-            _require(
+            require(
                 0 <= getattr(self, name) <= 1,
                 f"localization.{name}: got {getattr(self, name)}, expected 0..1",
             )
@@ -250,12 +244,12 @@ class StereoConfig:
 
     def __post_init__(self) -> None:
         for name in ("row_tolerance_px", "min_depth_m", "max_shift_px", "disparity_sigma_px"):
-            _require(getattr(self, name) > 0, f"stereo.{name}: got {getattr(self, name)}, expected above 0")
+            require(getattr(self, name) > 0, f"stereo.{name}: got {getattr(self, name)}, expected above 0")
         for name in ("min_similarity", "min_correlation"):
-            _require(
+            require(
                 -1 <= getattr(self, name) < 1, f"stereo.{name}: got {getattr(self, name)}, expected -1..1"
             )
-        _require(
+        require(
             2 <= self.patch_radius_px <= 15,
             f"stereo.patch_radius_px: got {self.patch_radius_px}, expected 2..15",
         )
@@ -272,97 +266,16 @@ class DepthImageConfig:
     sigma_per_m: float = 0.00143  # Khoshelham and Elberink 2012, for the first Kinect
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             0 < self.min_depth_m < self.max_depth_m,
             f"depth_image: got min_depth_m {self.min_depth_m} and max_depth_m {self.max_depth_m}, "
             "expected 0 < min < max",
         )
-        _require(self.max_gap > 0, f"depth_image.max_gap: got {self.max_gap}, expected above 0")
-        _require(
+        require(self.max_gap > 0, f"depth_image.max_gap: got {self.max_gap}, expected above 0")
+        require(
             self.sigma_m >= 0 and self.sigma_per_m >= 0 and self.sigma_m + self.sigma_per_m > 0,
             f"depth_image: got sigma_m {self.sigma_m} and sigma_per_m {self.sigma_per_m}, "
             "expected none negative, not both 0",
-        )
-
-
-@dataclass(frozen=True)
-class CameraConfig:
-    """Describes a calibration, in the names of EuRoC and Kalibr."""
-
-    intrinsics: tuple[float, ...]  # fx, fy, cx, cy in px
-    resolution: tuple[int, ...]  # width, height in px
-    distortion_model: str = "none"  # radial-tangential or equidistant
-    distortion_coefficients: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        _require(
-            len(self.intrinsics) == 4 and len(self.resolution) == 2,
-            f"run.camera: got intrinsics {list(self.intrinsics)} and resolution {list(self.resolution)}, "
-            "expected [fx, fy, cx, cy] and [width, height] in px",
-        )
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Says what is run: at most one of ``FRAME_SOURCES``; none is the built-in street.
-
-    The ``config.yaml`` of a run holds all of it, so that ``--config`` alone repeats the run.
-    """
-
-    sequence: str | None = None  # e.g. kitti/06
-    images: str | None = None  # folder
-    video: str | None = None  # file
-    webcam: str | None = None  # index, device path or stream URL
-    bag: str | None = None  # recording of ROS 1 (.bag), ROS 2 (folder, .db3) or MCAP
-    images_right: str | None = None  # of the right camera, beside images
-    video_right: str | None = None  # beside video, of the same length and rate
-    side_by_side: bool = False  # video shows left and right image in one frame
-    webcam_right: str | None = None  # beside webcam
-    depth: str | None = None  # folder of 16-bit depth images, beside images
-    depth_scale: float = 1000.0  # units of a depth image per metre
-    topic: str | None = None  # images in bag
-    topic_right: str | None = None  # of the right camera in bag
-    refine_focal: bool = False  # of recorded own frames of one camera, from their first part
-    resize: str | None = None  # of own frames, WIDTHxHEIGHT in px or a factor; the calibration follows
-    sensor: str = "mono"  # mono, stereo or rgbd
-    camera: CameraConfig | None = None  # of own frames; of a named sequence: what it had when it was run
-    camera_right: CameraConfig | None = None  # of own stereo frames
-    T_left_right: tuple[float, ...] | None = None  # of the right camera, 16 numbers row by row, m
-    baseline_m: float | None = None  # of a named stereo sequence when it was run
-    frames: str | None = None  # start:stop[:step], positions in the sequence
-    fps: float | None = None  # of images without time stamps, default 10
-    camera_height_m: float | None = None  # of one camera on a ground vehicle: makes the result metric
-    map: str | None = None  # map file to go on with
-    localize_only: bool = False  # place frames in that map, which stays as it is
-    save_map: str | None = None  # map file to write at the end
-    deterministic: bool = False  # extract and track in one thread: the same result, slower
-    data_root: str | None = None  # where named sequences lie
-    weights_dir: str | None = None  # where official weights lie, before the cache and the download
-    threads: int | None = None  # that extraction had when it was run: another number changes the last digits
-    versions: dict[str, str] = field(default_factory=dict)  # of what results depend on, when it was run
-
-    def __post_init__(self) -> None:
-        given = [name for name in FRAME_SOURCES if getattr(self, name) is not None]
-        _require(len(given) <= 1, f"run: got {' and '.join(given)}, expected at most one of them")
-        _require(
-            self.sensor in ("mono", "stereo", "rgbd"),
-            f"run.sensor: got '{self.sensor}', expected mono, stereo or rgbd",
-        )
-        _require(
-            self.depth_scale > 0,
-            f"run.depth_scale: got {self.depth_scale:g}, expected the units of a depth image per metre",
-        )
-        _require(
-            self.T_left_right is None or len(self.T_left_right) == 16,
-            f"run.T_left_right: got {self.T_left_right}, expected 16 numbers",
-        )
-        _require(
-            not self.localize_only or self.map is not None,
-            "run.localize_only: needs a map to place frames in; give --map FILE as well",
-        )
-        _require(
-            not self.localize_only or self.save_map is None,
-            "run.save_map: a map that is only localised in stays as it is; leave one of the two out",
         )
 
 
@@ -386,4 +299,4 @@ class Config:
     depth_image: DepthImageConfig = field(default_factory=DepthImageConfig)
 
     def __post_init__(self) -> None:
-        _require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")
+        require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")

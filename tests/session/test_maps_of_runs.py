@@ -12,11 +12,12 @@ from numpy.testing import assert_allclose
 import vo_frontend as vo
 from vo_frontend.atlas.map_file import read_map, write_map
 from vo_frontend.cli.main import main
-from vo_frontend.config import Config, FeaturesConfig, RunConfig
+from vo_frontend.config import Config, FeaturesConfig
 from vo_frontend.config_files import override
 from vo_frontend.errors import ConfigError, MapFileError, OutputError
 from vo_frontend.features import FeatureExtractor, load_extractor
 from vo_frontend.mapping.keyframe import View
+from vo_frontend.run_config import RunConfig
 from vo_frontend.session.build import build_localizer, build_map_memory
 from vo_frontend.session.run import Surroundings, execute
 from vo_frontend.session.session import Session

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from vo_frontend.cli.run import main
-from vo_frontend.config import CameraConfig, Config
+from vo_frontend.config import Config
 from vo_frontend.config_files import load_config, override
+from vo_frontend.run_config import CameraConfig
 from vo_frontend.simulation.street import SyntheticSource
 
 FAST = ["--features", "orb", "--no-view"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_frontend.config import CameraConfig, RunConfig
 from vo_frontend.errors import CameraError, ConfigError
+from vo_frontend.run_config import CameraConfig, RunConfig
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.camera_files import read_camera_file
 from vo_frontend.sensors.rig import CameraRig, MountedCamera

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_frontend.config import CameraConfig, RunConfig
 from vo_frontend.errors import CameraError, ConfigError
 from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.run_config import CameraConfig, RunConfig
 from vo_frontend.session.own_frames import check_partners, open_own_frames, own_source
 from vo_frontend.simulation import STREET, is_street
 from vo_frontend.sources.base import FrameSource

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vo_frontend.config import FRAME_SOURCES, Config, RunConfig
+from vo_frontend.config import Config
 from vo_frontend.config_files import load_config, override
+from vo_frontend.run_config import FRAME_SOURCES, RunConfig
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.rig import CameraRig
 from vo_frontend.session.choose_cameras import camera_config, choose_cameras

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vo_frontend.config import FRAME_SOURCES, CameraConfig, RunConfig
 from vo_frontend.errors import CameraError, ConfigError
+from vo_frontend.run_config import FRAME_SOURCES, CameraConfig, RunConfig
 from vo_frontend.sensors.calibration import Camera, parse_camera
 from vo_frontend.sensors.camera_files.values import rigid_transform
 from vo_frontend.sensors.rectification import RectifiedPair, rectify

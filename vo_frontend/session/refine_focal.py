@@ -7,11 +7,12 @@ from itertools import islice
 
 import numpy as np
 
-from vo_frontend.config import CameraConfig, Config
+from vo_frontend.config import Config
 from vo_frontend.errors import ConfigError
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame
 from vo_frontend.optimization.self_calibration import Views, fit_focal, focal_spread
+from vo_frontend.run_config import CameraConfig
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.session.session import Session
 from vo_frontend.types import FrameResult

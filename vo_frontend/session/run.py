@@ -1,8 +1,7 @@
 """A whole run: frames through a session into a folder, with errors and timings at the end."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from vo_frontend.mapping.records import Records
 from vo_frontend.reports.frame_log import FrameLogSink
 from vo_frontend.reports.loop_log import LoopLogSink
 from vo_frontend.reports.point_cloud import PointCloudSink
-from vo_frontend.reports.run_folder import create_run_folder, open_log, open_run_folder, write_config
+from vo_frontend.reports.run_folder import create_run_folder, open_run_folder, write_config
 from vo_frontend.reports.run_metrics import RunInfo
 from vo_frontend.reports.sink import Sink
 from vo_frontend.reports.statistics import StatisticsSink
@@ -28,6 +27,7 @@ from vo_frontend.session.opened_input import OpenedInput, open_input
 from vo_frontend.session.options import configure
 from vo_frontend.session.refine_focal import with_refined_focal
 from vo_frontend.session.repeat import as_run, warn_of_other_versions
+from vo_frontend.session.run_log import log_file
 from vo_frontend.session.run_report import RunReport, report_run
 from vo_frontend.session.session import Session
 
@@ -205,7 +205,7 @@ def execute(
     else:
         extractor = load_features(config, report_download=surroundings.report_download)
     folder = open_run_folder(out) if out else create_run_folder(RUNS_FOLDER, opened.source.name)
-    with _log_file(folder):
+    with log_file(folder):
         if config.run.refine_focal:
             config = with_refined_focal(config, opened, extractor)
             opened = open_input(config.run)
@@ -296,14 +296,3 @@ def _run_info(
         seed=config.seed,
         command=command,
     )
-
-
-@contextmanager
-def _log_file(folder: Path) -> Iterator[None]:
-    logger, handler = logging.getLogger("vo_frontend"), open_log(folder)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
