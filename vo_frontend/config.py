@@ -48,9 +48,8 @@ class MatchingConfig:
             -1 <= self.min_similarity < 1,
             f"matching.min_similarity: got {self.min_similarity}, expected -1..1",
         )
-        require(
-            0 < self.max_ratio <= 1, f"matching.max_ratio: got {self.max_ratio}, expected above 0, at most 1"
-        )
+        found = f"matching.max_ratio: got {self.max_ratio}, expected above 0, at most 1"
+        require(0 < self.max_ratio <= 1, found)
         require(
             self.refine_radius_px > 0, f"matching.refine_radius_px: got {self.refine_radius_px}, expected > 0"
         )
@@ -161,9 +160,8 @@ class AtlasConfig:
     max_memory_mb: float = 256.0  # of keyframes (about 0.1 MB each); the others go to a temporary file
 
     def __post_init__(self) -> None:
-        require(
-            self.max_memory_mb >= 1, f"atlas.max_memory_mb: got {self.max_memory_mb}, expected at least 1"
-        )
+        found = self.max_memory_mb
+        require(found >= 1, f"atlas.max_memory_mb: got {found}, expected at least 1")
 
 
 @dataclass(frozen=True)
