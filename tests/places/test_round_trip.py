@@ -28,7 +28,7 @@ DARK = (None,) * 13  # longer than a lost segment is kept
 BLINK = (None,) * 4
 
 
-@pytest.fixture(params=[False, True], ids=["rgbd", "mono"])
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["rgbd", "mono"])
 def mono(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
@@ -76,6 +76,7 @@ def test_a_loop_is_found_and_takes_nine_tenths_of_the_drift_away(
     assert statuses(slam, range(2, 80)) == {Status.TRACKING}
 
 
+@pytest.mark.slow
 def test_a_loop_moves_keyframes_that_left_long_ago_and_never_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_loop_moves_keyframes_that_left_long_ago_and_never_the_first(
     np.testing.assert_allclose(driven.trajectory.T_world_cam[0], np.eye(4), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_way_without_drift_is_recalled_and_stays_as_exact_as_it_was(
     monkeypatch: pytest.MonkeyPatch, mono: bool
 ) -> None:
@@ -133,7 +135,15 @@ def test_a_segment_that_was_given_up_goes_on_where_the_camera_comes_back_and_ids
     np.testing.assert_array_equal(ids, np.arange(len(ids)))
 
 
-@pytest.mark.parametrize("away", [DARK, BLINK], ids=["given up", "carried off"])
+@pytest.mark.parametrize(
+    ("mono", "away"),
+    [
+        (True, DARK),
+        pytest.param(False, DARK, marks=pytest.mark.slow),
+        pytest.param(True, BLINK, marks=pytest.mark.slow),
+        pytest.param(False, BLINK, marks=pytest.mark.slow),
+    ],
+)
 def test_a_loop_after_the_camera_was_found_again_corrects_both_parts(
     monkeypatch: pytest.MonkeyPatch, mono: bool, away: tuple[None, ...]
 ) -> None:
@@ -178,6 +188,7 @@ def test_another_world_is_a_segment_of_its_own(monkeypatch: pytest.MonkeyPatch, 
         assert error(driven, FLAT.truth(driven.sections), mono=mono, segment_id=segment_id) < 0.03
 
 
+@pytest.mark.slow
 def test_the_same_frames_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, mono: bool) -> None:
     pytest.importorskip("gtsam")
     first, second = (drive(BENT, ONCE_ROUND, monkeypatch, mono=mono, settings=[NOTICE]) for _ in range(2))
@@ -217,6 +228,7 @@ def test_without_gtsam_one_warning_says_what_to_install_and_the_run_goes_on(
     assert own < (MONO_DRIFT if mono else 0.03), "the drift stays, and is no jump"
 
 
+@pytest.mark.slow
 def test_without_gtsam_what_does_not_drift_is_recalled_all_the_same(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,3 +236,25 @@ def test_without_gtsam_what_does_not_drift_is_recalled_all_the_same(
     driven = drive(FLAT, ONCE_ROUND, monkeypatch)
     assert recalled_after(driven, 0)
     assert caplog.records == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_becomes_of_the_camera_the_map_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """It is carried off at random, again and again; :func:`drive` checks the map after every frame."""
+    rng = np.random.default_rng(seed)
+    trip = RoundTrip(bend_deg=float(rng.choice([0, 0.05])), climb=float(rng.choice([0, 0.012])))
+    sections: list[int | None] = []
+    while len(sections) < 180:
+        first = int(rng.integers(0, 100))
+        sections += [
+            *range(first, first + int(rng.integers(2, 60))),
+            *[None] * int(rng.choice([0, 1, 4, 13])),
+        ]
+    driven = drive(trip, sections[:200], monkeypatch, mono=bool(seed % 2), settings=[NOTICE])
+    assert (np.diff(driven.trajectory.frame_indices) > 0).all()
+    assert np.isfinite(driven.trajectory.T_world_cam).all()
+    ids = np.concatenate([event.ids for event in driven.events(LandmarksAdded)])
+    np.testing.assert_array_equal(ids, np.arange(len(ids)))
