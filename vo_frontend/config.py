@@ -138,10 +138,10 @@ class MappingConfig:
     min_parallax_deg: float = 0.5  # of a new landmark
     max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match
     max_reprojection_px: float = 2.5  # of an observation that stays
-    fuse_radius_px: float = 8.0  # within which two landmarks that look alike may be one point
+    fuse_radius_px: float = 10.0  # within which two landmarks that look alike may be one point
     max_depth_error: float = 0.1  # relative, of a measured depth that makes a landmark by itself
     min_found_share: float = 0.25  # of the frames that should see a landmark; below it it is forgotten
-    pixel_sigma_px: float = 0.5  # of a keypoint: sets the weight of pixels against measured depths
+    pixel_sigma_px: float = 0.4  # of a keypoint: sets the weight of pixels against measured depths
     huber_px: float = 1.0  # residuals beyond it count linearly
     max_iterations: int = 3  # of bundle adjustment per keyframe: each starts where the last one ended
 

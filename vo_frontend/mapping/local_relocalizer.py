@@ -24,14 +24,14 @@ class LocalRelocalizer:
     def relocalize(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find the pose of a view of N features, or the reason why there is none that is sure."""
         landmarks = sparse_map.landmarks
-        # The descriptor of a landmark is that of its latest view. A camera that comes back from elsewhere may
-        # recognise it only by the descriptor of an older keyframe.
+        # What one keyframe saw first: the descriptor of a landmark is that of its latest view, and a camera that
+        # comes back may know it only by an older one. All together last: places that look alike compete there.
         views = [
             (k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in sparse_map.keyframes
         ]
         everything = landmarks.descriptors, np.arange(len(landmarks))
         pose = self._tracker.relocalize(
-            view.features, landmarks.points_world, landmarks.descriptors, [everything, *reversed(views)]
+            view.features, landmarks.points_world, landmarks.descriptors, [*reversed(views), everything]
         )
         if pose.T_world_cam is None or found_share(pose, sparse_map) >= self._min_found_share:
             return pose
