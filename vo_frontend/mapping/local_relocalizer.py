@@ -25,7 +25,7 @@ class LocalRelocalizer:
         """Find the pose of a view of N features, or the reason why there is none that is sure."""
         landmarks = sparse_map.landmarks
         # What one keyframe saw comes first: the descriptor of a landmark is that of its latest view, and a
-        # camera that comes back may know it only by an older one. All together, places that look alike compete.
+        # camera that comes back may know it only by an older one. Among all, places that look alike compete.
         views = [
             (k.features.descriptors[k.has_landmark], sparse_map.rows_seen_by(k)) for k in sparse_map.keyframes
         ]
