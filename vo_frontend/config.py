@@ -133,7 +133,7 @@ class MappingConfig:
     """Sets the size of the local map, which landmarks it holds, and its adjustment."""
 
     max_keyframes: int = 40  # kept in the local map; bounds memory on endless input
-    adjusted_keyframes: int = 25  # newest ones that bundle adjustment moves
+    adjusted_keyframes: int = 25  # newest ones that bundle adjustment moves; the oldest always stays
     num_neighbors: int = 5  # keyframes that a new one is matched with for new landmarks
     min_parallax_deg: float = 0.5  # of a new landmark
     max_epipolar_px: float = 1.5  # Sampson error of a new landmark's match
@@ -146,11 +146,9 @@ class MappingConfig:
     max_iterations: int = 3  # of bundle adjustment per keyframe: each starts where the last one ended
 
     def __post_init__(self) -> None:
-        require(
-            self.max_keyframes > self.adjusted_keyframes >= 2,
-            f"mapping.adjusted_keyframes: got {self.adjusted_keyframes}, "
-            f"expected between 2 and mapping.max_keyframes - 1 = {self.max_keyframes - 1}",
-        )
+        for name, least in (("max_keyframes", 3), ("adjusted_keyframes", 2)):
+            found = getattr(self, name)
+            require(found >= least, f"mapping.{name}: got {found}, expected at least {least}")
 
 
 @dataclass(frozen=True)

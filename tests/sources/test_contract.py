@@ -82,7 +82,7 @@ def build_webcam_pair(folder: Path) -> FrameSource:
 
 def _feed_pair(captures: list[tuple[FakeCapture, list[Image]]]) -> None:
     for position in range(len(captures[0][1])):
-        time.sleep(0.005)
+        time.sleep(0.05)  # far more than the two images of a pair are apart, however busy the machine is
         for capture, images in captures:
             capture.push(images[position])
 
