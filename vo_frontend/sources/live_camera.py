@@ -134,6 +134,19 @@ class LiveCamera:
                 )
             return None if self._closed.is_set() else self._newest
 
+    def peek_at(self, timestamp_ns: int, patience_s: float) -> CapturedImage | None:
+        """Look at the newest image; where that is older than a time, wait a moment for the next one.
+
+        Raises:
+            SourceError: none came in time.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed.is_set() or self._is_since(timestamp_ns), patience_s)
+            return self.peek()
+
+    def _is_since(self, timestamp_ns: int) -> bool:
+        return self._newest is not None and self._newest.timestamp_ns >= timestamp_ns
+
     def take(self) -> CapturedImage | None:
         """Wait for an image that nobody took yet; None once closed.
 

@@ -16,6 +16,8 @@ from vo_frontend.types import Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
 
+PAIR_PATIENCE_S = 0.01  # for the right image of a pair
+SAME_MOMENT_NS = 1_000_000  # a right image that much older than the left one is of the same moment
 SKEW_WARNING_NS = 20_000_000  # between the images of a pair: at 1 m/s the camera has moved 2 cm
 
 
@@ -68,8 +70,9 @@ class WebcamSource:
 class WebcamPairSource:
     """The newest images of two cameras, rectified. Nothing but their times says that they belong together.
 
-    Each left image comes with the right one that is newest by then; the time between the two (skew) is said
-    when the source is closed, and warned of once where it is large.
+    Each left image comes with the right one that is newest then, or that comes within ``PAIR_PATIENCE_S``:
+    two cameras in step deliver one after the other. The time between the two (skew) is said when the source
+    is closed, and warned of once where it is large.
     """
 
     sensor = Sensor.STEREO
@@ -103,7 +106,10 @@ class WebcamPairSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        while (left := self._left.take()) is not None and (right := self._right.peek()) is not None:
+        while (left := self._left.take()) is not None:
+            right = self._right.peek_at(left.timestamp_ns - SAME_MOMENT_NS, PAIR_PATIENCE_S)
+            if right is None:
+                return
             self._note_skew(abs(left.timestamp_ns - right.timestamp_ns))
             images = _undistorted(left, self._pair.left), _undistorted(right, self._pair.right)
             yield Frame(left.index, left.timestamp_ns, *images)
