@@ -12,7 +12,7 @@ VERSION = re.findall(r'^__version__ = "(.+)"$', _SOURCE, re.M)[0]
 setup(
     name="vo_frontend",
     version=VERSION,
-    description="Real-time visual odometry front-end with ALIKED features, in Python, on CPU and CUDA",
+    description="Real-time visual odometry and SLAM with ALIKED features, in Python, on CPU and CUDA",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
