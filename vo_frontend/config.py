@@ -141,7 +141,7 @@ class MappingConfig:
     fuse_radius_px: float = 10.0  # within which two landmarks that look alike may be one point
     max_depth_error: float = 0.1  # relative, of a measured depth that makes a landmark by itself
     min_found_share: float = 0.25  # of the frames that should see a landmark; below it it is forgotten
-    pixel_sigma_px: float = 0.4  # of a keypoint: sets the weight of pixels against measured depths
+    pixel_sigma_px: float = 0.45  # of a keypoint: sets the weight of pixels against measured depths
     huber_px: float = 1.0  # residuals beyond it count linearly
     max_iterations: int = 3  # of bundle adjustment per keyframe: each starts where the last one ended
 
