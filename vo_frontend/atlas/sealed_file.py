@@ -6,7 +6,6 @@ is the SHA-256 of all bytes before it, in hexadecimal digits.
 
 import hashlib
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import MapFileError
 from vo_frontend.formats.atomic import open_atomically
+from vo_frontend.formats.npz import DAMAGED_NPZ
 
 AnyArray = NDArray[Any]
 
@@ -23,15 +23,6 @@ SEAL_BYTES = 64
 BLOCK_BYTES = 1 << 20
 
 _LOCAL_HEADER, _LOCAL_HEADER_BYTES = b"PK\x03\x04", 30  # of a zip member; its name follows
-_DAMAGED = (
-    ValueError,
-    LookupError,
-    EOFError,
-    MemoryError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class _SealedWriter:
@@ -101,7 +92,7 @@ def read_sealed(path: Path, first: str) -> dict[str, AnyArray]:
         raise MapFileError(
             f"{path}: the map file cannot be read ({error.strerror or error}); check its name"
         ) from None
-    except _DAMAGED as error:
+    except DAMAGED_NPZ as error:
         raise MapFileError(f"{path}: the map file is malformed ({error}); make it anew") from None
 
 

@@ -1,7 +1,5 @@
 """Files of named arrays with a kind and a version: ``.npz`` without pickles."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,19 +9,11 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import PlaceError
 from vo_frontend.formats.atomic import open_atomically
+from vo_frontend.formats.npz import DAMAGED_NPZ
 
 AnyArray = NDArray[Any]
 
 _HEADER = "header"  # kind and version, as text
-_DAMAGED = (
-    ValueError,
-    LookupError,
-    EOFError,
-    MemoryError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def write_arrays(path: Path, kind: str, version: int, arrays: Mapping[str, AnyArray]) -> None:
@@ -60,7 +50,7 @@ def read_arrays(path: Path, kind: str, version: int, shapes: Mapping[str, int]) 
             arrays = {name: file[name] for name in shapes}
     except OSError as error:
         raise PlaceError(f"{path}: cannot be read ({error.strerror or error}); {expected}") from None
-    except _DAMAGED:
+    except DAMAGED_NPZ:
         raise PlaceError(f"{path}: is damaged or something else, {expected}; make it anew") from None
     for name, num_dimensions in shapes.items():
         if arrays[name].ndim != num_dimensions:

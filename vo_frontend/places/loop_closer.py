@@ -106,6 +106,7 @@ class LoopCloser:
         if not self._is_plausible(sparse_map, recognition, drift) or not self._has_solver():
             return
         self._memory.motions.add_loop(self._motion(newest, recognition, drift.scale))
+        self._wait = self._config.min_keyframes_between  # also after a refusal: the next view says the same
         if correct(sparse_map, self._memory, surroundings.frame_index, is_metric=self._is_metric):
             self._reunite(sparse_map, recognition)
             frames = surroundings.frame_index, newest.view.frame_index
