@@ -251,6 +251,7 @@ class VisualFrontend:
             return result
         if result.timestamp_ns * 1e-9 - self._motion.timestamp_s <= self._max_lost_s:
             return result
+        self._recollection.complete(self.sparse_map)
         self.sparse_map.end()
         self._next_landmark_id = self.sparse_map.next_landmark_id
         result = replace(result, map=self.sparse_map.snapshot(), events=self.sparse_map.take_events())

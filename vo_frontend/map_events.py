@@ -121,7 +121,7 @@ class LandmarksRecalled:
 
 @dataclass(frozen=True, slots=True)
 class LoopClosed:
-    """The newest keyframe shows a place again, and what has drifted since is corrected.
+    """The camera was back where it had been, and what has drifted since is corrected.
 
     Told after the events that move keyframes and landmarks.
     """

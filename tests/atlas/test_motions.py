@@ -67,6 +67,21 @@ def test_a_loop_that_is_taken_back_is_gone_and_the_tie_beside_it_stays(ends: tup
     assert [m.kind for m in motions.between(frames(2, 9))] == [EdgeKind.ODOMETRY]
 
 
+def test_what_was_tied_to_a_keyframe_that_is_given_up_is_tied_to_its_heir_where_it_was() -> None:
+    motions = Motions()
+    motions.tie([tie(1, 2, x=5.0), tie(3, 2, x=-4.0), tie(2, 7, x=0.5), tie(7, 1, x=-9.0)])
+    motions.add_loop(loop(1, 2))
+    motions.add_loop(loop(1, 3))
+    motions.hand_over(2, 7, tie(7, 2, x=-0.5).T_cam_other, depth=10.0)
+    found = motions.between(frames(1, 2, 3, 7))
+    places = {(m.i_index, m.j_index): (m.T_i_j[0, 3], m.kind) for m in found}
+    assert places == {
+        (7, 1): (-9.0, EdgeKind.ODOMETRY),  # what was known stays
+        (7, 3): (-0.5 + 4.0, EdgeKind.ODOMETRY),
+        (1, 3): (0.0, EdgeKind.LOOP),
+    }
+
+
 class TestUnits:
     """A correction makes everything around keyframe 1 twice as large, and around 2 three times."""
 

@@ -71,8 +71,9 @@ def exceeded(bounds: Bounds, metrics: Metrics) -> dict[str, float]:
 
 
 # The ground truth of kitti/06 turns 0.1 deg per frame against every estimator in its first 11 frames, which
-# is most of the mean rotation error, and of the final position error as seen from the first pose. Settings that
-# should not matter (window, fusion radius, least parallax) move the error of its mono run between 0.034 and 0.042 m.
+# is most of the mean rotation error, and of the final position error as seen from the first pose. Settings
+# that should not matter (window, fusion radius, least parallax) move the error of its mono run between 0.034
+# and 0.042 m.
 SEQUENCES: list[tuple[str, str, Bounds]] = [
     ("kitti/06", "mono", {ate_m: 0.045, rotation_per_frame_deg: 0.041}),
     ("kitti/06", "stereo", {ate_m: 0.08, scale_error_percent: 0.5, final_position_percent: 0.95}),

@@ -28,7 +28,9 @@ class RecordingKeeper:
     removed: set[int] = field(default_factory=set)
     segments: list[int] = field(default_factory=list)
 
-    def keep_keyframe(self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie]) -> None:
+    def keep_keyframe(
+        self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
+    ) -> None:
         index = keyframe.view.frame_index
         assert index not in self.keyframes, "it left before and was not recalled"
         self.keyframes[index] = keyframe

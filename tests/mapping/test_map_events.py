@@ -17,6 +17,7 @@ from vo_frontend.geometry.alignment import align
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import (
     KeyframeAdded,
+    KeyframeMerged,
     KeyframesMoved,
     LandmarksAdded,
     LandmarksMerged,
@@ -79,6 +80,9 @@ class Listener:
             for index, T_world_cam in zip(event.frame_indices.tolist(), event.T_world_cam, strict=True):
                 assert index in self.keyframes
                 self.keyframes[index] = T_world_cam
+        elif isinstance(event, KeyframeMerged):
+            assert self.segment_of_keyframe[event.into_frame_index] == event.segment_id
+            del self.keyframes[event.frame_index]
         elif isinstance(event, LoopClosed):
             assert_array_equal(self.keyframes[event.new_index], event.T_after)
             assert self.segment_of_keyframe[event.old_index] == event.segment_id
@@ -222,7 +226,7 @@ def test_events_alone_rebuild_the_whole_map_through_loop_recall_merge_and_join(
         assert not listener.points.keys() & listener.retired.keys()
         assert len(records.landmarks) == len(listener.points) + len(listener.retired)
     assert listener.segments == ["begun 0", "ended 0", "begun 1", "joined 1 0"]
-    assert kinds >= {LandmarksRecalled, LandmarksMerged, LandmarksRemoved, LandmarksRetired, LoopClosed}
+    assert kinds >= {LandmarksRecalled, LandmarksMerged, LandmarksRetired, LoopClosed, KeyframeMerged}
     cloud = records.landmarks.cloud()
     assert set(cloud.segment_ids.tolist()) == {0}
     expected = [*listener.retired.values(), *(listener.points[i] for i in sorted(listener.points))]

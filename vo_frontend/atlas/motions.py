@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.pose_graph import EdgeKind, PoseGraph
+from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.ties import Tie
 
@@ -53,13 +54,32 @@ class Motions:
         for tie in ties:
             self._ties[_pair(tie.frame_index, tie.other_index)] = self._at_first(Motion.of_tie(tie))
 
+    def hand_over(self, gone_index: int, heir_index: int, T_heir_gone: Transform, depth: float) -> None:
+        """Tie to another keyframe what a keyframe is tied to that is given up for it; its loops go with it.
+
+        Args:
+            gone_index: frame of the keyframe that is given up.
+            heir_index: frame of the other.
+            T_heir_gone: (4, 4) in the units of now.
+            depth: of the scene before it, in the units of now.
+        """
+        for pair in [pair for pair in self._loops if gone_index in pair]:
+            del self._loops[pair]
+        for pair in [pair for pair in self._ties if gone_index in pair]:
+            motion = self._now(self._ties.pop(pair))
+            T_gone_other, other_index = motion.T_i_j, motion.j_index
+            if other_index == gone_index:
+                T_gone_other, other_index = se3.inverse(motion.T_i_j), motion.i_index
+            if other_index != heir_index and _pair(heir_index, other_index) not in self._ties:
+                self.tie([Tie(heir_index, other_index, T_heir_gone @ T_gone_other, 0, depth)])
+
     def add_loop(self, loop: Motion) -> None:
         """Remember a loop, measured in the units of now."""
         self._loops[_pair(loop.i_index, loop.j_index)] = self._at_first(loop)
 
     def take_back(self, i_index: int, j_index: int) -> None:
-        """Forget a loop."""
-        del self._loops[_pair(i_index, j_index)]
+        """Forget a loop, if it is still known."""
+        self._loops.pop(_pair(i_index, j_index), None)
 
     def rescale(self, frame_indices: NDArray[np.int64], scales: NDArray[np.float64]) -> None:
         """Note that distances around keyframes (K,) have grown by factors (K,)."""

@@ -14,8 +14,20 @@ from vo_frontend.mapping.ties import Tie
 class Keeper(Protocol):
     """Takes over what leaves the local map, and hears what becomes of the landmarks it knows."""
 
-    def keep_keyframe(self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie]) -> None:
-        """Take over a keyframe with its pose and landmark ids (N,) of the moment, and its ties to others."""
+    def keep_keyframe(
+        self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
+    ) -> int | None:
+        """Take over a keyframe with its pose and landmark ids (N,) of the moment, and its ties to others.
+
+        Args:
+            segment_id: whose world its pose is in.
+            keyframe: which leaves.
+            ties: to keyframes of the local map.
+            window: those of the local map; of an older one that was recalled, they have the latest pose.
+
+        Returns:
+            None, or, where it adds nothing to what is kept, the frame of the keyframe that stands for it.
+        """
         ...
 
     def keep_landmarks(
@@ -36,7 +48,9 @@ class Keeper(Protocol):
 class Forgetful:
     """Keeps nothing: odometry alone."""
 
-    def keep_keyframe(self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie]) -> None:
+    def keep_keyframe(
+        self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
+    ) -> None:
         """Forget it."""
 
     def keep_landmarks(

@@ -26,3 +26,17 @@ class Observations(NamedTuple):
         position = np.repeat(np.arange(len(sizes)), sizes)[seen]
         first = np.cumsum(sizes) - sizes
         return cls(position, seen - first[position], landmarks.rows(all_ids[seen]))
+
+    def newest(self, num_landmarks: int) -> NDArray[np.int64]:
+        """Find the position (M,) of the newest keyframe that sees each landmark, 0 where none does."""
+        newest = np.zeros(num_landmarks, np.int64)
+        newest[self.landmark_row] = self.position  # ordered by keyframe: the last one stays
+        return newest
+
+    def shared_with(self, position: int, num_keyframes: int, num_landmarks: int) -> NDArray[np.int64]:
+        """Count the landmarks (K,) that each keyframe shares with the one at ``position``; 0 for itself."""
+        own = np.zeros(num_landmarks, bool)
+        own[self.landmark_row[self.position == position]] = True
+        shared = np.bincount(self.position[own[self.landmark_row]], minlength=num_keyframes)
+        shared[position] = 0
+        return shared

@@ -19,6 +19,7 @@ from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import (
     KeyframeAdded,
+    KeyframeMerged,
     KeyframesMoved,
     LandmarksAdded,
     LandmarksMerged,
@@ -107,12 +108,11 @@ class SparseMap:
         """Let keyframes go until the window is as large as it may be; what only they see retires."""
         while len(self.keyframes) > self.max_keyframes:
             position = least_useful(self.observations(), len(self.keyframes))
-            gone = self.keyframes[position]
-            self._keeper.keep_keyframe(self.segment_id, gone, self.ties(position))
+            left = self._hand_over(position)
             del self.keyframes[position]
             unseen = self.num_observations() == 0
             if unseen.any():
-                self._retire(unseen, np.full(unseen.sum(), gone.view.frame_index))
+                self._retire(unseen, np.full(unseen.sum(), left))
 
     def add_landmarks(
         self,
@@ -203,9 +203,8 @@ class SparseMap:
 
     def end(self) -> None:
         """Give the segment up: every landmark retires, and no keyframe is left."""
-        for position, keyframe in enumerate(self.keyframes):
-            self._keeper.keep_keyframe(self.segment_id, keyframe, self.ties(position))
-        self._retire(np.ones(len(self.landmarks), bool), self.newest_views())
+        left = [self._hand_over(position) for position in range(len(self.keyframes))]
+        self._retire(np.ones(len(self.landmarks), bool), np.array(left, np.int64)[self.newest_views()])
         self.keyframes = []
         self._events.append(SegmentEnded(self.segment_id))
 
@@ -230,20 +229,12 @@ class SparseMap:
         return np.bincount(self.observations().landmark_row, minlength=len(self.landmarks))
 
     def newest_views(self) -> NDArray[np.int64]:
-        """Name, by frame index (M,), the newest keyframe that sees each landmark."""
-        seen = self.observations()  # ordered by keyframe: the last one stays
-        newest = np.zeros(len(self.landmarks), np.int64)
-        newest[seen.landmark_row] = self._frame_indices()[seen.position]
-        return newest
+        """Find the position (M,) of the newest keyframe that sees each landmark."""
+        return self.observations().newest(len(self.landmarks))
 
     def covisibility(self, position: int) -> NDArray[np.int64]:
         """Count the landmarks (K,) that each keyframe shares with the one at ``position``; 0 for itself."""
-        seen = self.observations()
-        own = np.zeros(len(self.landmarks), bool)
-        own[seen.landmark_row[seen.position == position]] = True
-        shared = np.bincount(seen.position[own[seen.landmark_row]], minlength=len(self.keyframes))
-        shared[position] = 0
-        return shared
+        return self.observations().shared_with(position, len(self.keyframes), len(self.landmarks))
 
     def rows_seen_by(self, keyframe: Keyframe) -> NDArray[np.int64]:
         """Find the rows (L,) of a keyframe's landmarks, in the order of its features."""
@@ -267,7 +258,7 @@ class SparseMap:
             T_world_keyframes: in the order of the keyframes.
             scales: (K,) by which distances from each keyframe grow.
         """
-        anchor = np.searchsorted(self._frame_indices(), self.newest_views())
+        anchor = self.newest_views()
         T_old = np.array([keyframe.T_world_cam for keyframe in self.keyframes])
         points_world = carried(self.landmarks.points_world, anchor, T_old, T_world_keyframes, scales)
         self.move(T_world_keyframes, points_world)
@@ -288,6 +279,15 @@ class SparseMap:
         points_world = self.landmarks.points_world[self.rows_seen_by(self.keyframes[position])]
         shared = self.covisibility(position)
         return ties_of(self.keyframes, position, shared, np.flatnonzero(is_new), points_world)
+
+    def _hand_over(self, position: int) -> int:
+        """Give a keyframe to the keeper, and name the frame that stands for it there: its own, or another."""
+        gone = self.keyframes[position]
+        heir = self._keeper.keep_keyframe(self.segment_id, gone, self.ties(position), self.keyframes)
+        if heir is None:
+            return gone.view.frame_index
+        self._events.append(KeyframeMerged(self.segment_id, gone.view.frame_index, heir))
+        return heir
 
     def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
         gone = self.landmarks.select(mask)

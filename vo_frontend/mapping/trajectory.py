@@ -176,8 +176,10 @@ class TrajectoryRecord:
         """Hang the poses of a keyframe on another one, where they are."""
         gone = self._number_of_keyframe[event.frame_index]
         heir = self._number_of_keyframe[event.into_frame_index]
+        self._segment_of_keyframe[gone] = NO_KEYFRAME  # no later pose hangs on it
         rows = self._rows[: self._size]
-        hanging = np.flatnonzero(rows["keyframe"] == gone)
+        first = self._first_row[gone]
+        hanging = first + np.flatnonzero(rows["keyframe"][first:] == gone)
         T_heir_world = se3.inverse(self._T_world_keyframe[heir])
         rows["T_keyframe_cam"][hanging] = T_heir_world @ rows["T_world_cam"][hanging]
         rows["keyframe"][hanging] = heir

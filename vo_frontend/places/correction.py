@@ -1,12 +1,14 @@
 """Takes drift out of all that is known: the local map, and what has left it."""
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.motions import Motion, pose_graph
-from vo_frontend.atlas.pose_graph_solver import optimize_consistent
+from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, optimize_consistent
+from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.map_events import KeyframesMoved, LandmarksMoved
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -15,21 +17,68 @@ from vo_frontend.places.memory import PlaceMemory
 log = logging.getLogger(__name__)
 
 
-def correct(sparse_map: SparseMap, memory: PlaceMemory, old_index: int, *, is_metric: bool) -> bool:
-    """Move every keyframe of the segment so that all motions agree, the newest loop among them.
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """The pose graph of a segment as it was when a loop was found. It can be solved beside tracking."""
 
-    Loops that contradict the others are taken back, and nothing moves if the newest is one of them.
+    frame_indices: NDArray[np.int64]  # (K,) of all keyframes, ascending
+    T_world_cam: NDArray[np.float64]  # (K, 4, 4)
+    motions: list[Motion]
+    loop: Motion  # the newest of them
+    is_metric: bool
 
-    Args:
-        sparse_map: the local map; its newest keyframe is one end of the newest loop.
-        memory: what has left it, and all loops.
-        old_index: frame index of the other end.
-        is_metric: whether scale is known.
+    @classmethod
+    def of(cls, sparse_map: SparseMap, memory: PlaceMemory, loop: Motion, *, is_metric: bool) -> "Correction":
+        """Collect all keyframes of the segment of the local map, and what was measured between them.
 
-    Returns:
-        Whether the newest loop holds.
-    """
-    archive, new_index = memory.archive, sparse_map.last_keyframe.view.frame_index
+        Args:
+            sparse_map: the local map; its newest keyframe is one end of the loop.
+            memory: what has left it, and all motions; the loop is one of them.
+            loop: that may show drift.
+            is_metric: whether scale is known.
+        """
+        frames, T_world_cam = _segment(sparse_map, memory)
+        recent = [tie for position in range(len(sparse_map.keyframes)) for tie in sparse_map.ties(position)]
+        motions = [*map(Motion.of_tie, recent), *memory.motions.between(frames)]
+        return cls(frames, T_world_cam, motions, loop, is_metric)
+
+    def solve(self) -> PoseGraphSolution:
+        """Move every keyframe but the first so that all motions agree; changes nothing but the result."""
+        graph = pose_graph(self.frame_indices, self.T_world_cam, self.motions, is_metric=self.is_metric)
+        return optimize_consistent(graph)
+
+    def apply(self, sparse_map: SparseMap, memory: PlaceMemory, solution: PoseGraphSolution) -> bool:
+        """Move all that is known by now as a solution says.
+
+        Keyframes that came meanwhile move as the newest that took part. Loops that contradict the others are
+        taken back, and nothing moves if the newest is one of them.
+
+        Returns:
+            Whether the newest loop holds.
+        """
+        for motion, is_used in zip(self.motions, solution.is_used.tolist(), strict=True):
+            if not is_used:
+                memory.motions.take_back(motion.i_index, motion.j_index)
+                log.info("loop between frames %d and %d is taken back", motion.i_index, motion.j_index)
+                if {motion.i_index, motion.j_index} == {self.loop.i_index, self.loop.j_index}:
+                    return False
+        frames, T_now = _segment(sparse_map, memory)
+        k = np.searchsorted(self.frame_indices, frames, side="right") - 1
+        scales, R_new = solution.scales[k], solution.T_world_cam[k, :3, :3]
+        R = R_new @ self.T_world_cam[k, :3, :3].swapaxes(1, 2)
+        T_world_cam = T_now.copy()
+        T_world_cam[:, :3, :3] = se3.nearest_rotation(R @ T_now[:, :3, :3])  # or errors would triple
+        moved = T_now[:, :3, 3] - self.T_world_cam[k, :3, 3]
+        T_world_cam[:, :3, 3] = solution.T_world_cam[k, :3, 3] + scales[:, None] * np.einsum(
+            "kij,kj->ki", R, moved
+        )
+        _apply(sparse_map, memory, frames, T_world_cam, scales)
+        return True
+
+
+def _segment(sparse_map: SparseMap, memory: PlaceMemory) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """List all keyframes (K,) of the segment of the local map, ascending, with their poses (K, 4, 4)."""
+    archive = memory.archive
     kept = archive.frame_indices()
     kept = kept[archive.segment_ids(kept) == sparse_map.segment_id]
     here = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
@@ -37,17 +86,7 @@ def correct(sparse_map: SparseMap, memory: PlaceMemory, old_index: int, *, is_me
     T_world_cam = np.empty((len(frames), 4, 4))
     T_world_cam[np.searchsorted(frames, kept)] = archive.T_world_cam(kept)
     T_world_cam[np.searchsorted(frames, here)] = [keyframe.T_world_cam for keyframe in sparse_map.keyframes]
-    recent = [tie for position in range(len(here)) for tie in sparse_map.ties(position)]
-    motions = [*map(Motion.of_tie, recent), *memory.motions.between(frames)]
-    solution = optimize_consistent(pose_graph(frames, T_world_cam, motions, is_metric=is_metric))
-    for motion, is_used in zip(motions, solution.is_used.tolist(), strict=True):
-        if not is_used:
-            memory.motions.take_back(motion.i_index, motion.j_index)
-            log.info("loop between frames %d and %d is taken back", motion.i_index, motion.j_index)
-            if {motion.i_index, motion.j_index} == {old_index, new_index}:
-                return False
-    _apply(sparse_map, memory, frames, solution.T_world_cam, solution.scales)
-    return True
+    return frames, T_world_cam
 
 
 def _apply(

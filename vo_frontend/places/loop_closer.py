@@ -7,13 +7,15 @@ must confirm it, odometry must be able to drift that far, and it must fit into t
 """
 
 import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from vo_frontend.atlas.motions import Motion
 from vo_frontend.atlas.pose_graph import EdgeKind
-from vo_frontend.atlas.pose_graph_solver import require_gtsam
+from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, require_gtsam
 from vo_frontend.config import PlacesConfig
 from vo_frontend.errors import VoError
 from vo_frontend.geometry import se3
@@ -24,7 +26,7 @@ from vo_frontend.map_events import LoopClosed
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
-from vo_frontend.places.correction import correct, join
+from vo_frontend.places.correction import Correction, join
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.recognizer import Recognition, Recognizer
 
@@ -34,6 +36,17 @@ MIN_SCALE_PAIRS = 15  # landmarks known in both scales
 NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
 CONFIRMING_AMONG = 5  # ... among those before it
 LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
+KEYFRAMES_PER_KEYFRAME = 250  # in a pose graph that is solved, for each one that comes meanwhile
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A correction that is being solved, and is applied a fixed number of keyframes later."""
+
+    correction: Correction
+    solution: "Future[PoseGraphSolution]"
+    num_inliers: int  # of the loop
+    num_keyframes: int  # still to come
 
 
 class LoopCloser:
@@ -57,9 +70,16 @@ class LoopCloser:
         self._is_metric = is_metric
         self._wait = 0  # keyframes before the next look back
         self._lacks_solver = False
+        self._solver = ThreadPoolExecutor(1, thread_name_prefix="pose graph")
+        self._pending: _Pending | None = None
 
     def look_back(self, sparse_map: SparseMap) -> None:
         """Find the newest keyframe among those that left, and make one map of both."""
+        if self._pending is not None:
+            self._pending.num_keyframes -= 1
+            if self._pending.num_keyframes > 0:
+                return
+            self.complete(sparse_map)
         self._wait -= 1
         if self._wait > 0 or len(sparse_map.keyframes) < 2:
             return
@@ -73,6 +93,24 @@ class LoopCloser:
                 self._reunite(sparse_map, recognition)
             else:
                 self._close(sparse_map, recognition)
+
+    def complete(self, sparse_map: SparseMap) -> None:
+        """Apply a correction that is being solved, if there is one; waits for it.
+
+        The number of keyframes until then depends on the size of the graph alone, never on time, so that the
+        same frames give the same result.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        T_before, loop = sparse_map.last_keyframe.T_world_cam, pending.correction.loop
+        if not pending.correction.apply(sparse_map, self._memory, pending.solution.result()):
+            self._wait = self._config.min_keyframes_between  # the next view would say the same
+            return
+        newest = sparse_map.last_keyframe
+        frames = loop.i_index, newest.view.frame_index
+        poses = T_before, newest.T_world_cam
+        sparse_map.tell(LoopClosed(sparse_map.segment_id, *frames, pending.num_inliers, *poses))
 
     def _is_same_world(self, sparse_map: SparseMap, recognition: Recognition) -> bool:
         return recognition.surroundings.segment_id == sparse_map.segment_id
@@ -105,14 +143,15 @@ class LoopCloser:
             return
         if not self._is_plausible(sparse_map, recognition, drift) or not self._has_solver():
             return
-        self._memory.motions.add_loop(self._motion(newest, recognition, drift.scale))
-        self._wait = self._config.min_keyframes_between  # also after a refusal: the next view says the same
-        if correct(sparse_map, self._memory, surroundings.frame_index, is_metric=self._is_metric):
-            self._reunite(sparse_map, recognition)
-            frames = surroundings.frame_index, newest.view.frame_index
-            poses = newest.T_world_cam, sparse_map.last_keyframe.T_world_cam
-            support = recognition.pose.num_inliers
-            sparse_map.tell(LoopClosed(sparse_map.segment_id, *frames, support, *poses))
+        loop = self._motion(newest, recognition, drift.scale)
+        self._memory.motions.add_loop(loop)
+        correction = Correction.of(sparse_map, self._memory, loop, is_metric=self._is_metric)
+        self._pending = _Pending(
+            correction,
+            self._solver.submit(correction.solve),
+            recognition.pose.num_inliers,
+            1 + len(correction.frame_indices) // KEYFRAMES_PER_KEYFRAME,
+        )
 
     def _drift(self, sparse_map: SparseMap, newest: Keyframe, recognition: Recognition) -> Similarity | None:
         """Find what takes the map as it is to where the recognition says it is; None without a sure scale."""

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from vo_frontend.atlas.archive import Archive
 from vo_frontend.atlas.archive_ties import ties_of_archive
+from vo_frontend.atlas.covisibility import REDUNDANT_VIEWS
 from vo_frontend.atlas.landmark_table import RetiredLandmarks
 from vo_frontend.atlas.motions import Motions
 from vo_frontend.config import AtlasConfig
+from vo_frontend.geometry import se3
 from vo_frontend.mapping.keyframe import Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -20,6 +22,10 @@ from vo_frontend.places.surroundings import Surroundings
 from vo_frontend.places.vlad import Vlad
 
 PLACE_METHOD = "vlad"
+# A keyframe is known if so many of its landmarks are seen by three that are kept. ORB-SLAM asks for 0.9
+# (section VI-E); then rounds through the same streets add keyframes forever, because no two views have all
+# their keypoints in common.
+KNOWN_SHARE = 0.7
 
 
 class PlaceMemory:
@@ -47,13 +53,28 @@ class PlaceMemory:
         places = [self._vlad.describe(each.features.descriptors) for each in (view, other)]
         return float(places[0] @ places[1])
 
-    def keep_keyframe(self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie]) -> None:
-        """Take over a keyframe that leaves the local map, perhaps once more."""
+    def keep_keyframe(
+        self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
+    ) -> int | None:
+        """Take over a keyframe that leaves the local map, perhaps once more, unless the place is known.
+
+        Returns:
+            The frame of the kept keyframe that shares most with it, where it adds nothing; else None.
+        """
+        self.motions.tie(ties)
+        heir_index = self._heir(segment_id, keyframe)
+        if heir_index is not None:
+            poses = {each.view.frame_index: each.T_world_cam for each in window}
+            T_world_heir = poses.get(heir_index, self.archive.T_world_cam(np.array([heir_index]))[0])
+            T_heir_gone = se3.inverse(T_world_heir) @ keyframe.T_world_cam
+            depth = ties[0].depth if ties else 0.0
+            self.motions.hand_over(keyframe.view.frame_index, heir_index, T_heir_gone, depth)
+            return heir_index
         place = self._vlad.describe(keyframe.features.descriptors)
         if keyframe.view.frame_index not in self.archive:
             self._index.add(keyframe.view.frame_index, place)
         self.archive.add(keyframe, segment_id, place)
-        self.motions.tie(ties)
+        return None
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
@@ -88,7 +109,8 @@ class PlaceMemory:
                 whole.add(keyframe, sparse_map.segment_id, place)
             seen = sparse_map.landmarks
             values = seen.points_world, seen.colors, seen.num_expected, seen.num_found
-            whole.retire(RetiredLandmarks(seen.ids, *values, sparse_map.newest_views()))
+            frames = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
+            whole.retire(RetiredLandmarks(seen.ids, *values, frames[sparse_map.newest_views()]))
         return whole
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
@@ -98,6 +120,19 @@ class PlaceMemory:
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Hear that landmarks (L,) were wrong."""
         self.archive.remove(ids)
+
+    def _heir(self, segment_id: int, keyframe: Keyframe) -> int | None:
+        """Name the older kept keyframe that shares most with one that adds nothing, None where it adds."""
+        archive, frame_index = self.archive, keyframe.view.frame_index
+        ids = keyframe.landmark_ids[keyframe.has_landmark]
+        if frame_index in archive or not len(ids):
+            return None
+        if (archive.num_views(ids) >= REDUNDANT_VIEWS).mean() < KNOWN_SHARE:
+            return None
+        older = archive.seeing(ids).frame_indices
+        older = older[older < frame_index]
+        older = older[archive.segment_ids(older) == segment_id]
+        return int(older[0]) if len(older) else None
 
     def _place(self, archive: Archive, frame_index: int) -> NDArray[np.float32]:
         place = archive.place(frame_index)

@@ -39,6 +39,10 @@ class Recollection(Protocol):
         """Place a view that the local map has lost; what it shows is then part of the local map."""
         ...
 
+    def complete(self, sparse_map: SparseMap) -> None:
+        """Apply what is still being worked out beside tracking, before the segment ends."""
+        ...
+
     def settle(self, sparse_map: SparseMap) -> None:
         """Adjust all that is known of the segment of the local map."""
         ...
@@ -62,6 +66,9 @@ class NoRecollection:
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find nothing."""
         return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
+
+    def complete(self, sparse_map: SparseMap) -> None:
+        """Do nothing."""
 
     def settle(self, sparse_map: SparseMap) -> None:
         """Leave it as it is."""
@@ -116,8 +123,13 @@ class PlaceRecollection:
             expected_rows=rows(found.surroundings.landmarks.ids[found.pose.expected_rows]),
         )
 
+    def complete(self, sparse_map: SparseMap) -> None:
+        """Apply the correction of a loop that is being solved, if there is one."""
+        self._closer.complete(sparse_map)
+
     def settle(self, sparse_map: SparseMap) -> None:
         """Adjust the archived keyframes and landmarks of the segment with those of the local map."""
+        self._closer.complete(sparse_map)
         self._adjuster.adjust(sparse_map)
 
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
