@@ -26,6 +26,7 @@ PLACE_METHOD = "vlad"
 # (section VI-E); then rounds through the same streets add keyframes forever, because no two views have all
 # their keypoints in common.
 KNOWN_SHARE = 0.7
+NUM_RECENT = 64  # views whose places are remembered: about a window
 
 
 class PlaceMemory:
@@ -40,18 +41,18 @@ class PlaceMemory:
         self.motions = Motions()
         self._vlad = vlad
         self._index = PlaceIndex(vlad.descriptor_size)
+        self._recent: dict[int, NDArray[np.float32]] = {}  # places by frame index
         for frame_index in archive:
             self._index.add(frame_index, self._place(archive, frame_index))
         self.motions.tie(ties_of_archive(archive))
 
     def look_up(self, view: View, k: int, exclude: NDArray[np.int64]) -> Candidates:
         """Find the ``k`` keyframes that look most like a view, without those of some frames (E,)."""
-        return self._index.query(self._vlad.describe(view.features.descriptors), k, exclude)
+        return self._index.query(self._described(view), k, exclude)
 
     def similarity(self, view: View, other: View) -> float:
         """Compare two views as :meth:`look_up` does: 1 for the same, about 0 for unrelated ones."""
-        places = [self._vlad.describe(each.features.descriptors) for each in (view, other)]
-        return float(places[0] @ places[1])
+        return float(self._described(view) @ self._described(other))
 
     def keep_keyframe(
         self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
@@ -70,7 +71,7 @@ class PlaceMemory:
             depth = ties[0].depth if ties else 0.0
             self.motions.hand_over(keyframe.view.frame_index, heir_index, T_heir_gone, depth)
             return heir_index
-        place = self._vlad.describe(keyframe.features.descriptors)
+        place = self._described(keyframe.view)
         if keyframe.view.frame_index not in self.archive:
             self._index.add(keyframe.view.frame_index, place)
         self.archive.add(keyframe, segment_id, place)
@@ -105,8 +106,7 @@ class PlaceMemory:
         whole.retire(archive.retired(archive.landmark_ids()))
         if sparse_map is not None:
             for keyframe in sparse_map.keyframes:
-                place = self._vlad.describe(keyframe.features.descriptors)
-                whole.add(keyframe, sparse_map.segment_id, place)
+                whole.add(keyframe, sparse_map.segment_id, self._described(keyframe.view))
             seen = sparse_map.landmarks
             values = seen.points_world, seen.colors, seen.num_expected, seen.num_found
             frames = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
@@ -133,6 +133,14 @@ class PlaceMemory:
         older = older[older < frame_index]
         older = older[archive.segment_ids(older) == segment_id]
         return int(older[0]) if len(older) else None
+
+    def _described(self, view: View) -> NDArray[np.float32]:
+        """Describe a view, once: it is looked up, compared with the next one, and kept when it leaves."""
+        if view.frame_index not in self._recent:
+            self._recent[view.frame_index] = self._vlad.describe(view.features.descriptors)
+            if len(self._recent) > NUM_RECENT:
+                del self._recent[next(iter(self._recent))]
+        return self._recent[view.frame_index]
 
     def _place(self, archive: Archive, frame_index: int) -> NDArray[np.float32]:
         place = archive.place(frame_index)

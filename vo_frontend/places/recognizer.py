@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vo_frontend.config import PlacesConfig
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.surroundings import Surroundings
@@ -57,10 +57,10 @@ class Recognizer:
         """
         found = self._memory.look_up(view, self._config.num_candidates, exclude)
         for frame_index in found.ids[found.scores >= max(min_score, self._config.min_score)].tolist():
-            surroundings = self._surroundings(frame_index, exclude, in_map)
-            if len(surroundings.rows) < self._config.min_inliers:
+            keyframe = self._memory.archive.keyframe(frame_index)
+            if not self._resembles(view, keyframe, in_map):
                 continue
-            recognition = self.place(view, surroundings)
+            recognition = self.place(view, self._surroundings(keyframe, exclude, in_map))
             if recognition is not None:
                 yield recognition
 
@@ -77,8 +77,22 @@ class Recognizer:
             return None
         return Recognition(surroundings, pose, pose.T_world_cam)
 
-    def _surroundings(self, frame_index: int, exclude: NDArray[np.int64], in_map: Landmarks) -> Surroundings:
-        archive = self._memory.archive
+    def _resembles(self, view: View, keyframe: Keyframe, in_map: Landmarks) -> bool:
+        """Tell whether a view can be placed by what the keyframe alone saw: few can, and it costs little."""
+        ids, archive = keyframe.landmark_ids, self._memory.archive
+        is_here = keyframe.has_landmark & archive.contains(ids) & ~in_map.contains(ids)
+        if is_here.sum() < self._config.min_inliers:
+            return False
+        points_world = archive.retired(ids[is_here]).points_world
+        descriptors = keyframe.features.descriptors[is_here]
+        own = [(descriptors, np.arange(len(descriptors)))]
+        pose = self._tracker.relocalize(view.features, points_world, descriptors, own)
+        return pose.T_world_cam is not None
+
+    def _surroundings(
+        self, keyframe: Keyframe, exclude: NDArray[np.int64], in_map: Landmarks
+    ) -> Surroundings:
+        archive, frame_index = self._memory.archive, keyframe.view.frame_index
         near = archive.covisible(frame_index, self._config.min_shared).frame_indices
         near = near[np.isin(near, exclude, invert=True)][: self._config.num_neighbors]
         members = np.concatenate([[frame_index], near])
@@ -87,7 +101,6 @@ class Recognizer:
         ids = np.unique(np.concatenate([archive.landmarks_seen(k) for k in members.tolist()]))
         ids = ids[archive.contains(ids) & ~in_map.contains(ids)]
         landmarks = archive.landmarks(ids)
-        keyframe = archive.keyframe(frame_index)
         is_here = (keyframe.landmark_ids != NO_LANDMARK) & landmarks.contains(keyframe.landmark_ids)
         return Surroundings(
             frame_index,
