@@ -20,11 +20,33 @@ def test_the_first_ctrl_c_switches_and_the_second_interrupts() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
-def test_the_previous_handler_comes_back() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_polite_signal_switches_however_often_it_comes(name: str) -> None:
+    with stop_switch() as switch:
+        for _ in range(3):
+            signal.raise_signal(signal.Signals[name])
+        assert switch.is_on
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_run_under_nohup_survives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_switch() as switch:
+            signal.raise_signal(signal.SIGHUP)
+            assert not switch.is_on
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_previous_handlers_come_back() -> None:
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in handled]
     with stop_switch():
         pass
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(number) for number in handled] == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

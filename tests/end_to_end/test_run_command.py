@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from vo_frontend.cli.keyboard import POLITE_SIGNALS
 from vo_frontend.cli.run import main
 from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.simulation.street import SyntheticSource, ground_truth
@@ -248,10 +249,13 @@ def test_runs_are_kept_side_by_side_with_a_link_to_the_latest() -> None:
     assert (folder / "latest" / "metrics.json").is_file()
 
 
-def test_ctrl_c_stops_after_the_frame_and_still_writes_the_report() -> None:
+@pytest.mark.parametrize(
+    "name", ["SIGINT", *(pytest.param(n, marks=pytest.mark.slow) for n in POLITE_SIGNALS)]
+)
+def test_a_signal_stops_after_the_frame_and_the_report_is_still_written(name: str) -> None:
     process = start_process(*FAST, "--camera-height", "1.65", "--out", "run")
     wait_for_poses(process, 30)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.Signals[name])
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert "stopped before the end" in output
@@ -272,6 +276,10 @@ def test_kill_loses_at_most_the_last_frame() -> None:
     written = read_poses(Path("run/trajectory_kitti.txt")).frame_indices
     assert written is not None
     assert abs(int(written[-1]) - tracked[-1]) <= 1
+    header, _, vertices = Path("run/map.ply").read_bytes().partition(b"end_header\n")
+    count = re.search(rb"element vertex (\d+)", header)
+    assert count is not None
+    assert 100 < int(count[1]) <= len(vertices) / 15, "the local map is in the file"
 
 
 @pytest.mark.parametrize(

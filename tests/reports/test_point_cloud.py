@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from vo_frontend.formats.ply import VERTEX
 from vo_frontend.map_events import LandmarksMoved, LandmarksRecalled, LandmarksRemoved
 from vo_frontend.mapping.landmark_record import LandmarkRecord
 from vo_frontend.reports.point_cloud import MAP_NAME, PointCloudSink
-from vo_frontend.types import Frame, FrameResult
+from vo_frontend.types import Frame, FrameResult, MapSnapshot
 
 
 def read_ply(path: Path) -> NDArray[Any]:
@@ -63,6 +64,32 @@ def test_the_cloud_is_complete_after_every_frame(tmp_path: Path) -> None:
         feed(cloud, [with_events(tracked(count), retired(2 * count, 2, -1.0))])
         assert len(read_ply(tmp_path / MAP_NAME)) == 2 * count
     cloud.close()
+
+
+def with_map(result: FrameResult, count: int, height: float) -> FrameResult:
+    """Make the result a keyframe that leaves so many landmarks in the local map."""
+    points_world, no_poses = np.full((count, 3), height), np.zeros((0, 4, 4))
+    colors, indices = np.full((count, 3), 10, np.uint8), np.zeros(0, np.int64)
+    snapshot = MapSnapshot(0, np.arange(count), points_world, colors, no_poses, indices)
+    return replace(result, map=snapshot, is_keyframe=True)
+
+
+def test_each_keyframe_puts_its_local_map_behind_what_has_retired(tmp_path: Path) -> None:
+    cloud = feed(Cloud(tmp_path), [with_map(tracked(0), 3, 1.0), tracked(1)])
+    assert heights(tmp_path) == [1] * 3
+    feed(cloud, [with_map(with_events(tracked(2), retired(0, 2, -1.0)), 2, 5.0)])
+    assert heights(tmp_path) == [-1] * 2 + [5] * 2
+    feed(cloud, [with_map(tracked(3), 0, 0.0)])
+    assert heights(tmp_path) == [-1] * 2, "the map was given up"
+    cloud.close()
+
+
+def test_a_disk_without_room_for_the_local_map_keeps_what_has_retired(tmp_path: Path) -> None:
+    cloud = feed(Cloud(tmp_path), [with_map(with_events(tracked(0), retired(0, 2, -1.0)), 3, 1.0)])
+    with file_limit(600), pytest.raises(OutputError, match=r"map\.ply: cannot write .* 2 vertices before"):
+        feed(cloud, [with_map(tracked(1), 60, 1.0)])
+    cloud.close()
+    assert heights(tmp_path) == [-1] * 2
 
 
 def test_a_correction_is_in_the_file_within_a_hundred_frames_and_at_the_end(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from vo_frontend.reports.run_folder import (
     create_run_folder,
     open_log,
     open_run_folder,
+    run_folder,
     safe_name,
     write_config,
 )
@@ -106,3 +107,35 @@ def test_the_log_file_holds_what_was_logged(tmp_path: Path) -> None:
     assert "WARNING vo_frontend.test_log: no times.txt, 10 Hz" in (tmp_path / "log.txt").read_text()
     with pytest.raises(OutputError, match=r"log\.txt: cannot create"):
         open_log(tmp_path / "none")
+
+
+def enter(out: Path) -> None:
+    with run_folder(out, "x"):
+        pass
+
+
+def test_two_runs_never_share_a_folder_and_the_second_leaves_it_alone(tmp_path: Path) -> None:
+    with run_folder(tmp_path / "out", "x") as folder:
+        write_config(folder, Config())
+        with pytest.raises(OutputError, match="out: another run is writing there; wait for its end"):
+            enter(folder)
+        assert (folder / "config.yaml").is_file()
+    enter(folder)
+    assert not (folder / "config.yaml").exists(), "a run that has ended makes room"
+
+
+def test_nobody_gets_into_a_new_folder_below_runs_either(tmp_path: Path) -> None:
+    another = pytest.raises(OutputError, match="another run is writing there")
+    with run_folder(None, "x", root=tmp_path) as folder, another:
+        enter(folder)
+
+
+def test_a_file_system_without_locks_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with run_folder(tmp_path / "out", "x") as folder:
+        assert folder.is_dir()

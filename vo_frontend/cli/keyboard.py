@@ -1,4 +1,4 @@
-"""Stop a run from the terminal: ``q`` without Enter, or Ctrl-C once."""
+"""Stop a run: ``q`` without Enter, Ctrl-C once, a closed terminal, or whoever ends processes politely."""
 
 import os
 import select
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+POLITE_SIGNALS = ("SIGTERM", "SIGHUP")  # of kill, timeout, systemd and docker; of a terminal that is closed
+
 
 class StopSwitch:
     """Remembers that the user asked to stop; takes effect between two frames."""
@@ -18,27 +20,38 @@ class StopSwitch:
 
     @property
     def is_on(self) -> bool:
-        """Whether q or Ctrl-C was pressed."""
+        """Whether q or Ctrl-C was pressed, or the system has asked to end."""
         if not self._stopped.is_set() and _pressed_q():
             self._stopped.set()
         return self._stopped.is_set()
 
     def turn_on(self, signal_number: int, stack: FrameType | None) -> None:
-        """Handle Ctrl-C; the second one interrupts at once, as Python does by default."""
+        """Handle a signal; a second Ctrl-C interrupts at once, as Python does by default.
+
+        Other signals may come twice: ``timeout`` and shells send them to a process and to its group.
+        """
         self._stopped.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal_number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
 def stop_switch() -> Iterator[StopSwitch]:
-    """Listen for Ctrl-C and, in a terminal, for q."""
+    """Listen for Ctrl-C, for the signals that ask a process to end and, in a terminal, for q."""
     switch = StopSwitch()
-    before = signal.signal(signal.SIGINT, switch.turn_on)
+    before = {number: signal.signal(number, switch.turn_on) for number in _handled_signals()}
     try:
         with _keys_without_enter():
             yield switch
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handled_signals() -> list[signal.Signals]:
+    """List the signals that stop a run; one that we were started to ignore (nohup) stays ignored."""
+    named = [signal.Signals[name] for name in POLITE_SIGNALS if name in signal.Signals.__members__]
+    return [signal.SIGINT, *(each for each in named if signal.getsignal(each) is not signal.SIG_IGN)]
 
 
 @contextmanager

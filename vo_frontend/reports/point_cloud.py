@@ -1,23 +1,27 @@
 """The map as a PLY file that is valid at every moment of the run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vo_frontend.formats.append_file import AppendFile
-from vo_frontend.formats.ply import BEFORE_COUNT, VERTEX, count_field, header, vertices_of
+from vo_frontend.formats.ply import BEFORE_COUNT, count_field, header, vertices_of
 from vo_frontend.map_events import LandmarksRetired
 from vo_frontend.mapping.landmark_record import LandmarkCloud, LandmarkRecord
-from vo_frontend.types import Frame, FrameResult
+from vo_frontend.types import Frame, FrameResult, MapSnapshot
 
 MAP_NAME = "map.ply"
 MIN_FRAMES_BETWEEN = 100  # from one time that the file is written as a whole to the next
 
 
 class PointCloudSink:
-    """Appends landmarks as they leave the local map, and at the end those that are still in it.
+    """Appends landmarks as they leave the local map, and behind them, with each keyframe, those still in it.
 
-    New vertices are written first and counted in the header afterwards: a reader never finds fewer vertices
-    than the header promises. When landmarks that are in the file move, come back to the local map or go, the
-    file waits for at most ``MIN_FRAMES_BETWEEN`` frames and is then replaced as a whole.
+    The header counts vertices only once they are written, and no longer before they are replaced: a reader
+    never finds fewer than it promises. When retired landmarks move, come back to the map or go, the file
+    waits for at most ``MIN_FRAMES_BETWEEN`` frames and is then replaced as a whole.
 
     Args:
         folder: of the run.
@@ -32,20 +36,19 @@ class PointCloudSink:
         self._num_frames = 0  # since the file was written as a whole
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Take the landmarks that a frame retired.
+        """Take the landmarks that a frame retired, and the local map as a keyframe leaves it.
 
         Raises:
             OutputError: the disk is full or the folder has gone.
         """
         self._num_frames += 1
         self._is_stale |= self._record.retired_have_changed
-        if self._is_stale:
-            if self._num_frames >= MIN_FRAMES_BETWEEN:
-                self._replace(self._record.retired())
-            return
-        for event in result.events:
-            if isinstance(event, LandmarksRetired):
-                self._append(vertices_of(event.points_world, event.colors).tobytes())
+        if self._is_stale and self._num_frames >= MIN_FRAMES_BETWEEN:
+            self._replace(self._record.retired())
+            self._put([], result.map)
+        elif not self._is_stale:
+            retired = [event for event in result.events if isinstance(event, LandmarksRetired)]
+            self._put([vertices_of(each.points_world, each.colors) for each in retired], result.map)
 
     def close(self) -> None:
         """Add the landmarks of the last local map and close the file."""
@@ -57,15 +60,23 @@ class PointCloudSink:
                 self._replace(self._record.cloud())
             else:
                 local = self._record.local()
-                self._append(vertices_of(local.points_world, local.colors).tobytes())
+                self._put([vertices_of(local.points_world, local.colors)], None)
         finally:
             self._file.close()
 
-    def _append(self, vertices: bytes) -> None:
-        if not vertices:
+    def _put(self, retired: Sequence[NDArray[np.void]], local_map: MapSnapshot | None) -> None:
+        """Add vertices for good, and behind them those of the local map until the next time."""
+        if not any(map(len, retired)) and local_map is None:
             return
-        self._file.append(vertices, len(vertices) // VERTEX.itemsize)
-        self._file.overwrite(len(BEFORE_COUNT), count_field(self._file.num_records))
+        self._count(self._file.num_records)
+        for vertices in retired:
+            self._file.append(vertices.tobytes(), len(vertices))
+        local = None if local_map is None else vertices_of(local_map.points_world, local_map.colors)
+        self._file.append_provisionally(b"" if local is None else local.tobytes())
+        self._count(self._file.num_records + (0 if local is None else len(local)))
+
+    def _count(self, num_vertices: int) -> None:
+        self._file.overwrite(len(BEFORE_COUNT), count_field(num_vertices))
 
     def _replace(self, cloud: LandmarkCloud) -> None:
         vertices = vertices_of(cloud.points_world, cloud.colors)

@@ -4,6 +4,8 @@ import itertools
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +14,13 @@ import yaml
 from vo_frontend.config import Config
 from vo_frontend.config_files import to_mapping
 from vo_frontend.errors import OutputError
+from vo_frontend.reports.folder_lock import cannot_create, only_writer
 from vo_frontend.reports.frame_log import FRAMES_NAME
 from vo_frontend.reports.loop_log import LOOPS_NAME
 from vo_frontend.reports.point_cloud import MAP_NAME
 from vo_frontend.reports.trajectory_files import ALL_NAMES
 
+RUNS_FOLDER = Path("runs")
 CONFIG_NAME = "config.yaml"
 LOG_NAME = "log.txt"
 METRICS_NAME = "metrics.json"
@@ -52,9 +56,21 @@ def create_run_folder(root: Path, name: str, *, now: datetime | None = None) -> 
             except FileExistsError:
                 continue
     except OSError as error:
-        raise _cannot_create(parent, error) from None
+        raise cannot_create(parent, error) from None
     _link_latest(parent, folder)
     return folder
+
+
+@contextmanager
+def run_folder(out: Path | None, name: str, *, root: Path = RUNS_FOLDER) -> Iterator[Path]:
+    """Use ``out`` as the folder of a run, else a new one below ``root``; no other run gets it meanwhile.
+
+    Raises:
+        OutputError: it cannot be created or used, or another run is writing there.
+    """
+    folder = create_run_folder(root, name) if out is None else out
+    with only_writer(folder):
+        yield folder if out is None else open_run_folder(folder)
 
 
 def open_run_folder(folder: Path) -> Path:
@@ -75,7 +91,7 @@ def open_run_folder(folder: Path) -> Path:
             for name in OWN_FILES:
                 (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_create(folder, error) from None
+        raise cannot_create(folder, error) from None
     return folder
 
 
@@ -134,9 +150,3 @@ def _link_latest(parent: Path, folder: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         log.debug("%s: no link 'latest' (%s)", parent, error.strerror)
-
-
-def _cannot_create(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"{path}: cannot create the run folder ({error.strerror}); choose a writable place with --out"
-    )

@@ -13,7 +13,7 @@ from vo_frontend.mapping.records import Records
 from vo_frontend.reports.frame_log import FrameLogSink
 from vo_frontend.reports.loop_log import LoopLogSink
 from vo_frontend.reports.point_cloud import PointCloudSink
-from vo_frontend.reports.run_folder import create_run_folder, open_run_folder, write_config
+from vo_frontend.reports.run_folder import run_folder, write_config
 from vo_frontend.reports.run_metrics import RunInfo
 from vo_frontend.reports.sink import Sink
 from vo_frontend.reports.statistics import StatisticsSink
@@ -32,8 +32,6 @@ from vo_frontend.session.run_report import RunReport, report_run
 from vo_frontend.session.session import Session
 
 log = logging.getLogger(__name__)
-
-RUNS_FOLDER = Path("runs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +202,7 @@ def execute(
         extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
     else:
         extractor = load_features(config, report_download=surroundings.report_download)
-    folder = open_run_folder(out) if out else create_run_folder(RUNS_FOLDER, opened.source.name)
-    with log_file(folder):
+    with run_folder(out, opened.source.name) as folder, log_file(folder):
         if config.run.refine_focal:
             config = with_refined_focal(config, opened, extractor)
             opened = open_input(config.run)
