@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -191,16 +192,51 @@ def test_a_truncated_image_costs_one_frame(
     assert caplog.text.count("0025.png") == 1
 
 
-def test_a_video_runs(street: Path) -> None:
+def write_drive(street: Path) -> None:
     writer = cv2.VideoWriter("drive.avi", cv2.VideoWriter.fourcc(*"MJPG"), 30, (640, 480))
     for path in sorted(street.glob("*.png")):
         picture = cv2.imread(str(path))
         assert picture is not None
         writer.write(picture)
     writer.release()
+
+
+def test_a_video_runs(street: Path) -> None:
+    write_drive(street)
     camera = str(street / "cam.yaml")
     assert run_in_process("--video", "drive.avi", "--camera", camera, "--out", "run") == 0
-    assert json.loads(Path("run/metrics.json").read_text())["poses"] >= 35
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["poses"] >= 35
+    assert metrics["complete"] is True
+
+
+def test_a_video_that_breaks_off_is_used_as_far_as_it_goes_and_not_called_complete(
+    street: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_drive(street)
+    video = Path("drive.avi")
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    camera = str(street / "cam.yaml")
+    assert run_in_process("--video", "drive.avi", "--camera", camera, "--out", "run") == 2
+    assert re.search(r"error: drive\.avi: breaks off after \d+ of 40 frames", capsys.readouterr().err)
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert 10 < metrics["poses"] == len(read_poses(TRAJECTORY))
+    assert metrics["complete"] is False
+
+
+def test_an_image_with_an_absurd_header_costs_one_frame(
+    street: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in sorted(street.glob("*.png"))[:12]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    good = (tmp_path / "0005.png").read_bytes()
+    absurd = good[:16] + (60000).to_bytes(4, "big") * 2 + good[24:29]
+    crc = zlib.crc32(absurd[12:]).to_bytes(4, "big")
+    (tmp_path / "0005.png").write_bytes(absurd + crc + good[33:])
+    camera = str(street / "cam.yaml")
+    assert run_in_process("--images", str(tmp_path), "--camera", camera, "--out", "run") == 0
+    assert json.loads(Path("run/metrics.json").read_text())["bad_images"] == 1
+    assert re.search(r"0005\.png: .*expected at most 67 million px", caplog.text)
 
 
 class FakeCamera:

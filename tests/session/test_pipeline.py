@@ -108,13 +108,51 @@ def test_without_extraction_ahead_nothing_is_decoded_during_extraction() -> None
     assert source.num_read == 5
 
 
-def test_live_sources_are_read_where_they_are_used() -> None:
+def test_live_sources_are_never_read_ahead() -> None:
     source = FakeSource(3, is_live=True)
-    pipeline.feed(source, FakeEstimator(), [])
-    assert source.thread is threading.current_thread()
+
+    class Watching(FakeEstimator):
+        def track(self, extracted: Frame) -> FrameResult:
+            time.sleep(0.02)
+            assert source.num_read == extracted.index + 1
+            return super().track(extracted)
+
+    pipeline.feed(source, Watching(), [])
+    assert source.num_read == 3
 
 
-@pytest.mark.parametrize(("is_live", "extract_ahead"), [(True, True), (False, True), (False, False)])
+class StalledSource(FakeSource):
+    """Gives two frames; a file on a network disk that is gone, for the third."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from super().__iter__()
+        threading.Event().wait()
+
+
+WAYS = [(True, True), (False, True), (False, False)]
+
+
+@pytest.mark.parametrize(("is_live", "extract_ahead"), WAYS)
+def test_a_source_that_stalls_is_given_up_and_what_it_gave_is_finished(
+    is_live: bool, extract_ahead: bool
+) -> None:
+    source, sink, estimator = StalledSource(2, is_live=is_live), FakeSink(), FakeEstimator()
+    with pytest.raises(SourceError, match=r"fake: no frame for 0\.3 s; is the disk or the network still"):
+        pipeline.feed(source, estimator, [sink], extract_ahead=extract_ahead, read_limit_s=0.3)
+    assert (len(sink.results), sink.num_closed, source.num_closed) == (2, 1, 1)
+    assert estimator.has_finished
+
+
+@pytest.mark.parametrize(("is_live", "extract_ahead"), WAYS)
+def test_a_stop_takes_effect_while_the_source_stalls(is_live: bool, extract_ahead: bool) -> None:
+    source, sink = StalledSource(2, is_live=is_live), FakeSink()
+    pipeline.feed(
+        source, FakeEstimator(), [sink], lambda: len(sink.results) == 2, extract_ahead=extract_ahead
+    )
+    assert (len(sink.results), sink.num_closed, source.num_closed) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("is_live", "extract_ahead"), WAYS)
 def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live: bool, extract_ahead: bool) -> None:
     source, sink = FakeSource(4, error=SourceError("camera unplugged"), is_live=is_live), FakeSink()
     with pytest.raises(SourceError, match="camera unplugged"):

@@ -16,12 +16,32 @@ def test_timestamps_are_those_of_the_container(tmp_path: Path) -> None:
     assert stamps == [50_000_000 * i for i in range(NUM_FRAMES)]
 
 
-def test_a_video_cut_in_the_middle_gives_the_frames_before_the_cut(tmp_path: Path) -> None:
+def cut(path: Path, share: float) -> None:
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+
+def test_a_video_cut_in_the_middle_gives_the_frames_before_the_cut_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "drive.avi"
     write_video(path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    frames = list(VideoSource(path, DISTORTED))
-    assert 1 < len(frames) < NUM_FRAMES
+    cut(path, 0.5)
+    frames = iter(VideoSource(path, DISTORTED))
+    assert [next(frames).index for _ in range(2)] == [0, 1]
+    with pytest.raises(SourceError, match=r"drive\.avi: breaks off after [234] of 8 frames"):
+        list(frames)
+
+
+def test_whoever_stops_early_is_not_told_of_the_end(tmp_path: Path) -> None:
+    write_video(tmp_path / "drive.avi")
+    cut(tmp_path / "drive.avi", 0.5)
+    source = VideoSource(tmp_path / "drive.avi", DISTORTED)
+    for _ in source:
+        source.close()
+
+
+def test_the_part_of_a_damaged_video_that_is_there_is_no_error(tmp_path: Path) -> None:
+    write_video(tmp_path / "drive.avi")
+    cut(tmp_path / "drive.avi", 0.5)
+    assert len(list(VideoSource(tmp_path / "drive.avi", DISTORTED, frames=slice(0, 2)))) == 2
 
 
 def test_a_video_can_be_read_again(tmp_path: Path) -> None:

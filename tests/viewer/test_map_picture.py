@@ -76,6 +76,21 @@ def test_a_renderer_that_takes_too_long_costs_only_the_picture(street: SceneSnap
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_process_that_never_begins_costs_only_the_picture(
+    street: SceneSnapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper = tmp_path / "python"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o700)
+    monkeypatch.setattr("multiprocessing.spawn._python_exe", str(sleeper).encode())
+    large = np.zeros((300_000, 3), np.float32)  # more than a pipe holds
+    scene = dataclasses.replace(street, active_points=large, active_colors=large.astype(np.uint8))
+    with pytest.raises(ViewerError, match="longer than 0.5 s"):
+        render_map(scene, tmp_path / "map.png", timeout_s=0.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["python"]
+
+
 @pytest.mark.usefixtures("picture")
 @pytest.mark.parametrize("num_frames", [1, 5])
 def test_a_camera_that_never_moved_can_be_drawn(tmp_path: Path, num_frames: int) -> None:

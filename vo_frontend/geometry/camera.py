@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import CameraError
 
+MAX_PIXELS = 2**26  # of an image, 8192x8192: above any sensor, below what a damaged header claims
+
 
 @dataclass(frozen=True, slots=True)
 class PinholeCamera:
@@ -28,6 +30,10 @@ class PinholeCamera:
         where = f"camera {self.width}x{self.height} px"
         if self.width < 1 or self.height < 1:
             raise CameraError(f"{where}: the image size must be positive")
+        if self.width * self.height > MAX_PIXELS:
+            raise CameraError(
+                f"{where}: expected at most {MAX_PIXELS / 1e6:.0f} million px; scale the images"
+            )
         longest = max(self.width, self.height)
         for name, focal in (("fx", self.fx), ("fy", self.fy)):
             if not 0.1 * longest <= focal <= 20.0 * longest:

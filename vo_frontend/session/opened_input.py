@@ -7,6 +7,7 @@ from pathlib import Path
 from vo_frontend.errors import CameraError, ConfigError
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.run_config import CameraConfig, RunConfig
+from vo_frontend.session.background import OPENING_LIMIT_S, within
 from vo_frontend.session.own_frames import check_partners, open_own_frames, own_source
 from vo_frontend.simulation import STREET, is_street
 from vo_frontend.sources.base import FrameSource
@@ -41,6 +42,16 @@ def open_input(run: RunConfig) -> OpenedInput:
         _check_same_camera(run, opened.source)
         return opened
     return OpenedInput(open_own_frames(run, frames), None)
+
+
+def open_in_time(run: RunConfig, stop_requested: Callable[[], bool]) -> OpenedInput:
+    """Open the frames as :func:`open_input` does, unless their disk or network stalls.
+
+    Raises:
+        VoError: they cannot be opened in time, or the options do not fit them.
+        KeyboardInterrupt: the user asked to stop first.
+    """
+    return within(OPENING_LIMIT_S, lambda: open_input(run), "the frames", stop_requested)
 
 
 def open_named(

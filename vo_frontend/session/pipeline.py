@@ -4,16 +4,19 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from vo_frontend.errors import SourceError
 from vo_frontend.reports.sink import Sink
+from vo_frontend.session.background import POLL_S, BackgroundThread
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Frame, FrameResult
 
 ITEMS_AHEAD = 2  # enough to hide the disk, few enough to bound memory
-POLL_S = 0.2  # how often a waiting loop looks whether it should stop
+READ_LIMIT_S = 60.0  # for one frame; longer than live sources wait by themselves
+GRACE_S = 0.5  # for a reader that is told to end and may be stalled
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,47 +46,82 @@ def feed(
     stop_requested: Callable[[], bool] = lambda: False,
     *,
     extract_ahead: bool = True,
+    read_limit_s: float = READ_LIMIT_S,
 ) -> None:
     """Feed every frame through the estimator and every result to every sink, until the source ends.
 
-    Recorded frames are decoded in a thread, and with ``extract_ahead`` their features are extracted
-    there too, while the frame before is tracked: the results are the same. A live source is never read
-    ahead, so that the newest frame is the one worked on.
+    The source is read in a thread, so that one that stalls can be given up, after ``read_limit_s`` or when
+    a stop is requested. Recorded frames are decoded there while the frame before is tracked; with
+    ``extract_ahead`` their features are extracted there too: the results are the same. A live source is never
+    read ahead, so that the newest frame is the one worked on.
 
     Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an
-    error, which is raised afterwards. A stop takes effect between two frames, so that no file ends
-    in half a record.
-    """
-    sinks = list(sinks)
+    error, which is raised afterwards; what a source gave before it failed is finished like a whole. A stop
+    takes effect between two frames, so that no file ends in half a record.
 
-    def read() -> Iterator[tuple[Frame, float]]:
-        before_s = time.perf_counter()
-        for frame in source:
-            yield frame, time.perf_counter() - before_s
-            before_s = time.perf_counter()
+    Raises:
+        VoError: of the source or of a sink.
+    """
+    sinks, reads = list(sinks), _Reads(source)
 
     def extract(item: tuple[Frame, float]) -> tuple[Frame, float, Extracted]:
         return *item, estimator.extract(item[0])
 
-    if source.is_live:
-        items = (extract(item) for item in read())
-    elif extract_ahead:
-        items = _ahead((extract(item) for item in read()), stop_requested)
+    def goes_on() -> bool:
+        reads.require_progress(read_limit_s)
+        return not stop_requested()
+
+    if extract_ahead and not source.is_live:
+        items = _ahead((extract(item) for item in reads), goes_on)
     else:
-        items = _one_ahead(read(), extract, stop_requested)
+        items = _one_by_one(iter(reads), extract, goes_on, prefetch=not source.is_live)
+    failure: SourceError | None = None
     try:
-        for frame, read_s, extracted in items:
-            result = estimator.track(extracted)
-            result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
-            for sink in sinks:
-                sink.consume(frame, result)
-            if stop_requested():
-                break
+        try:
+            for frame, read_s, extracted in items:
+                result = estimator.track(extracted)
+                result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
+                for sink in sinks:
+                    sink.consume(frame, result)
+                if stop_requested():
+                    break
+        except SourceError as error:
+            failure = error
         estimator.finish()
     finally:
-        items.close()  # ends the reader before the source that it reads
-        source.close()
+        source.close()  # ends a pending read of a live source
+        items.close()
         _close_all(sinks)
+    if failure is not None:
+        raise failure
+
+
+class _Reads:
+    """Reads a source, times each frame, and knows since when the next one is awaited."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self._since_s: float | None = None
+
+    def __iter__(self) -> Iterator[tuple[Frame, float]]:
+        frames = iter(self._source)
+        while True:
+            begin_s = self._since_s = time.perf_counter()
+            try:
+                frame = next(frames, None)
+            finally:
+                self._since_s = None
+            if frame is None:
+                return
+            yield frame, time.perf_counter() - begin_s
+
+    def require_progress(self, limit_s: float) -> None:
+        """Raise SourceError if one frame has been awaited for longer."""
+        since_s = self._since_s
+        if since_s is not None and time.perf_counter() - since_s > limit_s:
+            raise SourceError(
+                f"{self._source.name}: no frame for {limit_s:g} s; is the disk or the network still there?"
+            )
 
 
 def _close_all(sinks: list[Sink]) -> None:
@@ -96,7 +134,7 @@ def _close_all(sinks: list[Sink]) -> None:
         _close_all(sinks[1:])
 
 
-def _ahead(items: Iterator[Item], stop_requested: Callable[[], bool]) -> Generator[Item, None, None]:
+def _ahead(items: Iterator[Item], goes_on: Callable[[], bool]) -> Generator[Item, None, None]:
     """Run an iterator in a thread, a few items ahead. Its error is raised after the items before it."""
     ready: queue.Queue[Item | _End] = queue.Queue(maxsize=ITEMS_AHEAD)
     finished = threading.Event()
@@ -119,10 +157,10 @@ def _ahead(items: Iterator[Item], stop_requested: Callable[[], bool]) -> Generat
         except BaseException as error:  # handed over and raised by the consumer, never swallowed
             put(_End(error))
 
-    worker = threading.Thread(target=work, name="ahead", daemon=True)
-    worker.start()
+    worker = BackgroundThread("ahead")
+    worker.submit(work)
     try:
-        while not stop_requested():
+        while goes_on():
             try:
                 item = ready.get(timeout=POLL_S)
             except queue.Empty:
@@ -135,28 +173,38 @@ def _ahead(items: Iterator[Item], stop_requested: Callable[[], bool]) -> Generat
                 return
     finally:
         finished.set()
-        worker.join()
+        worker.close(GRACE_S)
 
 
-def _one_ahead(
-    items: Iterator[Item], work: Callable[[Item], Result], stop_requested: Callable[[], bool]
+def _one_by_one(
+    items: Iterator[Item], work: Callable[[Item], Result], goes_on: Callable[[], bool], *, prefetch: bool
 ) -> Generator[Result, None, None]:
-    """Work on each item here; the next one is fetched in a thread while the consumer has the result.
+    """Work here on each item, fetched in a thread; with ``prefetch`` while the consumer has the one before.
 
     Not earlier: on few cores decoding would take from the work what it needs. An error of ``items`` is
     raised after the items before it.
     """
-    with ThreadPoolExecutor(1, "read") as reader:
-        upcoming = reader.submit(next, items, None)
-        while not stop_requested():
+    reader = BackgroundThread("read")
+
+    def fetch() -> Future[Item | None]:
+        return reader.submit(lambda: next(items, None))
+
+    try:
+        upcoming = fetch()
+        while goes_on():
             if not wait([upcoming], POLL_S).done:
                 continue
             item = upcoming.result()
             if item is None:
                 return
             result = work(item)
-            upcoming = reader.submit(next, items, None)
+            if prefetch:
+                upcoming = fetch()
             yield result
+            if not prefetch:
+                upcoming = fetch()
+    finally:
+        reader.close(GRACE_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """``--refine-focal``: the focal length of own frames from their first part, before the run begins."""
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -13,6 +15,7 @@ from vo_frontend.features import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame
 from vo_frontend.optimization.self_calibration import Views, fit_focal, focal_spread
 from vo_frontend.run_config import CameraConfig
+from vo_frontend.session.background import within
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.session.session import Session
 from vo_frontend.types import FrameResult
@@ -40,6 +43,19 @@ class Refinement:
     def is_determined(self) -> bool:
         """Whether the estimate is better than the one that was given."""
         return self.is_settled and self.spread <= DETERMINED
+
+
+def refine_unless_stopped(
+    config: Config, opened: OpenedInput, extractor: FeatureExtractor, stop_requested: Callable[[], bool]
+) -> Config:
+    """Do :func:`with_refined_focal`, which takes a while.
+
+    Raises:
+        ConfigError: as there.
+        KeyboardInterrupt: the user asked to stop first.
+    """
+    work = partial(with_refined_focal, config, opened, extractor)
+    return within(math.inf, work, opened.source.name, stop_requested)
 
 
 def with_refined_focal(config: Config, opened: OpenedInput, extractor: FeatureExtractor) -> Config:

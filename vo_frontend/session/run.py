@@ -23,9 +23,9 @@ from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.latency import LatencySink
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
-from vo_frontend.session.opened_input import OpenedInput, open_input
+from vo_frontend.session.opened_input import OpenedInput, open_in_time
 from vo_frontend.session.options import configure
-from vo_frontend.session.refine_focal import with_refined_focal
+from vo_frontend.session.refine_focal import refine_unless_stopped
 from vo_frontend.session.repeat import as_run, warn_of_other_versions
 from vo_frontend.session.run_log import log_file
 from vo_frontend.session.run_report import RunReport, report_run
@@ -196,7 +196,7 @@ def execute(
         VoError: the run cannot start.
     """
     warn_of_other_versions(config)
-    opened = open_input(config.run)
+    opened = open_in_time(config.run, surroundings.stop_requested)
     is_default = config.features.name == Config().features.name
     if may_stand_in and is_default and opened.is_built_in:
         extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
@@ -204,8 +204,8 @@ def execute(
         extractor = load_features(config, report_download=surroundings.report_download)
     with run_folder(out, opened.source.name) as folder, log_file(folder):
         if config.run.refine_focal:
-            config = with_refined_focal(config, opened, extractor)
-            opened = open_input(config.run)
+            config = refine_unless_stopped(config, opened, extractor, surroundings.stop_requested)
+            opened = open_in_time(config.run, surroundings.stop_requested)
         config = as_run(config, opened)
         write_config(folder, config)
         return _estimate(config, opened, extractor, folder, surroundings)

@@ -1,5 +1,6 @@
 """Image files: finding them in a folder and decoding them, truncated ones included."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
+from vo_frontend.sources.decoding import decode, read_file
 from vo_frontend.types import Image
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
@@ -38,7 +40,7 @@ def read_image(path: Path) -> Image:
     The EXIF orientation is ignored: a calibration belongs to the sensor, however it was held.
 
     Raises:
-        SourceError: the file is missing, truncated or not an image.
+        SourceError: the file is missing, truncated, not an image, or larger than any camera's.
     """
     return rgb_from_bgr(_decode(path, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION))
 
@@ -56,7 +58,11 @@ def read_depth_units(path: Path) -> NDArray[np.uint16]:
     """
     depth = _decode(path, cv2.IMREAD_UNCHANGED)
     if depth.ndim != 2 or depth.dtype != np.uint16:
-        raise SourceError(f"{path}: {depth.dtype} of shape {depth.shape}, expected one 16-bit channel")
+        channels = 1 if depth.ndim == 2 else depth.shape[2]
+        raise SourceError(
+            f"{path}: {channels} channel(s) of {8 * depth.dtype.itemsize} bits, expected one of 16 bits: "
+            "distances, not shades for the eye"
+        )
     return depth
 
 
@@ -66,9 +72,9 @@ def read_focal_35mm(path: Path) -> float | None:
     from PIL import Image as Photograph
 
     try:
-        with Photograph.open(path) as photograph:
+        with Photograph.open(io.BytesIO(read_file(path))) as photograph:
             fields = photograph.getexif().get_ifd(ExifTags.IFD.Exif)
-    except (OSError, ValueError):
+    except Exception:  # whatever a parser raises over damaged bytes
         return None
     value = fields.get(ExifTags.Base.FocalLengthIn35mmFilm)
     return float(value) if isinstance(value, int | float) and value > 0 else None
@@ -80,15 +86,11 @@ def image_size(image: NDArray[Any]) -> tuple[int, int]:
 
 
 def _decode(path: Path, flags: int) -> NDArray[Any]:
+    data = read_file(path)
     try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot read the image ({error.strerror})") from None
-    # From memory, because OpenCV fills the missing rest of a truncated JPEG *file* with grey.
-    image = cv2.imdecode(data, flags) if data.size else None
-    if image is None:
-        raise SourceError(f"{path}: cannot decode the image ({data.size} bytes), truncated or not an image")
-    return np.asarray(image)
+        return decode(data, flags)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from None
 
 
 def _natural_key(path: Path) -> list[tuple[bool, int, str]]:

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 RETRY_PAUSE_S = 0.01  # after a failed read, so that a dead device does not cost a core
 STREAM_PATIENCE_S = 30.0  # how long a stream that broke off is tried again
+CLOSING_S = 0.5  # for a pending read, when the camera is closed
 SILENCE_S = 1.0  # of failed reads, before a stream is opened anew
 FIRST_BACK_OFF_S, MAX_BACK_OFF_S = 0.5, 8.0  # between attempts, doubled each time
 MAX_CLOCK_ERROR_NS = 1_000_000_000  # beyond it a driver's clock was set, and is compared anew
@@ -163,7 +164,7 @@ class LiveCamera:
         self._closed.set()
         with self._changed:
             self._changed.notify_all()
-        self._reader.join(timeout=1.0)
+        self._reader.join(timeout=CLOSING_S)
 
     def _read_forever(self) -> None:
         # Unix time once, then the monotonic clock: stamps survive an adjustment of the system's clock.

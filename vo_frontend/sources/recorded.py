@@ -187,12 +187,13 @@ def probe_size(
     Raises:
         SourceError: none can.
     """
+    first_error: SourceError | None = None
     for path in paths:
         try:
             return image_size(read(path)), path
-        except SourceError:
-            continue
-    raise SourceError(f"{paths[0].parent}: none of the {len(paths)} images can be decoded")
+        except SourceError as error:
+            first_error = first_error or error
+    raise SourceError(f"{paths[0].parent}: none of {len(paths)} images can be used; the first: {first_error}")
 
 
 def require_sensor(sensor: Sensor, offered: Sequence[Sensor], where: str) -> None:

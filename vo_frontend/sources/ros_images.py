@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
+from vo_frontend.sources.decoding import decode as decode_image
 from vo_frontend.sources.image_files import rgb_from_bgr
 from vo_frontend.types import Image
 
@@ -43,12 +44,8 @@ def decode(message: Any) -> Image:
 
 
 def _decode_compressed(message: Any) -> Image:
-    data = np.asarray(message.data, dtype=np.uint8)
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(data, flags) if data.size else None
-    if image is None:
-        raise SourceError(f"cannot decode the '{message.format}' image ({data.size} bytes)")
-    return rgb_from_bgr(np.asarray(image, dtype=np.uint8))
+    data = np.asarray(message.data, dtype=np.uint8).tobytes()
+    return rgb_from_bgr(decode_image(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION))
 
 
 def _decode_raw(message: Any) -> Image:

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 class VideoSource:
     """Undistorted frames of a video file, with the container's timestamps.
 
-    ``Frame.index`` counts the frames of the file; ``frames`` selects among them.
+    ``Frame.index`` counts the frames of the file; ``frames`` selects among them. Where a file breaks off, a
+    SourceError follows the frames before.
     """
 
     sensor = Sensor.MONO
@@ -57,6 +58,8 @@ class VideoSource:
             if image is None:
                 _warn_of_bad_frame(read, self._file.path)
             yield Frame(read.index, read.timestamp_ns, image)
+        if not self._closed.is_set():
+            self._file.require_whole()
 
     def close(self) -> None:
         """End a running iteration, which then releases the file."""
@@ -106,6 +109,9 @@ class StereoVideoSource:
                 None if image is None else self._pair.left(image),
                 None if image_right is None else self._pair.right(image_right),
             )
+        for file in (self._left, self._right):
+            if file is not None and not self._closed.is_set():
+                file.require_whole()
 
     def close(self) -> None:
         """End a running iteration, which then releases the files."""

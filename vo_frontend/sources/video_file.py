@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from vo_frontend.errors import SourceError
+from vo_frontend.geometry.camera import MAX_PIXELS
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
 from vo_frontend.types import Image
@@ -17,6 +18,7 @@ from vo_frontend.types import Image
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 30.0  # where the container states none
+SPARE_FRAMES, SPARE_SHARE = 2, 0.02  # that a whole video may lack: some containers only estimate their length
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class VideoFile:
             SourceError: not a video, of another size, or ``frames`` selects nothing.
         """
         self.path = path
+        self._num_read = 0  # by the last call of read
         self._turns = True
         self.size_px = self._probe()
         if size_px is not None and self.size_px == size_px[::-1] != size_px:
@@ -76,6 +79,7 @@ class VideoFile:
         try:
             while not closed.is_set() and index < self._wanted[-1] and capture.grab():
                 index += 1
+                self._num_read = index + 1
                 timestamp_ns = self._timestamp(capture, previous_ns=timestamp_ns)
                 if index in self._wanted:
                     is_decoded, image = capture.retrieve()
@@ -83,9 +87,27 @@ class VideoFile:
         finally:
             capture.release()
 
+    def require_whole(self) -> None:
+        """Compare what the last reading gave with the length that the container states.
+
+        Raises:
+            SourceError: clearly fewer frames came, as of a recording that broke off or a copy that did.
+        """
+        expected = min(self._count or 0, self._wanted.stop)
+        if expected - self._num_read > max(SPARE_FRAMES, SPARE_SHARE * expected):
+            raise SourceError(
+                f"{self.path}: breaks off after {self._num_read} of {expected} frames, the file is damaged "
+                "or was not copied as a whole; the frames before are used"
+            )
+
     def _probe(self) -> tuple[int, int]:
         """Read rate and length, decode the first frame and return its size."""
         capture = self._open()
+        width, height = (round(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        if width * height > MAX_PIXELS:
+            capture.release()
+            most = f"{MAX_PIXELS / 1e6:.0f} million px"
+            raise SourceError(f"{self.path}: video of {width}x{height} px, expected at most {most}")
         rate_hz = capture.get(cv2.CAP_PROP_FPS)
         count = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         is_readable, first = capture.read()

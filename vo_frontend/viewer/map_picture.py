@@ -6,6 +6,8 @@ and that must cost nothing but the picture.
 
 import multiprocessing
 import os
+import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -41,11 +43,15 @@ def render_map(
     context = multiprocessing.get_context("spawn")
     answer, child_answer = context.Pipe(duplex=False)
     partial = path.with_name(f".{path.stem}.partial.png")
+    child_scene, scene = context.Pipe(duplex=False)
+    # The scene comes after the start, which would wait for a child that never reads it.
     process = context.Process(
-        target=_render_in_child, args=(snapshot, partial, width, height, child_answer), daemon=True
+        target=_render_in_child, args=(child_scene, partial, width, height, child_answer), daemon=True
     )
     process.start()
     child_answer.close()
+    child_scene.close()
+    threading.Thread(target=_send, args=(snapshot, scene), daemon=True).start()
     try:
         process.join(timeout_s)
         if process.is_alive():
@@ -61,6 +67,11 @@ def render_map(
         partial.unlink(missing_ok=True)
 
 
+def _send(snapshot: SceneSnapshot, scene: Connection) -> None:
+    with scene, suppress(BrokenPipeError):  # of a child that has failed, which it says itself
+        scene.send(snapshot)
+
+
 def _raise_if_failed(answer: Connection, exit_code: int | None, path: Path) -> None:
     if answer.poll():
         try:
@@ -71,10 +82,9 @@ def _raise_if_failed(answer: Connection, exit_code: int | None, path: Path) -> N
         raise ViewerError(f"{path}: no picture, drawing {explain_exit(exit_code)}")
 
 
-def _render_in_child(
-    snapshot: SceneSnapshot, path: Path, width: int, height: int, answer: Connection
-) -> NoReturn:
+def _render_in_child(scene: Connection, path: Path, width: int, height: int, answer: Connection) -> NoReturn:
     def draw() -> None:
+        snapshot: SceneSnapshot = scene.recv()
         availability.import_open3d()
         _render(snapshot, path, width, height)
 
