@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from file_limit import file_limit
 
 from vo_frontend.cli.keyboard import POLITE_SIGNALS
 from vo_frontend.cli.run import main
@@ -316,6 +317,24 @@ def test_kill_loses_at_most_the_last_frame() -> None:
     count = re.search(rb"element vertex (\d+)", header)
     assert count is not None
     assert 100 < int(count[1]) <= len(vertices) / 15, "the local map is in the file"
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_a_run_with_what_fits_and_names_the_first_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = ("--frames", "0:60", "--out", "run")
+    assert run_in_process(*args) == 0, "compiles what is compiled later, whose files are not those meant"
+    capsys.readouterr()
+    with file_limit(9000):
+        assert run_in_process(*args) == 2
+    output = capsys.readouterr()
+    assert re.search(r"error: run/trajectory_kitti\.txt: cannot write .* the \d+ poses before", output.err)
+    assert "trajectory.png" not in {path.name for path in Path("run").iterdir()}, "no empty picture"
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["complete"] is False
+    assert len(read_poses(TRAJECTORY)) == len(read_poses(Path("run/trajectory_kitti.txt"))) > 20
+    assert "poses" in output.out, "the closing table is shown"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live: bool, 
 def test_an_error_of_one_sink_closes_all_sinks_and_the_source() -> None:
     before = set(threading.enumerate())
     source, sinks = FakeSource(10), [FakeSink(), FakeSink(fail_at=3, fail_on_close=True), FakeSink()]
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="disk full$"):
         pipeline.feed(source, FakeEstimator(), sinks)
     assert [sink.num_closed for sink in sinks] == [1, 1, 1]
     assert source.num_closed == 1

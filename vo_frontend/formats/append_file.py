@@ -38,15 +38,15 @@ class AppendFile:
         self.size += len(data)
         self.num_records += num_records
 
-    def append_provisionally(self, data: bytes) -> None:
-        """Write behind the end what the next call replaces: it does not count as part of the file."""
+    def append_provisionally(self, data: bytes) -> bool:
+        """Write behind the end what the next call replaces; where there is no room return False."""
         try:
             self._write_at(self.size, data)
             self._file.truncate(self.size + len(data))
-        except OSError as error:
-            self.has_failed = True
+        except OSError:
             self.truncate(self.size, self.num_records)
-            raise self._error(error) from None
+            return False
+        return True
 
     def overwrite(self, offset: int, data: bytes) -> None:
         """Replace bytes that were written before, for a count in a header."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.formats.append_file import AppendFile
-from vo_frontend.formats.ply import BEFORE_COUNT, count_field, header, vertices_of
+from vo_frontend.formats.ply import BEFORE_COUNT, VERTEX, count_field, header, vertices_of
 from vo_frontend.map_events import LandmarksRetired
 from vo_frontend.mapping.landmark_record import LandmarkCloud, LandmarkRecord
 from vo_frontend.types import Frame, FrameResult, MapSnapshot
@@ -71,9 +71,11 @@ class PointCloudSink:
         self._count(self._file.num_records)
         for vertices in retired:
             self._file.append(vertices.tobytes(), len(vertices))
-        local = None if local_map is None else vertices_of(local_map.points_world, local_map.colors)
-        self._file.append_provisionally(b"" if local is None else local.tobytes())
-        self._count(self._file.num_records + (0 if local is None else len(local)))
+        local = np.empty(0, VERTEX)
+        if local_map is not None:
+            local = vertices_of(local_map.points_world, local_map.colors)
+        is_written = self._file.append_provisionally(local.tobytes())
+        self._count(self._file.num_records + is_written * len(local))
 
     def _count(self, num_vertices: int) -> None:
         self._file.overwrite(len(BEFORE_COUNT), count_field(num_vertices))

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from vo_frontend.errors import SourceError
 from vo_frontend.reports.sink import Sink
 from vo_frontend.session.background import POLL_S, BackgroundThread
+from vo_frontend.session.failures import Attempts
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Frame, FrameResult
 
@@ -55,8 +56,8 @@ def feed(
     ``extract_ahead`` their features are extracted there too: the results are the same. A live source is never
     read ahead, so that the newest frame is the one worked on.
 
-    Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an
-    error, which is raised afterwards; what a source gave before it failed is finished like a whole. A stop
+    Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an error; the
+    first error is raised afterwards. What a source gave before it failed is finished like a whole. A stop
     takes effect between two frames, so that no file ends in half a record.
 
     Raises:
@@ -75,25 +76,25 @@ def feed(
         items = _ahead((extract(item) for item in reads), goes_on)
     else:
         items = _one_by_one(iter(reads), extract, goes_on, prefetch=not source.is_live)
-    failure: SourceError | None = None
-    try:
-        try:
-            for frame, read_s, extracted in items:
-                result = estimator.track(extracted)
-                result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
-                for sink in sinks:
-                    sink.consume(frame, result)
-                if stop_requested():
-                    break
-        except SourceError as error:
-            failure = error
-        estimator.finish()
-    finally:
-        source.close()  # ends a pending read of a live source
-        items.close()
-        _close_all(sinks)
-    if failure is not None:
-        raise failure
+
+    def track() -> None:
+        for frame, read_s, extracted in items:
+            result = estimator.track(extracted)
+            result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
+            for sink in sinks:
+                sink.consume(frame, result)
+            if stop_requested():
+                break
+
+    attempt = Attempts()
+    attempt(track)
+    if attempt.first is None or isinstance(attempt.first, SourceError):
+        attempt(estimator.finish)
+    attempt(source.close)  # ends a pending read of a live source
+    attempt(items.close)
+    for sink in sinks:
+        attempt(sink.close)
+    attempt.raise_first()
 
 
 class _Reads:
@@ -122,16 +123,6 @@ class _Reads:
             raise SourceError(
                 f"{self._source.name}: no frame for {limit_s:g} s; is the disk or the network still there?"
             )
-
-
-def _close_all(sinks: list[Sink]) -> None:
-    """Close every sink even where an earlier one fails; the first failure is raised at the end."""
-    if not sinks:
-        return
-    try:
-        sinks[0].close()
-    finally:
-        _close_all(sinks[1:])
 
 
 def _ahead(items: Iterator[Item], goes_on: Callable[[], bool]) -> Generator[Item, None, None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vo_frontend.config import Config
-from vo_frontend.errors import OutputError, VoError
+from vo_frontend.errors import VoError
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.features.weights import Progress
 from vo_frontend.mapping.records import Records
@@ -21,6 +21,7 @@ from vo_frontend.reports.trajectory_files import OnlineTrajectorySink, Trajector
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
 from vo_frontend.session.estimate import Estimate
+from vo_frontend.session.failures import first_failure
 from vo_frontend.session.latency import LatencySink
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_in_time
@@ -252,13 +253,13 @@ def _estimate(
     except VoError as error:
         failure = error
     if (save_map := config.run.save_map) is not None:
-        failure = _failure_of(lambda: session.save_map(Path(save_map))) or failure
+        failure = first_failure(failure, lambda: session.save_map(Path(save_map)))
     scales = None if height is None else height.scales()
     estimate = Estimate.of(session.records)
     if scales is not None:
         factors = {segment_id: scale.scale_m for segment_id, scale in scales.items()}
         estimate = estimate.scaled(factors)
-        failure = _failure_of(lambda: estimate.save(folder)) or failure
+        failure = first_failure(failure, lambda: estimate.save(folder))
         warn_of_segments_without_scale(estimate.trajectory.segments(), scales)
     return report_run(
         folder,
@@ -270,15 +271,6 @@ def _estimate(
         stopped=surroundings.stop_requested(),
         failure=failure,
     )
-
-
-def _failure_of(write: Callable[[], None]) -> VoError | None:
-    """Write results; what cannot be written stays as it was, and the report goes on."""
-    try:
-        write()
-    except OutputError as error:
-        return error
-    return None
 
 
 def _run_info(

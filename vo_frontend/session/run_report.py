@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from vo_frontend.reports.run_metrics import (
 from vo_frontend.reports.statistics import RunStatistics
 from vo_frontend.session.camera_height import MetricScale
 from vo_frontend.session.estimate import Estimate
+from vo_frontend.session.failures import first_failure
 from vo_frontend.session.hindsight import Hindsight
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.types import Sensor, Trajectory
@@ -89,10 +91,7 @@ def report_run(
         estimate: as the files have it.
         scales: of the segments that the camera height has made metric; None: nobody gave it.
         stopped: the user ended the run.
-        failure: what ended the run.
-
-    Raises:
-        OutputError: a file cannot be written.
+        failure: what ended the run; where it is None, the first file that cannot be written becomes it.
     """
     ground_truth = _ground_truth(opened)
     trajectory, num_landmarks = estimate.trajectory, len(estimate.landmarks)
@@ -124,9 +123,10 @@ def report_run(
         "dropped": dropped,
         "complete": complete,
     }
-    write_json(folder / METRICS_NAME, {**metrics, **more})
+    failure = first_failure(failure, lambda: write_json(folder / METRICS_NAME, {**metrics, **more}))
     if segments:
-        _plot(folder / PLOT_NAME, info, segments, estimate.loops, ground_truth)
+        plot = partial(_plot, folder / PLOT_NAME, info, segments, estimate.loops, ground_truth)
+        failure = first_failure(failure, plot)
     return RunReport(
         folder, info, statistics, trajectory, tuple(segments), format_table(rows), stopped, failure
     )
