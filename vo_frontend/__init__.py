@@ -7,6 +7,8 @@ they are first used, so that ``import vo_frontend`` costs nothing.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from vo_frontend.compute.cache_folder import ensure_cache_folder
+
 if TYPE_CHECKING:
     from vo_frontend.config import Config as Config
     from vo_frontend.config_files import load_config as load_config
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from vo_frontend.types import Status as Status
 
 __version__ = "0.1.0"
+
+ensure_cache_folder(__path__[0])
 
 _HOME_OF = {
     "Camera": "vo_frontend.sensors.calibration",
