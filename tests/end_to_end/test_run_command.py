@@ -278,6 +278,25 @@ def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(
     assert "dropped because we were late" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_names_of_any_bytes_run_in_any_locale(
+    locale: dict[str, str], street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in locale.items():
+        monkeypatch.setenv(name, value)
+    images, out = (tmp_path / os.fsdecode(name) for name in (b"\xff $\\frac{1}$ \xc3\x9f\n", b"out\xfe"))
+    images.mkdir()
+    for path in sorted(street.glob("*.png"))[:8]:
+        (images / path.name).write_bytes(path.read_bytes())
+    camera = ("--camera", str(street / "cam.yaml"))
+    process = start_process(*FAST, "--images", str(images), *camera, "--out", str(out))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert {path.name for path in out.iterdir()} >= RUN_FILES
+
+
 def test_runs_are_kept_side_by_side_with_a_link_to_the_latest() -> None:
     for _ in range(2):
         assert run_in_process("--frames", "0:3") == 0

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -74,6 +75,14 @@ def test_a_renderer_that_takes_too_long_costs_only_the_picture(street: SceneSnap
     with pytest.raises(ViewerError, match="longer than 0.01 s"):
         render_map(street, tmp_path / "map.png", timeout_s=0.01)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("picture")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_folder_whose_name_is_no_text_gets_its_picture(street: SceneSnapshot, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"bad\xff.png")
+    render_map(street, path, 320, 240)
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")

@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 from vo_frontend.errors import VoError
 
 
 def exit_code_of(work: Callable[[], None], *, debug: bool = False) -> int:
     """Do the work. Returns 0, 2 for an error the user can fix (raised with ``debug``), 130 for Ctrl-C."""
+    if isinstance(sys.stdout, TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         work()
     except VoError as error:

@@ -116,7 +116,7 @@ def open_log(folder: Path) -> logging.Handler:
     """
     path = folder / LOG_NAME
     try:
-        handler = _LogFile(path, mode="w", encoding="utf-8")
+        handler = _LogFile(path, mode="w", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"{path}: cannot create the file ({error.strerror})") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -11,6 +11,7 @@ import cv2
 
 from vo_frontend.errors import SourceError
 from vo_frontend.sources.image_files import image_size
+from vo_frontend.sources.names import opencv_name
 from vo_frontend.types import Image
 
 log = logging.getLogger(__name__)
@@ -230,7 +231,7 @@ def open_opencv_capture(device: str, size_px: tuple[int, int] | None, timeout_s:
     Raises:
         SourceError: it cannot be opened.
     """
-    is_stream = "://" in device
+    is_stream, device = "://" in device, opencv_name(device)
     if is_stream:
         timeout_ms = round(timeout_s * 1e3)
         options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]

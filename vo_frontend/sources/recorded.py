@@ -15,6 +15,7 @@ from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, read_depth_units, read_image
+from vo_frontend.sources.names import plain_name
 from vo_frontend.types import Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class RecordedSource:
         Raises:
             SourceError: no file of a kind can be decoded, or the first has another size than its calibration.
         """
-        self.name = name
+        self.name = plain_name(name)
         self.sensor = Sensor.STEREO if stereo else Sensor.RGBD if depth else Sensor.MONO
         self.camera: PinholeCamera = undistort.camera
         self.baseline_m = stereo.baseline_m if stereo else None

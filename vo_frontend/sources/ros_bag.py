@@ -17,6 +17,7 @@ from vo_frontend.sensors.rig import MountedCamera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size
+from vo_frontend.sources.names import plain_name
 from vo_frontend.sources.ros_images import IMAGE_TYPES, decode
 from vo_frontend.types import Frame, Image, Sensor
 
@@ -179,7 +180,7 @@ class BagSource:
         Raises:
             SourceError: images of another size than the calibration, or ``frames`` selects nothing.
         """
-        self.name = bag.path.stem
+        self.name = plain_name(bag.path.stem)
         self._bag, self._topic, self._right = bag, topic, right
         self._undistort = undistort if right is None else right[1].left
         self.sensor = Sensor.MONO if right is None else Sensor.STEREO

@@ -10,6 +10,7 @@ import numpy as np
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.rectification import RectifiedPair
 from vo_frontend.sensors.undistortion import Undistorter
+from vo_frontend.sources.names import plain_name
 from vo_frontend.sources.video_file import VideoFile, VideoImage
 from vo_frontend.types import Frame, Image, Sensor
 
@@ -40,7 +41,7 @@ class VideoSource:
         Raises:
             SourceError: not a video, of another size than the calibration, or ``frames`` selects nothing.
         """
-        self.name = name or path.stem
+        self.name = plain_name(name or path.stem)
         self.T_body_cam = np.eye(4)
         self._undistort = Undistorter(calibration) if isinstance(calibration, Camera) else calibration
         self.camera = self._undistort.camera
@@ -84,7 +85,7 @@ class StereoVideoSource:
         Raises:
             SourceError: not a video, of another size than the calibration, or ``frames`` selects nothing.
         """
-        self.name = left.stem
+        self.name = plain_name(left.stem)
         self.camera, self.baseline_m, self.T_body_cam = pair.left.camera, pair.baseline_m, pair.T_body_cam
         self._pair = pair
         width, height = _raw_size(pair.left)

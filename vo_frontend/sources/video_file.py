@@ -13,6 +13,7 @@ from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import MAX_PIXELS
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
+from vo_frontend.sources.names import opencv_name
 from vo_frontend.types import Image
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ class VideoFile:
     def _open(self) -> cv2.VideoCapture:
         if not self.path.is_file():
             raise SourceError(f"{self.path}: no such video file")
-        capture = cv2.VideoCapture(str(self.path))
+        capture = cv2.VideoCapture(opencv_name(self.path))
         if not capture.isOpened():
             raise SourceError(
                 f"{self.path}: not a video that OpenCV can read; try to convert it to mp4 (H.264)"

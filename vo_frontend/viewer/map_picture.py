@@ -113,10 +113,11 @@ def _render(snapshot: SceneSnapshot, path: Path, width: int, height: int) -> Non
     fine_image = np.asarray(renderer.render_to_image())[:, :, 2::-1]  # to BGR
     image = cv2.resize(fine_image, (width, height), interpolation=cv2.INTER_AREA)
     _draw_legend(image, snapshot, px)
-    if not cv2.imwrite(str(path), image):
-        raise ViewerError(
-            f"{path.parent}: cannot write a picture; is there such a folder, writable, with space left?"
-        )
+    _, png = cv2.imencode(".png", image)
+    try:
+        path.write_bytes(png.tobytes())  # not by OpenCV, which crashes over names that are not UTF-8
+    except OSError as error:
+        raise ViewerError(f"{path.parent}: cannot write a picture ({error.strerror})") from None
 
 
 def _draw_legend(image_bgr: NDArray[np.uint8], snapshot: SceneSnapshot, px: float) -> None:
