@@ -25,7 +25,7 @@ ROWS = [
     ["config_files", "types"],
     ["config"],
     ["run_config", "map_events"],
-    ["geometry"],
+    ["geometry", "ranges", "yaml_text"],
     ["compute"],
     ["errors"],
 ]

@@ -8,10 +8,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-import yaml
-
 from vo_frontend.config import Config
-from vo_frontend.errors import ConfigError, did_you_mean
+from vo_frontend.errors import ConfigError, did_you_mean, shown
+from vo_frontend.yaml_text import MAX_DEPTH, parse_yaml, read_text
 
 T = TypeVar("T")
 
@@ -49,12 +48,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: the file cannot be read or is not YAML.
     """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the file ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    return parse_yaml(read_text(path), str(path))
 
 
 def override(config: T, assignments: list[str]) -> T:
@@ -66,9 +60,9 @@ def override(config: T, assignments: list[str]) -> T:
     merged = to_mapping(config)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment}: expected section.field=value")
-        values: Any = yaml.safe_load(text)
+        if not equals or path.count(".") > MAX_DEPTH:
+            raise ConfigError(f"--set {assignment[:80]}: expected section.field=value")
+        values: Any = parse_yaml(text, f"--set {path}")
         for key in reversed(path.strip().split(".")):
             values = {key: values}
         merged = _merge(merged, values)
@@ -92,13 +86,13 @@ def _build(cls: type, values: Any, where: str, section: str) -> Any:
     label = f"{where}: {section}: " if section else f"{where}: "
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{label}got {values!r}, expected fields such as {', '.join(list(get_type_hints(cls))[:2])}"
+            f"{label}got {shown(values)}, expected fields such as {', '.join(list(get_type_hints(cls))[:2])}"
         )
     hints = get_type_hints(cls)
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         if key not in hints:
-            raise ConfigError(f"{label}unknown key '{key}', {did_you_mean(str(key), hints)}")
+            raise ConfigError(f"{label}unknown key {shown(key)}, {did_you_mean(str(key), hints)}")
         name = f"{section}.{key}" if section else key
         kind, may_be_none = _without_none(hints[key])
         if value is None and may_be_none:
@@ -130,15 +124,15 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
 
 def _checked(kind: type, value: Any, label: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value)  # of at most 20 digits
     if get_origin(kind) is tuple:  # tuple[X, ...], a list in YAML
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{label}: got {value!r}, expected a list")
+            raise ConfigError(f"{label}: got {shown(value)}, expected a list")
         return tuple(_checked(get_args(kind)[0], item, label) for item in value)
     if get_origin(kind) is dict:
         if not isinstance(value, dict):
-            raise ConfigError(f"{label}: got {value!r}, expected names with values")
+            raise ConfigError(f"{label}: got {shown(value)}, expected names with values")
         return {str(key): _checked(get_args(kind)[1], item, f"{label}.{key}") for key, item in value.items()}
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{label}: got {value!r}, expected {kind.__name__}")
+        raise ConfigError(f"{label}: got {shown(value)}, expected {kind.__name__}")
     return value

@@ -4,13 +4,26 @@ A message has four parts: where, what was found, what was expected (with unit), 
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 MAX_NAMES = 20  # in a message; of a longer list one example says more
+MAX_NAME = 100  # characters of a name that is looked up among known ones, which takes time
+MAX_MESSAGE = 2000  # characters; a name in it may be as long as whoever made the file liked
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxlong, _SHOWN.maxother = 3, 80, 40, 80
+_SHOWN.maxlist = _SHOWN.maxtuple = 16  # as many as a pose has
 
 
 class VoError(Exception):
     """Root of every error that the command line shows as one line (exit code 2)."""
+
+    def __str__(self) -> str:
+        """Return the message, of a very long one its two ends."""
+        text = super().__str__()
+        if len(text) <= MAX_MESSAGE:
+            return text
+        return f"{text[: MAX_MESSAGE // 2]} ... {text[-MAX_MESSAGE // 2 :]}"
 
 
 class ConfigError(VoError):
@@ -57,10 +70,15 @@ class ViewerError(VoError):
     """The viewer cannot start, usually because system libraries are missing."""
 
 
+def shown(value: object) -> str:
+    """Return a value as Python does, shortened where it is long: nobody reads a million numbers."""
+    return _SHOWN.repr(value)
+
+
 def did_you_mean(name: str, known: Iterable[str], at_most: int = 1) -> str:
     """Return the end of a message about an unknown name: the nearest known ones, else what there is."""
     names = list(known)
-    if close := difflib.get_close_matches(name, names, n=at_most):
+    if len(name) <= MAX_NAME and (close := difflib.get_close_matches(name, names, n=at_most)):
         return f"did you mean {' or '.join(map(repr, close))}?"
     if len(names) > MAX_NAMES:
         return f"expected a name such as '{names[0]}'"

@@ -1,9 +1,14 @@
 """The section of the configuration that says what is run: frames, sensor, camera, maps."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from vo_frontend.errors import ConfigError
+from vo_frontend.ranges import Count, Finite, Metres, OneOf, Range, check_ranges
 
+Rate = Annotated[float, Range(0.001, 100_000)]  # in Hz
+Scale = Annotated[float, Range(0, 1e9, excludes_low=True)]
+SensorName = Annotated[str, OneOf(("mono", "stereo", "rgbd"))]
 FRAME_SOURCES = ("sequence", "images", "video", "webcam", "bag")  # of RunConfig, at most one of them
 
 
@@ -17,12 +22,13 @@ def require(condition: bool, message: str) -> None:
 class CameraConfig:
     """Describes a calibration, in the names of EuRoC and Kalibr."""
 
-    intrinsics: tuple[float, ...]  # fx, fy, cx, cy in px
-    resolution: tuple[int, ...]  # width, height in px
+    intrinsics: tuple[Finite, ...]  # fx, fy, cx, cy in px
+    resolution: tuple[Count, ...]  # width, height in px
     distortion_model: str = "none"  # radial-tangential or equidistant
-    distortion_coefficients: tuple[float, ...] = ()
+    distortion_coefficients: tuple[Finite, ...] = ()
 
     def __post_init__(self) -> None:
+        check_ranges(self, "run.camera")
         require(
             len(self.intrinsics) == 4 and len(self.resolution) == 2,
             f"run.camera: got intrinsics {list(self.intrinsics)} and resolution {list(self.resolution)}, "
@@ -47,39 +53,34 @@ class RunConfig:
     side_by_side: bool = False  # video shows left and right image in one frame
     webcam_right: str | None = None  # beside webcam
     depth: str | None = None  # folder of 16-bit depth images, beside images
-    depth_scale: float = 1000.0  # units of a depth image per metre
+    depth_scale: Annotated[float, Range(0, 1e9, excludes_low=True)] = (
+        1000.0  # units of a depth image per metre
+    )
     topic: str | None = None  # images in bag
     topic_right: str | None = None  # of the right camera in bag
     refine_focal: bool = False  # of recorded own frames of one camera, from their first part
     resize: str | None = None  # of own frames, WIDTHxHEIGHT in px or a factor; the calibration follows
-    sensor: str = "mono"  # mono, stereo or rgbd
+    sensor: SensorName = "mono"
     camera: CameraConfig | None = None  # of own frames; of a named sequence: what it had when it was run
     camera_right: CameraConfig | None = None  # of own stereo frames
-    T_left_right: tuple[float, ...] | None = None  # of the right camera, 16 numbers row by row, m
-    baseline_m: float | None = None  # of a named stereo sequence when it was run
+    T_left_right: tuple[Finite, ...] | None = None  # of the right camera, 16 numbers row by row, m
+    baseline_m: Metres | None = None  # of a named stereo sequence when it was run
     frames: str | None = None  # start:stop[:step], positions in the sequence
-    fps: float | None = None  # of images without time stamps, default 10
-    camera_height_m: float | None = None  # of one camera on a ground vehicle: makes the result metric
+    fps: Rate | None = None  # of images without time stamps, default 10
+    camera_height_m: Finite | None = None  # of one camera on a ground vehicle: makes the result metric
     map: str | None = None  # map file to go on with
     localize_only: bool = False  # place frames in that map, which stays as it is
     save_map: str | None = None  # map file to write at the end
     deterministic: bool = False  # extract and track in one thread: the same result, slower
     data_root: str | None = None  # where named sequences lie
     weights_dir: str | None = None  # where official weights lie, before the cache and the download
-    threads: int | None = None  # that extraction had when it was run: another number changes the last digits
+    threads: Count | None = None  # of extraction when it was run: others change the last digits
     versions: dict[str, str] = field(default_factory=dict)  # of what results depend on, when it was run
 
     def __post_init__(self) -> None:
+        check_ranges(self, "run")
         given = [name for name in FRAME_SOURCES if getattr(self, name) is not None]
         require(len(given) <= 1, f"run: got {' and '.join(given)}, expected at most one of them")
-        require(
-            self.sensor in ("mono", "stereo", "rgbd"),
-            f"run.sensor: got '{self.sensor}', expected mono, stereo or rgbd",
-        )
-        require(
-            self.depth_scale > 0,
-            f"run.depth_scale: got {self.depth_scale:g}, expected the units of a depth image per metre",
-        )
         require(
             self.T_left_right is None or len(self.T_left_right) == 16,
             f"run.T_left_right: got {self.T_left_right}, expected 16 numbers",

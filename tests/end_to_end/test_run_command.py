@@ -372,7 +372,7 @@ def test_a_full_disk_ends_a_run_with_what_fits_and_names_the_first_file(
         (["--features", "alikd-t16"], "did you mean 'alike"),
         (["--device", "cuda:9", "--features", "alike-t"], "cuda:9"),
         (["--config", "none.yaml"], "none.yaml: cannot read the file"),
-        (["--keypoints", "3"], "features.max_keypoints: got 3, expected at least 50"),
+        (["--keypoints", "3"], "features.max_keypoints: got 3, expected 50..50000"),
     ],
 )
 def test_wrong_input_is_one_clear_line_and_exit_code_two(

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.errors import CameraError
+from vo_frontend.errors import CameraError, shown
 from vo_frontend.geometry.camera import PinholeCamera
 
 DISTORTION_MODELS = {"none": (0,), "radial-tangential": (4, 5, 8), "equidistant": (4,)}
+MAX_NUMBER = 1e12  # of any calibration; also refuses what is not finite
 FOLD_GRID = 65  # samples per side of the image where distortion is checked for folds
 
 
@@ -66,7 +67,7 @@ class Camera:
         _ = self.pinhole  # checks the intrinsics
         if self.distortion_model not in DISTORTION_MODELS:
             raise CameraError(
-                f"distortion_model: got '{self.distortion_model}', "
+                f"distortion_model: got {shown(self.distortion_model)}, "
                 f"expected one of {', '.join(DISTORTION_MODELS)}"
             )
         counts = DISTORTION_MODELS[self.distortion_model]
@@ -143,16 +144,17 @@ def parse_camera(fields: dict[str, Any], where: str) -> Camera:
         values = fields.get(name)
         if not (isinstance(values, list) and len(values) == count and all(map(_is_number, values))):
             raise CameraError(
-                f"{where}: {name}: got {values!r}, expected {count} numbers, for example\n"
+                f"{where}: {name}: got {shown(values)}, expected {count} numbers, for example\n"
                 "  intrinsics: [fx, fy, cx, cy]\n  resolution: [width, height]"
             )
-    model = {"radtan": "radial-tangential", None: "none"}.get(
-        fields.get("distortion_model"), fields.get("distortion_model")
-    )
+    named = fields.get("distortion_model")
+    if not isinstance(named, str | None):
+        raise CameraError(f"{where}: distortion_model: got {shown(named)}, expected a name")
+    model = {"radtan": "radial-tangential", None: "none"}.get(named, named)
     coefficients = fields.get("distortion_coefficients") or []
     if not (isinstance(coefficients, list) and all(map(_is_number, coefficients))):
         raise CameraError(
-            f"{where}: distortion_coefficients: got {coefficients!r}, expected a list of numbers"
+            f"{where}: distortion_coefficients: got {shown(coefficients)}, expected a list of numbers"
         )
     if coefficients and model == "none":
         raise CameraError(
@@ -161,7 +163,9 @@ def parse_camera(fields: dict[str, Any], where: str) -> Camera:
     fx, fy, cx, cy = (float(value) for value in fields["intrinsics"])
     width, height = (int(value) for value in fields["resolution"])
     if [width, height] != fields["resolution"]:
-        raise CameraError(f"{where}: resolution: got {fields['resolution']!r}, expected whole numbers of px")
+        raise CameraError(
+            f"{where}: resolution: got {shown(fields['resolution'])}, expected whole numbers of px"
+        )
     try:
         distortion = tuple(float(value) for value in coefficients)
         return Camera(fx, fy, cx, cy, width, height, str(model), distortion)
@@ -170,4 +174,4 @@ def parse_camera(fields: dict[str, Any], where: str) -> Camera:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER

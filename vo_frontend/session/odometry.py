@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.config import Config
-from vo_frontend.errors import CameraError, ConfigError, FrameError, did_you_mean
+from vo_frontend.errors import CameraError, ConfigError, FrameError, did_you_mean, shown
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.features.image import MIN_SIZE_PX
 from vo_frontend.mapping.landmark_record import LandmarkCloud
@@ -221,7 +221,7 @@ def _sensor(sensor: str | Sensor) -> Sensor:
     names = [each.value for each in Sensor]
     name = sensor.value if isinstance(sensor, Sensor) else sensor
     if name not in names:
-        raise ConfigError(f"sensor: got {sensor!r}, {did_you_mean(str(sensor), names)}")
+        raise ConfigError(f"sensor: got {shown(sensor)}, {did_you_mean(str(sensor), names)}")
     return Sensor(name)
 
 
@@ -249,7 +249,7 @@ def _check_rig(sensor: Sensor, camera: Camera, baseline_m: float | None) -> None
 def _timestamp(timestamp_ns: object) -> int:
     if not isinstance(timestamp_ns, numbers.Integral) or isinstance(timestamp_ns, bool):
         raise FrameError(
-            f"timestamp_ns: got {timestamp_ns!r} ({type(timestamp_ns).__name__}), expected integer "
+            f"timestamp_ns: got {shown(timestamp_ns)} ({type(timestamp_ns).__name__}), expected integer "
             "nanoseconds; for seconds s: round(s * 1e9)"
         )
     if abs(int(timestamp_ns)) > MAX_TIMESTAMP_NS:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from vo_frontend.config_files import read_yaml
-from vo_frontend.errors import ConfigError, did_you_mean
+from vo_frontend.errors import ConfigError, did_you_mean, shown
 from vo_frontend.sensors.calibration import Camera, parse_camera
 
 
@@ -121,7 +121,9 @@ def _match(template: str, text: str) -> str | None:
 def _checked_fields(cls: type, values: Any, where: str) -> dict[str, Any]:
     fields = {item.name: item for item in dataclasses.fields(cls)}
     if not isinstance(values, dict):
-        raise ConfigError(f"{where}: got {values!r}, expected fields such as {', '.join(list(fields)[:2])}")
+        raise ConfigError(
+            f"{where}: got {shown(values)}, expected fields such as {', '.join(list(fields)[:2])}"
+        )
     for key in values:
         if key not in fields:
             raise ConfigError(f"{where}: unknown key '{key}', {did_you_mean(str(key), fields)}")
@@ -171,5 +173,5 @@ _KINDS: dict[Any, tuple[Callable[[Any], bool], str, Callable[[Any], Any]]] = {
 def _checked(kind: Any, value: Any, where: str) -> Any:
     is_valid, expected, store = _KINDS[kind]
     if not is_valid(value):
-        raise ConfigError(f"{where}: got {value!r}, expected {expected}")
+        raise ConfigError(f"{where}: got {shown(value)}, expected {expected}")
     return store(value)

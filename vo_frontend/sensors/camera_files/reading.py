@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vo_frontend.errors import CameraError
+from vo_frontend.errors import CameraError, ConfigError
 from vo_frontend.sensors.camera_files.text_formats import is_colmap, is_kitti, read_colmap, read_kitti
 from vo_frontend.sensors.camera_files.values import AskImageSize
 from vo_frontend.sensors.camera_files.yaml_formats import (
@@ -18,6 +18,7 @@ from vo_frontend.sensors.camera_files.yaml_formats import (
     read_ros,
 )
 from vo_frontend.sensors.rig import CameraRig
+from vo_frontend.yaml_text import read_text
 
 UNDERSTOOD = (
     "EuRoC's sensor.yaml (and ours), a Kalibr camchain, ROS camera_info, OpenCV YAML, KITTI's calib.txt, "
@@ -52,7 +53,7 @@ def read_camera_file(path: Path, image_size: AskImageSize | None = None) -> Came
     for fits, read in YAML_FORMATS:
         if fits(fields):
             return read(fields, str(path), image_size)
-    found = ", ".join(list(fields)[:5]) + (", ..." if len(fields) > 5 else "")
+    found = ", ".join(name[:40] for name in list(fields)[:5]) + (", ..." if len(fields) > 5 else "")
     raise CameraError(
         f"{path}: found the fields {found}, which fit no camera file; understood are {UNDERSTOOD}"
     )
@@ -69,8 +70,6 @@ def read_fields(path: Path) -> Fields:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CameraError(f"{path}: cannot read the camera file ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise CameraError(f"{path}: not a text file; understood are {UNDERSTOOD}") from None
+        return read_text(path, "camera file")
+    except ConfigError as error:
+        raise CameraError(str(error)) from None

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.errors import CameraError
+from vo_frontend.errors import CameraError, shown
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.calibration import Camera
 
+MAX_NUMBER = 1e9  # of what a calibration holds; also refuses what is not finite
 ImageSize = tuple[int, int]  # width, height in px
 AskImageSize = Callable[[], ImageSize]  # looks at the images, which costs time
 
@@ -23,10 +24,11 @@ def numbers(value: Any, where: str, count: int | None = None) -> list[float]:
     data = value.get("data") if isinstance(value, dict) else value
     try:
         found = np.asarray(data, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.array([np.nan])
-    if data is None or not np.isfinite(found).all() or count not in (None, len(found)):
-        raise CameraError(f"{where}: got {data!r}, expected {count or 'a list of'} numbers")
+    is_good = data is not None and not isinstance(data, str | bool) and (np.abs(found) <= MAX_NUMBER).all()
+    if not is_good or count not in (None, len(found)):
+        raise CameraError(f"{where}: got {shown(data)}, expected {count or 'a list of'} numbers")
     return [float(number) for number in found]
 
 

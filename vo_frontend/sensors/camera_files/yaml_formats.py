@@ -1,12 +1,10 @@
 """Calibrations in YAML: ours and EuRoC's, Kalibr's camera chain, ROS camera_info, OpenCV's FileStorage."""
 
-import re
 from typing import Any
 
 import numpy as np
-import yaml
 
-from vo_frontend.errors import CameraError
+from vo_frontend.errors import CameraError, ConfigError, shown
 from vo_frontend.geometry.se3 import from_rotation_translation, inverse
 from vo_frontend.sensors.calibration import Camera, parse_camera
 from vo_frontend.sensors.camera_files.values import (
@@ -19,6 +17,7 @@ from vo_frontend.sensors.camera_files.values import (
     size_of,
 )
 from vo_frontend.sensors.rig import CameraRig, MountedCamera
+from vo_frontend.yaml_text import parse_yaml
 
 Fields = dict[str, Any]
 # The names that programs give to the fields of OpenCV's matrices.
@@ -44,32 +43,16 @@ ROS_MODELS = {
 KALIBR_MODELS = {"radtan": "radial-tangential", "equidistant": "equidistant", "none": "none"}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with OpenCV's matrices, and with numbers such as 1e-05, which YAML 1.1 takes for text."""
-
-
-def _opencv_matrix(loader: yaml.SafeLoader, node: Any) -> Any:
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-_Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)
-
-
 def load_fields(text: str, where: str) -> Fields:
     """Parse YAML, OpenCV's dialect included.
 
     Raises:
         CameraError: not YAML, or no fields.
     """
-    if text.startswith("%YAML:"):  # OpenCV's FileStorage header, which is not valid YAML
-        text = text.partition("\n")[2]
     try:
-        fields = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise CameraError(f"{where}: not valid YAML ({' '.join(str(error).split())})") from None
+        fields = parse_yaml(text, where)
+    except ConfigError as error:
+        raise CameraError(str(error)) from None
     if not isinstance(fields, dict):
         raise CameraError(f"{where}: expected fields such as intrinsics and resolution, found none")
     return {str(name): value for name, value in fields.items()}
@@ -102,10 +85,10 @@ def read_kalibr(fields: Fields, where: str, image_size: AskImageSize | None) -> 
 
 def _kalibr_camera(fields: Fields, where: str) -> Camera:
     kind, lens = fields.get("camera_model", "pinhole"), fields.get("distortion_model", "none")
-    if kind != "pinhole" or lens not in KALIBR_MODELS:
+    if kind != "pinhole" or str(lens) not in KALIBR_MODELS:
         raise CameraError(
-            f"{where}: got camera_model '{kind}' with distortion_model '{lens}', expected pinhole with "
-            f"{', '.join(KALIBR_MODELS)}; calibrate with --models pinhole-radtan or pinhole-equi"
+            f"{where}: got camera_model {shown(kind)} with distortion_model {shown(lens)}, expected pinhole "
+            f"with {', '.join(KALIBR_MODELS)}; calibrate with --models pinhole-radtan or pinhole-equi"
         )
     fx, fy, cx, cy = numbers(fields.get("intrinsics"), f"{where}: intrinsics", 4)
     width, height = numbers(fields.get("resolution"), f"{where}: resolution", 2)
@@ -126,7 +109,7 @@ def read_ros(fields: Fields, where: str, image_size: AskImageSize | None) -> Cam
     named = str(fields.get("distortion_model") or "")
     if named not in ROS_MODELS:
         raise CameraError(
-            f"{where}: distortion_model: got '{named}', expected {', '.join(filter(None, ROS_MODELS))}"
+            f"{where}: distortion_model: got {shown(named)}, expected {', '.join(filter(None, ROS_MODELS))}"
         )
     coefficients = numbers(fields.get("distortion_coefficients", []), f"{where}: distortion_coefficients")
     size = size_of(fields, ("image_width", "image_height"), where, image_size)
