@@ -51,7 +51,7 @@ class VisualFrontend:
         relocalizer: LocalRelocalizer,
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
-        calibration_check: CalibrationCheck,
+        calibration_check: CalibrationCheck | None,
         recollection: Recollection,
         *,
         min_features: int,
@@ -187,7 +187,8 @@ class VisualFrontend:
         """Make the view a keyframe, give it landmarks of its own, and adjust the window."""
         sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
         self._mapper.extend(sparse_map)
-        self._calibration_check.look_at(sparse_map)
+        if self._calibration_check is not None:
+            self._calibration_check.look_at(sparse_map)
 
     def _wants_keyframe(self, sparse_map: SparseMap, view: View, landmark_ids: NDArray[np.int64]) -> bool:
         last = sparse_map.last_keyframe

@@ -153,8 +153,8 @@ def test_nothing_else_falls_back(
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd()))
     monkeypatch.setattr("urllib.request.urlopen", offline)
     camera = str(street / "cam.yaml")
-    assert main(["--no-view", "--images", str(street), "--camera", camera]) == 2
-    assert main(["--no-view", "--features", "aliked-t16"]) == 2
+    assert main(["--no-view", "--quiet", "--images", str(street), "--camera", camera]) == 2
+    assert main(["--no-view", "--quiet", "--features", "aliked-t16"]) == 2
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 2
     assert all(line.startswith("error: ") and "aliked-t16.pth" in line for line in errors)

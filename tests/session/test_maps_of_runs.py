@@ -20,6 +20,7 @@ from vo_frontend.mapping.keyframe import View
 from vo_frontend.run_config import RunConfig
 from vo_frontend.session.build import build_localizer, build_map_memory
 from vo_frontend.session.run import Surroundings, execute
+from vo_frontend.session.run_log import RunLog
 from vo_frontend.session.session import Session
 from vo_frontend.simulation.street import SyntheticSource
 from vo_frontend.types import Frame, FrameResult, Sensor, Status
@@ -152,7 +153,8 @@ def test_a_run_that_is_stopped_writes_its_map_too(tmp_path: Path) -> None:
     path, counter = tmp_path / "stopped.vomap", Counter()
     surroundings = Surroundings(lambda *_: [counter], lambda: counter.num_frames > 4)
     run = RunConfig(sensor="stereo", frames="0:20", save_map=str(path), deterministic=True)
-    report = execute(replace(CONFIG, run=run), tmp_path / "run", surroundings)
+    with RunLog() as run_log:
+        report = execute(replace(CONFIG, run=run), tmp_path / "run", surroundings, run_log)
     assert report.stopped
     assert len(read_map(path).frame_indices) > 0
     assert f"save_map: {path}" in (tmp_path / "run" / "config.yaml").read_text()

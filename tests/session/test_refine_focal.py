@@ -1,5 +1,6 @@
 """``--refine-focal`` through the command line, and where it does not apply."""
 
+import logging
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,33 @@ def test_too_few_frames_keep_what_was_given_and_say_so(
     config = load_config(Path("run/config.yaml"))
     assert isinstance(config.run.camera, CameraConfig)
     assert config.run.camera.intrinsics[0] == pytest.approx(0.9 * SyntheticSource(1).camera.fx)
+
+
+class Doubt:
+    """A check that warns of every camera, as the real one does of a wrong one."""
+
+    def __init__(self, camera: object) -> None:
+        self._has_warned = False
+
+    def look_at(self, sparse_map: object) -> None:
+        if not self._has_warned:
+            logging.getLogger("vo_frontend").warning("the calibration may be wrong")
+        self._has_warned = True
+
+
+def test_only_the_run_itself_warns_of_its_calibration_and_no_trial_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vo_frontend.session.build.CalibrationCheck", Doubt)
+    Path("street").mkdir()
+    for frame in SyntheticSource(24):
+        assert frame.image is not None
+        cv2.imwrite(f"street/{frame.index:04d}.png", frame.image)
+    write_camera(Path("cam.yaml"), 0.9)
+    options = ["--images", "street", "--camera", "cam.yaml", "--refine-focal", "--out", "run"]
+    assert main([*FAST, *options]) == 0
+    assert caplog.text.count("the calibration may be wrong") == 1
 
 
 def test_it_needs_recorded_frames_of_one_own_camera(

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from vo_frontend import __version__
+
 EXAMPLES = """\
 examples:
   vo-frontend run                                        built-in street, with ground truth
@@ -48,6 +50,11 @@ def build_parser() -> argparse.ArgumentParser:
         default=None,
         help="live window (default: where there is a display)",
     )
+    output.add_argument("--quiet", action="store_true", help="show warnings and errors only")
+    output.add_argument(
+        "--json", action="store_true", help="print a line of JSON for every frame; all else goes to stderr"
+    )
+    output.add_argument("--version", action="version", version=f"vo_frontend {__version__}")
     output.add_argument("--debug", action="store_true", help="log more, show tracebacks")
     return parser
 

@@ -7,7 +7,12 @@ from io import TextIOWrapper
 from vo_frontend.errors import VoError
 
 
-def exit_code_of(work: Callable[[], None], *, debug: bool = False) -> int:
+def exit_code_of(
+    work: Callable[[], None],
+    *,
+    debug: bool = False,
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+) -> int:
     """Do the work. Returns 0, 2 for an error the user can fix (raised with ``debug``), 130 for Ctrl-C."""
     if isinstance(sys.stdout, TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -16,9 +21,9 @@ def exit_code_of(work: Callable[[], None], *, debug: bool = False) -> int:
     except VoError as error:
         if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted")
         return 130
     return 0

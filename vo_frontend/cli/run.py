@@ -8,59 +8,86 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.cli.arguments import build_parser
-from vo_frontend.cli.downloads import show_download
+from vo_frontend.cli.console import Console, open_console
+from vo_frontend.cli.downloads import download_line
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import folder_from
+from vo_frontend.cli.terminal import Terminal, open_standard_streams, transcript
 from vo_frontend.errors import ConfigError
 from vo_frontend.session.cores import share_the_cores
 
 if TYPE_CHECKING:
     from vo_frontend.config import Config
     from vo_frontend.mapping.records import Records
+    from vo_frontend.reports.sink import Sink
     from vo_frontend.session.opened_input import OpenedInput
+    from vo_frontend.session.run_log import RunLog
     from vo_frontend.viewer.sink import ViewerSink
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: 0, or 2 for an error that the user can fix."""
+    open_standard_streams()
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     share_the_cores()
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("vo_frontend").setLevel(logging.DEBUG if args.debug else logging.INFO)
-    data_root = args.data_root or folder_from("VO_DATA_ROOT")
-    work = (lambda: _list(data_root)) if args.list else (lambda: _run(args, argv))
-    return exit_code_of(work, debug=args.debug)
+    if args.list:
+        data_root = args.data_root or folder_from("VO_DATA_ROOT")
+        return exit_code_of(lambda: _list(data_root), debug=args.debug)
+    from vo_frontend.session.run_log import RunLog
+
+    with open_console(quiet=args.quiet) as console, RunLog(None) as run_log:
+        work = lambda: _run(args, argv, console, run_log)  # noqa: E731
+        try:
+            return exit_code_of(work, debug=args.debug, say=console.terminal.say)
+        except Exception:
+            transcript.exception("the run has ended with an error")
+            raise
 
 
-def _run(args: argparse.Namespace, argv: Sequence[str]) -> None:
+def _run(args: argparse.Namespace, argv: Sequence[str], console: Console, run_log: "RunLog") -> None:
+    from vo_frontend.cli.json_lines import JsonLinesSink
     from vo_frontend.cli.keyboard import stop_switch
     from vo_frontend.cli.progress import ProgressSink
     from vo_frontend.session.run import Surroundings, execute
     from vo_frontend.session.viewing import open_viewer
 
     config = configuration(args)
+    terminal = console.terminal
     viewers: list[ViewerSink] = []
 
-    def sinks(opened: "OpenedInput", folder: Path, records: "Records") -> list["ProgressSink | ViewerSink"]:
+    def sinks(opened: "OpenedInput", folder: Path, records: "Records") -> "list[Sink]":
         viewers.append(open_viewer(opened, folder, records, view=args.view))
-        return [ProgressSink(opened.source.num_frames), viewers[0]]
+        lines: list[Sink] = [JsonLinesSink(terminal)] if args.json else []
+        return [*lines, ProgressSink(opened.source.num_frames, console), viewers[0]]
 
     with stop_switch() as switch:
         surroundings = Surroundings(
             sinks=sinks,
             stop_requested=lambda: switch.is_on or any(viewer.stop_requested for viewer in viewers),
-            report_download=show_download,
+            report_download=lambda *done: _show_download(terminal, *done),
             command=["vo-frontend", "run", *argv],
         )
         is_first_look = args.features is None and not config.run.versions
-        report = execute(config, args.out, surroundings, may_stand_in=is_first_look)
-    print(report.table)
+        report = execute(config, args.out, surroundings, run_log, may_stand_in=is_first_look)
+    conclusion = [report.table]
     if config.run.save_map is not None and report.failure is None:
-        print(f"map written to {config.run.save_map}")
-    print(f"written to {report.folder}/" + (" (stopped before the end)" if report.stopped else ""))
+        conclusion.append(f"map written to {config.run.save_map}")
+    conclusion.append(
+        f"written to {report.folder}/" + (" (stopped before the end)" if report.stopped else "")
+    )
+    if not args.quiet:
+        (terminal.say if args.json else terminal.print_result)("\n".join(conclusion))
     if report.failure is not None:
         raise report.failure
+
+
+def _show_download(terminal: Terminal, name: str, received: int, expected: int) -> None:
+    if terminal.changes_in_place:
+        terminal.change(download_line(name, received, expected))
+    if received >= expected:
+        terminal.keep_changing()
 
 
 def configuration(args: argparse.Namespace) -> "Config":

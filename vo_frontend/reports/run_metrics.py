@@ -28,6 +28,7 @@ class RunInfo:
     device: str  # as the extractor uses it, e.g. "cpu" or "cuda (NVIDIA H200)"
     seed: int
     command: Sequence[str]  # as typed; empty for a run from Python
+    kernels_s: float = 0.0  # compiling or loading them before the first frame; in no other figure
 
 
 def metrics_mapping(
@@ -72,6 +73,7 @@ def metrics_mapping(
         "inliers_median": statistics.median_inliers,
         "fps": statistics.frames_per_second,
         "wall_time_s": statistics.wall_time_s,
+        "kernels_s": info.kernels_s,
         "frame_ms": _percentiles(statistics.frame_ms),
         "stages_ms": {stage: _percentiles(value) for stage, value in statistics.stage_ms.items()},
         "peak_memory_mb": peak_memory_mb(),

@@ -49,12 +49,13 @@ def build_frontend(
     sensor: Sensor = Sensor.MONO,
     baseline_m: float | None = None,
     memory: PlaceMemory | None = None,
+    check_calibration: bool = True,
 ) -> VisualFrontend:
     """Assemble the front-end for one camera.
 
     The extractor comes ready made: loading it may need files and a network, which is the caller's
     business (:func:`vo_frontend.features.load_extractor`). Where no memory is handed over, it gets one of its
-    own, empty.
+    own, empty. Without ``check_calibration`` nobody is warned of a map that contradicts the calibration.
 
     Raises:
         ConfigError: a stereo camera without a baseline.
@@ -96,7 +97,7 @@ def build_frontend(
         LocalRelocalizer(tracker, min_found_share=config.tracking.min_found_share),
         KeyframePolicy(config.keyframes),
         mapper,
-        CalibrationCheck(camera),
+        CalibrationCheck(camera) if check_calibration else None,
         recollection,
         min_features=config.tracking.min_inliers,
         max_lost_s=config.tracking.max_lost_s,

@@ -93,13 +93,14 @@ def with_refined_focal(config: Config, opened: OpenedInput, extractor: FeatureEx
 def refine_focal(config: Config, opened: OpenedInput, extractor: FeatureExtractor) -> Refinement:
     """Track the first frames and adjust their camera, in turn, until the focal length stays."""
     given = opened.source.camera
-    session = Session(config, given, extractor)
+    session = Session(config, given, extractor, check_calibration=False)
     frames = [session.extract(frame) for frame in islice(opened.source, MAX_FRAMES)]
     opened.source.close()
     factor = 1.0
     for _ in range(MAX_ROUNDS):
         camera = replace(given, fx=given.fx * factor, fy=given.fy * factor)
-        views = _gather(Session(config, camera, extractor), frames)
+        trial = Session(config, camera, extractor, check_calibration=False)  # the run itself warns
+        views = _gather(trial, frames)
         if views is None:
             return Refinement(factor, np.inf, False)
         change = fit_focal(camera, views)

@@ -10,25 +10,23 @@ from vo_frontend.errors import VoError
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.features.weights import Progress
 from vo_frontend.mapping.records import Records
-from vo_frontend.reports.frame_log import FrameLogSink
-from vo_frontend.reports.loop_log import LoopLogSink
-from vo_frontend.reports.point_cloud import PointCloudSink
 from vo_frontend.reports.run_folder import run_folder, write_config
 from vo_frontend.reports.run_metrics import RunInfo
 from vo_frontend.reports.sink import Sink
 from vo_frontend.reports.statistics import StatisticsSink
-from vo_frontend.reports.trajectory_files import OnlineTrajectorySink, TrajectorySink
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.failures import first_failure
+from vo_frontend.session.file_sinks import file_sinks
 from vo_frontend.session.latency import LatencySink
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_in_time
 from vo_frontend.session.options import configure
 from vo_frontend.session.refine_focal import refine_unless_stopped
+from vo_frontend.session.rehearsal import rehearse
 from vo_frontend.session.repeat import as_run, warn_of_other_versions
-from vo_frontend.session.run_log import log_file
+from vo_frontend.session.run_log import RunLog
 from vo_frontend.session.run_report import RunReport, report_run
 from vo_frontend.session.session import Session
 
@@ -125,45 +123,46 @@ def run(
     Raises:
         VoError: the run cannot start, or broke off; what it had found until then is in its folder.
     """
-    chosen = configure(
-        config,
-        camera=camera,
-        settings=settings,
-        sequence=sequence,
-        images=images,
-        video=video,
-        webcam=webcam,
-        bag=bag,
-        images_right=images_right,
-        video_right=video_right,
-        side_by_side=side_by_side,
-        webcam_right=webcam_right,
-        depth=depth,
-        depth_scale=depth_scale,
-        topic=topic,
-        topic_right=topic_right,
-        resize=resize,
-        refine_focal=refine_focal,
-        camera_right=camera_right,
-        sensor=sensor,
-        frames=frames,
-        fps=fps,
-        camera_height_m=camera_height_m,
-        map=map,
-        localize_only=localize_only,
-        save_map=save_map,
-        deterministic=deterministic,
-        data_root=data_root,
-        weights_dir=weights_dir,
-        features=features,
-        keypoints=keypoints,
-        device=device,
-        seed=seed,
-    )
-    is_first_look = features is None and not chosen.run.versions
-    folder = None if out is None else Path(out)
-    surroundings = Surroundings(_map_picture) if map_picture else Surroundings()
-    report = execute(chosen, folder, surroundings, may_stand_in=is_first_look)
+    with RunLog() as run_log:
+        chosen = configure(
+            config,
+            camera=camera,
+            settings=settings,
+            sequence=sequence,
+            images=images,
+            video=video,
+            webcam=webcam,
+            bag=bag,
+            images_right=images_right,
+            video_right=video_right,
+            side_by_side=side_by_side,
+            webcam_right=webcam_right,
+            depth=depth,
+            depth_scale=depth_scale,
+            topic=topic,
+            topic_right=topic_right,
+            resize=resize,
+            refine_focal=refine_focal,
+            camera_right=camera_right,
+            sensor=sensor,
+            frames=frames,
+            fps=fps,
+            camera_height_m=camera_height_m,
+            map=map,
+            localize_only=localize_only,
+            save_map=save_map,
+            deterministic=deterministic,
+            data_root=data_root,
+            weights_dir=weights_dir,
+            features=features,
+            keypoints=keypoints,
+            device=device,
+            seed=seed,
+        )
+        is_first_look = features is None and not chosen.run.versions
+        folder = None if out is None else Path(out)
+        surroundings = Surroundings(_map_picture) if map_picture else Surroundings()
+        report = execute(chosen, folder, surroundings, run_log, may_stand_in=is_first_look)
     if report.failure is not None:
         raise report.failure
     return report
@@ -179,6 +178,7 @@ def execute(
     config: Config,
     out: Path | None,
     surroundings: Surroundings,
+    run_log: RunLog,
     *,
     may_stand_in: bool = False,
 ) -> RunReport:
@@ -188,6 +188,7 @@ def execute(
         config: what to run, and how.
         out: run folder; None: ``runs/NAME/TIME``.
         surroundings: sinks and switches of the caller.
+        run_log: listens already; gets its file.
         may_stand_in: on the built-in street, use our own features where there are no weights.
 
     Returns:
@@ -203,29 +204,14 @@ def execute(
         extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
     else:
         extractor = load_features(config, report_download=surroundings.report_download)
-    with run_folder(out, opened.source.name) as folder, log_file(folder):
+    with run_folder(out, opened.source.name) as folder:
+        run_log.write_into(folder)
         if config.run.refine_focal:
             config = refine_unless_stopped(config, opened, extractor, surroundings.stop_requested)
             opened = open_in_time(config.run, surroundings.stop_requested)
         config = as_run(config, opened)
         write_config(folder, config)
         return _estimate(config, opened, extractor, folder, surroundings)
-
-
-def file_sinks(folder: Path, session: Session) -> list[Sink]:
-    """Open the files of a run that grow frame by frame: trajectories, tables, ``map.ply``.
-
-    Raises:
-        OutputError: a file cannot be created.
-    """
-    records = session.records
-    return [
-        TrajectorySink(folder, records.trajectory),
-        OnlineTrajectorySink(folder),
-        FrameLogSink(folder),
-        LoopLogSink(folder),
-        PointCloudSink(folder, records.landmarks),
-    ]
 
 
 def _estimate(
@@ -247,6 +233,7 @@ def _estimate(
         *([LatencySink()] if source.is_live else []),
         *surroundings.sinks(opened, folder, session.records),
     ]
+    kernels_s = rehearse(config, extractor, source.sensor)
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
     try:
         session.run(source, sinks, surroundings.stop_requested, deterministic=config.run.deterministic)
@@ -264,7 +251,7 @@ def _estimate(
     return report_run(
         folder,
         opened,
-        _run_info(config, opened, extractor, surroundings.command),
+        _run_info(config, opened, extractor, surroundings.command, kernels_s),
         statistics.summary(),
         estimate,
         scales,
@@ -274,7 +261,11 @@ def _estimate(
 
 
 def _run_info(
-    config: Config, opened: OpenedInput, extractor: FeatureExtractor, command: Sequence[str]
+    config: Config,
+    opened: OpenedInput,
+    extractor: FeatureExtractor,
+    command: Sequence[str],
+    kernels_s: float,
 ) -> RunInfo:
     return RunInfo(
         sequence=opened.source.name,
@@ -284,4 +275,5 @@ def _run_info(
         device=extractor.device_name,
         seed=config.seed,
         command=command,
+        kernels_s=kernels_s,
     )

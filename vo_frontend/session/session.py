@@ -26,6 +26,8 @@ from vo_frontend.types import Frame, FrameResult, Sensor
 class Session:
     """A front-end and the records of what it has told: trajectory, landmarks, loops.
 
+    ``check_calibration=False`` is for trials: nobody is warned of a map that contradicts the calibration.
+
     Raises:
         ConfigError: a stereo camera without a baseline, or a map for features that places are not known by.
         MapFileError: the map to go on with cannot be read, or was made with something else.
@@ -40,6 +42,7 @@ class Session:
         *,
         sensor: Sensor = Sensor.MONO,
         baseline_m: float | None = None,
+        check_calibration: bool = True,
     ) -> None:
         self.config = config
         size = extractor.descriptor_size
@@ -50,7 +53,13 @@ class Session:
         self._memory = build_memory(config, extractor, past)
         require_places(config, self._memory, extractor)
         self.frontend: VisualFrontend = build_frontend(
-            config, camera, extractor, sensor=sensor, baseline_m=baseline_m, memory=self._memory
+            config,
+            camera,
+            extractor,
+            sensor=sensor,
+            baseline_m=baseline_m,
+            memory=self._memory,
+            check_calibration=check_calibration,
         )
         self._follower: MapFollower | None = None
         if config.run.localize_only and self._memory is not None:

@@ -123,10 +123,10 @@ def run(
     """Run a session on a sequence as ``vo-frontend run`` does, short of pictures and errors."""
     from vo_frontend.reports.run_metrics import peak_memory_mb
     from vo_frontend.reports.statistics import StatisticsSink
+    from vo_frontend.session.file_sinks import file_sinks
     from vo_frontend.session.load_features import load_features
     from vo_frontend.session.opened_input import open_input
     from vo_frontend.session.options import configure
-    from vo_frontend.session.run import file_sinks
     from vo_frontend.session.session import Session
 
     config = configure(
