@@ -2,12 +2,15 @@
 PYTHON ?= python3
 # Arguments for pytest, e.g. make test TESTS='-m "not gpu"' to run the slow ones too.
 TESTS ?=
+# Where torch comes from. On Linux without a GPU the CPU build is much smaller:
+# make demo TORCH_INDEX="--index-url https://download.pytorch.org/whl/cpu"
+TORCH_INDEX ?=
 BENCH ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 
 demo: .venv/viewer
 	$(BIN)/python run_vo.py --no-view
@@ -24,6 +27,10 @@ lint: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m vo_frontend.cli.benchmark $(BENCH)
 
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "the site: build/site/index.html"
+
 clean:
 	rm -rf .venv build *.egg-info
 
@@ -31,7 +38,7 @@ clean:
 .venv/base: constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) setuptools
-	$(PIP) torch
+	$(PIP) $(TORCH_INDEX) torch
 	touch $@
 
 .venv/viewer: .venv/base setup.py
@@ -40,4 +47,8 @@ clean:
 
 .venv/dev: .venv/base setup.py
 	$(PIP) --no-build-isolation --editable ".[viewer,places,slam,bags,dev]"
+	touch $@
+
+.venv/docs: .venv/base setup.py
+	$(PIP) --no-build-isolation --editable ".[docs]"
 	touch $@

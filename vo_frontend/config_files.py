@@ -33,22 +33,32 @@ def build_from_mapping(cls: type[T], values: Any, where: str) -> T:
     return _build(cls, values if values is not None else {}, where, "")  # type: ignore[no-any-return]
 
 
-def load_config(path: Path) -> Config:
-    """Read a YAML file of differences from the defaults.
+def load_config(path: str | Path) -> Config:
+    """Read a YAML file of differences from the defaults, or one of ours by its name: ``accurate``.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or holds an unknown key or a wrong value.
     """
-    return from_mapping(read_yaml(path), str(path))
+    return from_mapping(read_yaml(Path(path)), str(path))
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse a YAML file.
+    """Parse a YAML file; of the files that come with the package the name alone is enough (``accurate``).
 
     Raises:
         ConfigError: the file cannot be read or is not YAML.
     """
+    shipped = configs_folder() / f"{path}.yaml"
+    if path.parent == Path() and not path.exists() and shipped.is_file():
+        path = shipped
     return parse_yaml(read_text(path), str(path))
+
+
+def configs_folder() -> Path:
+    """Find the configurations that come with us: inside an installed package, beside it in a working copy."""
+    package = Path(__file__).resolve().parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.with_name("configs")
 
 
 def override(config: T, assignments: list[str]) -> T:

@@ -147,7 +147,12 @@ def _add_estimate(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="extract and track in one thread; the result is the same, only slower",
     )
-    estimate.add_argument("--config", metavar="YAML", type=Path, help="differences from the defaults")
+    estimate.add_argument(
+        "--config",
+        metavar="YAML",
+        type=Path,
+        help="differences from the defaults; of ours the name: accurate",
+    )
     estimate.add_argument(
         "--set",
         metavar="SECTION.FIELD=VALUE",
