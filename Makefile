@@ -10,7 +10,7 @@ BENCH ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench docs errors clean
 
 demo: .venv/viewer
 	$(BIN)/python run_vo.py --no-view
@@ -27,8 +27,12 @@ lint: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m vo_frontend.cli.benchmark $(BENCH)
 
+# docs/errors.md, by the commands that it names.
+errors: .venv/dev
+	VO_WRITE_DOCS=1 $(BIN)/python -m pytest tests/docs/test_error_page.py -m slow
+
 docs: .venv/docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the site: build/site/index.html"
 
 clean:

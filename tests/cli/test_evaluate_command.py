@@ -121,3 +121,27 @@ def test_a_negative_time_difference_is_refused(folder: Path, capsys: pytest.Capt
     with pytest.raises(SystemExit):
         run(folder, "est_tum.txt", "gt_tum.txt", "--max-difference", "-1")
     assert "expected seconds >= 0" in capsys.readouterr().err
+
+
+def test_pairs_are_two_kitti_files_that_evo_compares_row_by_row(folder: Path) -> None:
+    """The first frame of the estimate is number 20, which evo's kitti mode would compare with number 0."""
+    from evo.core import metrics
+    from evo.tools import file_interface
+
+    options = ["--pairs", str(folder / "pairs"), "--json", "out.json"]
+    assert run(folder, "est_kitti.txt", "gt_kitti.txt", *options) == 0
+    truth, estimate = (
+        file_interface.read_kitti_poses_file(folder / "pairs" / f"{name}_kitti.txt")
+        for name in ("truth", "estimate")
+    )
+    assert truth.num_poses == estimate.num_poses == len(FRAMES)
+    estimate.align(truth, correct_scale=True)
+    error = metrics.APE(metrics.PoseRelation.translation_part)
+    error.process_data((truth, estimate))
+    ours = json.loads((folder / "out.json").read_text())["ate_m"]["rmse"]
+    assert error.get_statistic(metrics.StatisticsType.rmse) == pytest.approx(ours, rel=1e-6)
+
+
+def test_pairs_that_cannot_be_written_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, "est_kitti.txt", "gt_kitti.txt", "--pairs", str(folder / "gt_tum.txt")) == 2
+    assert "gt_tum.txt: cannot create the folder" in capsys.readouterr().err

@@ -14,6 +14,8 @@ EXAMPLES = """examples:
   vo-frontend evaluate runs/x/trajectory_tum.txt data/kitti/poses/06.txt --times \\
       data/kitti/sequences/06/times.txt
   vo-frontend evaluate runs/y/trajectory_tum.txt groundtruth.txt --align se3 --plot errors.png
+  vo-frontend evaluate runs/z/trajectory_kitti.txt data/kitti/poses/06.txt --pairs pairs
+      and then: evo_ape kitti pairs/truth_kitti.txt pairs/estimate_kitti.txt --align --correct_scale
 
 Formats are told from the content. KITTI rows have no stamps: their frame number is that of the row, or
 of NAME_frames.txt beside NAME.txt; --times turns it into a stamp. Both must describe the same camera.
@@ -44,6 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--segment", type=int, metavar="K", help="which segment of the estimate (default: the longest)"
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw top view and errors over time")
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="DIR",
+        help="write both as KITTI files, row for row, for evo's kitti mode",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
     add_debug(parser)
     return parser
@@ -70,6 +78,8 @@ def _run(args: argparse.Namespace) -> None:
     )
     evaluation = found.evaluation
     print(format_table(evaluation.rows()))
+    if args.pairs:
+        found.save_pairs(args.pairs)
     if args.json:
         write_json(args.json, evaluation.to_mapping())
     if args.plot:

@@ -6,25 +6,41 @@ from pathlib import Path
 
 import numpy as np
 
-from vo_frontend.errors import TrajectoryError
-from vo_frontend.evaluation.associate import DEFAULT_MAX_DIFFERENCE_S
+from vo_frontend.errors import OutputError, TrajectoryError
+from vo_frontend.evaluation.associate import DEFAULT_MAX_DIFFERENCE_S, associate
 from vo_frontend.evaluation.evaluate import evaluate
 from vo_frontend.evaluation.ground_truth import frame_times_ns
 from vo_frontend.evaluation.result import Evaluation
-from vo_frontend.formats.trajectories import PoseFile, frames_path, read_poses, read_times
+from vo_frontend.formats.atomic import write_atomically
+from vo_frontend.formats.trajectories import PoseFile, frames_path, kitti_row, read_poses, read_times
 from vo_frontend.types import Trajectory
 
 log = logging.getLogger(__name__)
 
+PAIR_NAMES = ("estimate_kitti.txt", "truth_kitti.txt")
 NOMINAL_RATE_HZ = 10.0  # pairs frame numbers with frame numbers where neither file has stamps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileComparison:
-    """Errors of one segment of an estimate, and the ground truth that it was compared with."""
+    """Errors of one segment of an estimate, and the poses that were compared."""
 
     evaluation: Evaluation
     ground_truth: Trajectory
+    pairs: tuple[Trajectory, Trajectory]  # estimate and ground truth, pose by pose
+
+    def save_pairs(self, folder: Path) -> None:
+        """Write the pairs as two KITTI files of the same length, as ``evo_ape kitti`` pairs them: row by row.
+
+        Raises:
+            OutputError: the folder cannot be created, or is not writable.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot create the folder ({error.strerror})") from None
+        for name, trajectory in zip(PAIR_NAMES, self.pairs, strict=True):
+            write_atomically(folder / name, "".join(map(kitti_row, trajectory.T_world_cam)).encode())
 
 
 def compare_files(
@@ -50,13 +66,14 @@ def compare_files(
         TrajectoryError: a file is missing or malformed, or the two do not belong together.
     """
     estimate_file, ground_truth_file = read_on_one_clock(estimate, ground_truth, times)
-    evaluation = evaluate(
-        choose_segment(estimate_file, segment_id),
-        ground_truth_file.trajectory,
-        sensor_has_scale=not with_scale,
-        max_difference_s=max_difference_s,
+    segment, truth = choose_segment(estimate_file, segment_id), ground_truth_file.trajectory
+    evaluation = evaluate(segment, truth, sensor_has_scale=not with_scale, max_difference_s=max_difference_s)
+    index, index_gt = associate(segment.timestamps_ns, truth.timestamps_ns, max_difference_s)
+    pairs = (
+        Trajectory(segment.timestamps_ns[index], segment.T_world_cam[index]),
+        Trajectory(truth.timestamps_ns[index_gt], truth.T_world_cam[index_gt]),
     )
-    return FileComparison(evaluation, ground_truth_file.trajectory)
+    return FileComparison(evaluation, truth, pairs)
 
 
 def read_on_one_clock(estimate: Path, ground_truth: Path, times: Path | None) -> tuple[PoseFile, PoseFile]:
