@@ -2,8 +2,9 @@
 
     python tools/film.py 7scenes/redkitchen cam.yaml kitchen.mp4
 
-The tests of a calibration need footage of the very camera that was calibrated. Where there is none, real
+To show a calibration at work takes footage of the very camera that was calibrated. Where there is none, real
 images whose camera is known are resampled; what the new camera would see beyond them repeats their border.
+Ground truth, where there is some, goes beside the video: kitchen_truth.txt, in KITTI's format.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.cli.options import folder_from
 from vo_frontend.errors import VoError
+from vo_frontend.formats.atomic import write_atomically
+from vo_frontend.formats.trajectories import kitti_row
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sensors.calibration import Camera
-from vo_frontend.sources.registry import find_sequence, open_sequence
+from vo_frontend.session.opened_input import open_input
+from vo_frontend.session.options import configure
 
 RATE_HZ = 30.0
 
@@ -32,11 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         camera = Camera.from_yaml(args.camera)
-        spec = find_sequence(args.sequence, folder_from("VO_DATA_ROOT"))
-        source = open_sequence(spec)
+        opened = open_input(configure(sequence=args.sequence).run)
+        truth = opened.load_ground_truth() if opened.load_ground_truth else None
     except VoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    source = opened.source
     at = pixels_of(camera, source.camera)
     size = (camera.width, camera.height)
     video = cv2.VideoWriter(str(args.video), cv2.VideoWriter.fourcc(*"mp4v"), RATE_HZ, size)
@@ -48,6 +52,9 @@ def main(argv: list[str] | None = None) -> int:
             video.write(cv2.cvtColor(seen, code))
             num_frames += 1
     video.release()
+    if truth is not None:
+        beside = args.video.with_name(f"{args.video.stem}_truth.txt")
+        write_atomically(beside, "".join(map(kitti_row, truth.T_world_cam)).encode())
     print(f"{args.video}: {num_frames} frames of {camera.width}x{camera.height} px")
     return 0
 

@@ -31,8 +31,15 @@ RIGHT_AHEAD = 2  # the right camera stands where the left one will be so many fr
 FRAME_NS = 100_000_000
 
 
-def rehearse(config: Config, extractor: FeatureExtractor, sensor: Sensor) -> float:
-    """Track a made-up scene in a session of its own, and forget it. Returns how long it took, s."""
+def rehearse(config: Config, extractor: FeatureExtractor, sensor: Sensor, camera: PinholeCamera) -> float:
+    """Track a made-up scene in a session of its own, and forget it. Returns how long it took, s.
+
+    Args:
+        config: of the run.
+        extractor: of the run.
+        sensor: of the run.
+        camera: of the run; a GPU prepares for the size of its images.
+    """
     begin_s = time.perf_counter()
     config = replace(config, run=replace(config.run, map=None, localize_only=False))
     baseline_m = RIGHT_AHEAD * STEP_M if sensor is Sensor.STEREO else None
@@ -42,12 +49,18 @@ def rehearse(config: Config, extractor: FeatureExtractor, sensor: Sensor) -> flo
     notice = threading.Timer(NOTICE_AFTER_S, log.info, ("compiling kernels, once on this machine",))
     notice.start()
     try:
+        if extractor.runs_on_gpu:
+            blank = np.zeros((camera.height, camera.width, 3), np.uint8)
+            extractor.extract_batch([blank] * (2 if sensor is Sensor.STEREO else 1))
         for frame in _frames(sensor):
             session.process(frame)
         session.finish()
     finally:
         notice.cancel()
-    return time.perf_counter() - begin_s
+    took_s = time.perf_counter() - begin_s
+    if took_s > NOTICE_AFTER_S:
+        log.info("kernels are ready after %.0f s, which count neither as speed nor as a stage", took_s)
+    return took_s
 
 
 def _frames(sensor: Sensor) -> Iterator[Frame]:

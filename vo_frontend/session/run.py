@@ -233,7 +233,7 @@ def _estimate(
         *([LatencySink()] if source.is_live else []),
         *surroundings.sinks(opened, folder, session.records),
     ]
-    kernels_s = rehearse(config, extractor, source.sensor)
+    kernels_s = rehearse(config, extractor, source.sensor, source.camera)
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
     try:
         session.run(source, sinks, surroundings.stop_requested, deterministic=config.run.deterministic)
