@@ -27,7 +27,7 @@ ROWS = [
     ["run_config", "map_events"],
     ["geometry", "ranges", "yaml_text"],
     ["compute"],
-    ["errors"],
+    ["errors", "palette"],
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
 # Rooms within training: a task knows the engine and the data, which know neither a task nor each other.

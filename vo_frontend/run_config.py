@@ -71,6 +71,7 @@ class RunConfig:
     map: str | None = None  # map file to go on with
     localize_only: bool = False  # place frames in that map, which stays as it is
     save_map: str | None = None  # map file to write at the end
+    keep_all_points: bool = False  # in map.ply: those that one frame alone found, and those far outside
     deterministic: bool = False  # extract and track in one thread: the same result, slower
     data_root: str | None = None  # where named sequences lie
     weights_dir: str | None = None  # where official weights lie, before the cache and the download

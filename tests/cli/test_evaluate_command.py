@@ -98,7 +98,7 @@ def test_the_longest_segment_is_compared_unless_one_is_named(
         (["none.txt", "gt_tum.txt"], "none.txt: cannot read the file (No such file or directory)"),
         (["est_tum.txt", "gt_kitti.txt"], "give the sequence's times.txt with --times"),
         (["est_tum.txt", "empty.txt"], "empty.txt: holds no poses"),
-        (["est_tum.txt", "gt_tum.txt", "--plot", "no/dir.png"], "cannot write the picture"),
+        (["est_tum.txt", "gt_tum.txt", "--plot", "no/dir.png"], "cannot write the file"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_two(

@@ -17,9 +17,10 @@ def lines_of(folder: Path) -> list[str]:
 def test_the_frame_log_has_one_line_per_input_frame(tmp_path: Path) -> None:
     feed(FrameLogSink(tmp_path), a_run()).close()
     lines = lines_of(tmp_path)
-    assert lines[0] == "frame,timestamp,status,reason,segment,features,matches,inliers,keyframe,total_ms"
-    assert lines[1] == "100,3.333333300,initializing,too little parallax,0,0,0,0,0,30.000"
-    assert lines[3] == "102,3.399999966,tracking,,0,0,0,202,1,30.000"
+    columns = "frame,timestamp,status,reason,segment,features,matches,inliers,keyframe,total_ms,landmarks"
+    assert lines[0] == columns
+    assert lines[1] == "100,3.333333300,initializing,too little parallax,0,0,0,0,0,30.000,0"
+    assert lines[3] == "102,3.399999966,tracking,,0,0,0,202,1,30.000,0"
     assert len(lines) == 8
 
 

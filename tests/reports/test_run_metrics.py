@@ -9,10 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from vo_frontend.errors import OutputError
-from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
 from vo_frontend.reports.run_metrics import (
     RunInfo,
     format_table,
@@ -97,57 +95,6 @@ def read_picture(path: Path) -> Image:
     picture = cv2.imread(str(path))
     assert picture is not None
     return np.asarray(picture, np.uint8)
-
-
-def arc(num_poses: int) -> NDArray[np.float64]:
-    angles = np.linspace(0, 2, num_poses)
-    return 10 * np.stack([1 - np.cos(angles), np.zeros(num_poses), np.sin(angles)], axis=1)
-
-
-def test_the_picture_has_three_panels_with_ground_truth_and_one_without(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    times_s = np.arange(100) / 10
-    pieces = [slice(0, 60), slice(70, 100)]
-    segments = [
-        PlottedSegment(arc(100)[piece], times_s[piece], rng.random(n), rng.random(n - 1))
-        for piece, n in zip(pieces, (60, 30), strict=True)
-    ]
-    path = tmp_path / "t.png"
-    plot_trajectory(path, "kitti/06", segments, positions_gt=arc(100) + 0.1, unit="m")
-    with_truth = read_picture(path)
-    plot_trajectory(path, "kitti/06", [PlottedSegment(arc(100), times_s)])
-    without = read_picture(path)
-    assert with_truth.shape[1] > with_truth.shape[0] * 2
-    assert without.shape[1] < without.shape[0] * 1.5
-    assert without.std() > 5
-
-
-def test_loops_are_drawn_from_the_old_keyframe_to_where_the_new_one_was_and_is(tmp_path: Path) -> None:
-    segment = PlottedSegment(arc(100), np.arange(100) / 10)
-    plot_trajectory(tmp_path / "without.png", "x", [segment], loops=np.empty((0, 3, 3)))
-    loop = np.array([arc(100)[0], arc(100)[0] + [3.0, 0, 0], arc(100)[99]])
-    plot_trajectory(tmp_path / "with.png", "x", [segment], loops=loop[None])
-    red = [
-        (np.abs(read_picture(tmp_path / name).astype(int) - [40, 39, 214]).max(axis=2) < 20).sum()
-        for name in ("without.png", "with.png")
-    ]
-    assert red[0] == 0
-    assert red[1] > 50
-
-
-@pytest.mark.parametrize("num_poses", [0, 1])
-def test_pictures_of_almost_nothing_are_drawn(tmp_path: Path, num_poses: int) -> None:
-    errors = np.zeros(max(0, num_poses - 1))
-    segment = PlottedSegment(arc(num_poses), np.zeros(num_poses), np.zeros(num_poses), errors)
-    plot_trajectory(tmp_path / "t.png", "x", [segment])
-    plot_trajectory(tmp_path / "u.png", "x", [])
-    for name in ("t.png", "u.png"):
-        assert read_picture(tmp_path / name).std() > 5
-
-
-def test_a_picture_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"t\.png: cannot write the picture \(No such file"):
-        plot_trajectory(tmp_path / "none" / "t.png", "x", [])
 
 
 def test_the_peak_of_memory_is_that_of_this_process_alone() -> None:

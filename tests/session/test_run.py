@@ -63,7 +63,8 @@ def test_a_run_returns_what_its_folder_holds(tmp_path: Path) -> None:
     assert metrics["errors_online"]["ate_m"]["rmse"] > 0
     assert 0 <= metrics["moved_in_hindsight"]["median"] <= metrics["moved_in_hindsight"]["max"] < 0.1
     header = (tmp_path / "run" / "map.ply").read_bytes().partition(b"end_header")[0]
-    assert f"element vertex {metrics['landmarks']:010d}" in header.decode()
+    assert f"element vertex {metrics['map_points']:010d}" in header.decode()
+    assert 0 < metrics["map_points"] < metrics["landmarks"]
     assert "ATE rmse, online / final" in report.table
 
 

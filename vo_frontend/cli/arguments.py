@@ -45,6 +45,11 @@ def build_parser() -> argparse.ArgumentParser:
     output = parser.add_argument_group("output")
     output.add_argument("--out", metavar="DIR", type=Path, help="run folder (default runs/NAME/TIME)")
     output.add_argument(
+        "--keep-all-points",
+        action="store_true",
+        help="in map.ply: also those that one frame alone found, and those far outside",
+    )
+    output.add_argument(
         "--view",
         action=argparse.BooleanOptionalAction,
         default=None,

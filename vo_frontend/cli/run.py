@@ -126,6 +126,7 @@ def configuration(args: argparse.Namespace) -> "Config":
         map=args.map,
         localize_only=args.localize_only or None,
         save_map=args.save_map,
+        keep_all_points=args.keep_all_points or None,
         deterministic=args.deterministic or None,
         data_root=args.data_root,
         weights_dir=args.weights_dir,

@@ -21,6 +21,7 @@ from vo_frontend.evaluation.rpe import (
     relative_errors,
 )
 from vo_frontend.evaluation.scale_drift import scale_drift
+from vo_frontend.evaluation.told_scale import told_scale
 from vo_frontend.geometry.alignment import Similarity, align
 from vo_frontend.types import Trajectory
 
@@ -137,8 +138,7 @@ class _Poses:
 
     def scale_error(self) -> float:
         self.require_motion()
-        metres_per_unit = align(self.positions, self.positions_gt, with_scale=True).scale
-        return float(100 / metres_per_unit - 100)
+        return float(100 / told_scale(self.positions, self.positions_gt) - 100)
 
     def require_motion(self) -> None:
         reach_m = np.linalg.norm(self.positions_gt - self.positions_gt[0], axis=1).max()

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.errors import TrajectoryError
 from vo_frontend.evaluation.rpe import path_lengths
-from vo_frontend.geometry.alignment import align
+from vo_frontend.evaluation.told_scale import told_scale
 
 PIECE = 0.25  # share of the path at either end whose scale is compared
 
@@ -23,13 +23,13 @@ def scale_drift(
         positions_ground_truth: (N, 3) m.
 
     Raises:
-        TrajectoryError: a quarter has fewer than 3 poses or no motion.
+        TrajectoryError: a quarter has fewer than 3 poses, no motion, or errors that leave its scale open.
     """
     path_m = path_lengths(positions_ground_truth)
     is_start = path_m <= PIECE * path_m[-1]
     is_end = path_m >= (1 - PIECE) * path_m[-1]
-    start = align(positions_estimate[is_start], positions_ground_truth[is_start], with_scale=True)
-    end = align(positions_estimate[is_end], positions_ground_truth[is_end], with_scale=True)
-    if end.scale <= np.finfo(float).eps:
+    start = told_scale(positions_estimate[is_start], positions_ground_truth[is_start])
+    end = told_scale(positions_estimate[is_end], positions_ground_truth[is_end])
+    if end <= np.finfo(float).eps:
         raise TrajectoryError("scale drift: the last quarter has no motion in common with the ground truth")
-    return start.scale / end.scale
+    return start / end

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from vo_frontend.evaluation import Evaluation
-from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
+from vo_frontend.reports.figures.path import METRES, PlottedPath, PlottedSegment
+from vo_frontend.reports.figures.trajectory import plot_trajectory
 from vo_frontend.types import Trajectory
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,12 @@ def plot_errors(path: Path, title: str, evaluation: Evaluation, ground_truth: Tr
     is_inside = (ground_truth.timestamps_ns >= series.timestamps_ns[0]) & (
         ground_truth.timestamps_ns <= series.timestamps_ns[-1]
     )
-    plot_trajectory(
-        path,
+    plotted = PlottedPath(
         title,
         [segment],
         positions_gt=ground_truth.positions_world[is_inside],
+        times_gt_s=np.asarray(ground_truth.timestamps_ns[is_inside] * 1e-9),
         T_world_view=series.T_world_cam_gt[0],
-        unit="m",
+        unit=METRES,
     )
+    plot_trajectory(path, plotted)

@@ -28,10 +28,13 @@ MAX_MEMORY_BYTES = 64 * 1024 * 1024  # beyond it, the table lies in a temporary 
 GONE = 0  # never there, wrong, or part of another one
 LOCAL = -1  # in the local map
 
+MAX_VIEWS = 255  # that are counted
+
 _ROW = np.dtype(
     [
         ("point_world", np.float32, 3),
         ("color", np.uint8, 3),
+        ("num_views", np.uint8),
         ("segment_id", np.int32),
         ("place", np.int32),
     ],
@@ -48,6 +51,7 @@ class LandmarkCloud:
     points_world: NDArray[np.float32]  # (M, 3)
     colors: NDArray[np.uint8]  # (M, 3) RGB
     segment_ids: NDArray[np.int64]  # (M,)
+    num_views: NDArray[np.uint8]  # (M,) frames that found it, at most 255; 255 where an earlier run mapped it
 
     def __len__(self) -> int:
         return len(self.points_world)
@@ -57,6 +61,12 @@ class LandmarkCloud:
         ids, inverse = np.unique(self.segment_ids, return_inverse=True)
         factors = np.array([scale_of_segment.get(each, 1.0) for each in ids.tolist()])[inverse]
         return replace(self, points_world=(self.points_world * factors[:, None]).astype(np.float32))
+
+    def select(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> "LandmarkCloud":
+        """Return the landmarks of an index or a mask."""
+        return LandmarkCloud(
+            self.points_world[index], self.colors[index], self.segment_ids[index], self.num_views[index]
+        )
 
     def save_ply(self, path: str | Path) -> None:
         """Write a binary PLY file with colours, replacing an older one as a whole.
@@ -88,6 +98,9 @@ class LandmarkRecord:
     def update(self, result: FrameResult) -> None:
         """Take what the result of the next frame tells of landmarks."""
         self.hear(result.events)
+        if result.landmark_ids is not None:
+            found = self._known(result.landmark_ids[result.landmark_ids >= 0])
+            self._rows["num_views"][found] = np.minimum(self._rows["num_views"][found], MAX_VIEWS - 1) + 1
 
     def hear(self, events: Iterable[MapEvent]) -> None:
         """Take what events tell of landmarks."""
@@ -128,8 +141,9 @@ class LandmarkRecord:
 
     def _copy(self, ids: Ids) -> LandmarkCloud:
         rows = self._rows[ids]
+        segment_ids = rows["segment_id"].astype(np.int64)
         return LandmarkCloud(
-            rows["point_world"].copy(), rows["color"].copy(), rows["segment_id"].astype(np.int64)
+            rows["point_world"].copy(), rows["color"].copy(), segment_ids, rows["num_views"].copy()
         )
 
     def _apply(self, event: MapEvent) -> None:
@@ -142,7 +156,7 @@ class LandmarkRecord:
         elif isinstance(event, LandmarksRemoved):
             self._set_place(self._known(event.ids), GONE)
         elif isinstance(event, LandmarksMerged):
-            self._set_place(self._known(event.gone_ids), GONE)
+            self._merge(event)
         elif isinstance(event, SegmentJoined):
             self._join(event)
 
@@ -151,6 +165,9 @@ class LandmarkRecord:
         ids = event.ids[is_finite]
         self._num_ids = max(self._num_ids, int(ids.max(initial=-1)) + 1)
         self._table.reserve(self._num_ids)
+        is_new = self._rows["place"][ids] == GONE
+        is_past = isinstance(event, LandmarksRetired)  # it retires before it was ever local
+        self._rows["num_views"][ids[is_new]] = MAX_VIEWS if is_past else 0
         place: Ids | int = LOCAL
         if isinstance(event, LandmarksRetired):
             place = self._num_retired + 1 + np.arange(len(ids))
@@ -166,6 +183,13 @@ class LandmarkRecord:
         ids = event.ids[is_meant]
         self._rows["point_world"][ids] = event.points_world[is_meant]
         self._note(ids)
+
+    def _merge(self, event: LandmarksMerged) -> None:
+        is_known = (event.kept_ids < self._num_ids) & (event.gone_ids < self._num_ids)
+        kept_ids, gone_ids = event.kept_ids[is_known], event.gone_ids[is_known]
+        views = self._rows["num_views"][kept_ids].astype(np.int64) + self._rows["num_views"][gone_ids]
+        self._rows["num_views"][kept_ids] = np.minimum(views, MAX_VIEWS)
+        self._set_place(self._known(event.gone_ids), GONE)
 
     def _join(self, event: SegmentJoined) -> None:
         members = np.flatnonzero(self._rows["segment_id"] == event.segment_id)

@@ -14,6 +14,7 @@ import yaml
 from vo_frontend.config import Config
 from vo_frontend.config_files import to_mapping
 from vo_frontend.errors import OutputError
+from vo_frontend.reports.error_log import ERRORS_NAME
 from vo_frontend.reports.folder_lock import cannot_create, only_writer
 from vo_frontend.reports.frame_log import FRAMES_NAME
 from vo_frontend.reports.loop_log import LOOPS_NAME
@@ -26,9 +27,10 @@ LOG_NAME = "log.txt"
 METRICS_NAME = "metrics.json"
 PLOT_NAME = "trajectory.png"
 MAP_IMAGE_NAME = "map.png"
+REPORT_NAME = "report.html"
 OWN_FILES = (
-    CONFIG_NAME, LOG_NAME, METRICS_NAME, PLOT_NAME, MAP_NAME, MAP_IMAGE_NAME, FRAMES_NAME,
-    LOOPS_NAME, *ALL_NAMES,
+    CONFIG_NAME, LOG_NAME, METRICS_NAME, PLOT_NAME, MAP_NAME, MAP_IMAGE_NAME, REPORT_NAME, FRAMES_NAME,
+    ERRORS_NAME, LOOPS_NAME, *ALL_NAMES,
 )  # fmt: skip
 CONFIG_HEADER = "# effective configuration of this vo_frontend run\n"  # also marks a folder as ours
 

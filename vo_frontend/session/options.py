@@ -39,6 +39,7 @@ _FIELDS = {
     "map": "run.map",
     "localize_only": "run.localize_only",
     "save_map": "run.save_map",
+    "keep_all_points": "run.keep_all_points",
     "deterministic": "run.deterministic",
     "data_root": "run.data_root",
     "weights_dir": "run.weights_dir",

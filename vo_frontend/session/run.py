@@ -14,6 +14,7 @@ from vo_frontend.reports.run_folder import run_folder, write_config
 from vo_frontend.reports.run_metrics import RunInfo
 from vo_frontend.reports.sink import Sink
 from vo_frontend.reports.statistics import StatisticsSink
+from vo_frontend.reports.worst_moments import WorstMomentsSink
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments_without_scale
 from vo_frontend.session.estimate import Estimate
@@ -78,8 +79,8 @@ def run(
     map: str | Path | None = None,
     localize_only: bool | None = None,
     save_map: str | Path | None = None,
+    keep_all_points: bool | None = None,
     out: str | Path | None = None,
-    map_picture: bool = False,
 ) -> RunReport:
     """Run odometry on a sequence, a folder, a video or a camera: ``vo-frontend run`` without a window.
 
@@ -114,8 +115,8 @@ def run(
         map: map file to go on with: known places are recognised and not mapped again.
         localize_only: place the frames in that map, which stays as it is; elsewhere they are LOST.
         save_map: map file to write at the end.
+        keep_all_points: also keep those in ``map.ply`` that one frame alone found, or that lie far outside.
         out: run folder; by default ``runs/NAME/TIME``.
-        map_picture: also draw ``map.png``, which needs Open3D.
 
     Returns:
         What was found: folder, trajectory, errors against ground truth where there is some, timings.
@@ -151,6 +152,7 @@ def run(
             map=map,
             localize_only=localize_only,
             save_map=save_map,
+            keep_all_points=keep_all_points,
             deterministic=deterministic,
             data_root=data_root,
             weights_dir=weights_dir,
@@ -161,17 +163,10 @@ def run(
         )
         is_first_look = features is None and not chosen.run.versions
         folder = None if out is None else Path(out)
-        surroundings = Surroundings(_map_picture) if map_picture else Surroundings()
-        report = execute(chosen, folder, surroundings, run_log, may_stand_in=is_first_look)
+        report = execute(chosen, folder, Surroundings(), run_log, may_stand_in=is_first_look)
     if report.failure is not None:
         raise report.failure
     return report
-
-
-def _map_picture(opened: OpenedInput, folder: Path, records: Records) -> list[Sink]:
-    from vo_frontend.session.viewing import open_viewer
-
-    return [open_viewer(opened, folder, records, view=False)]
 
 
 def execute(
@@ -224,11 +219,12 @@ def _estimate(
     """Feed the frames through a session, then report what it has found, however it ended."""
     source, failure = opened.source, None
     session = Session.for_source(config, source, extractor)
-    statistics = StatisticsSink()
+    statistics, moments = StatisticsSink(), WorstMomentsSink()
     height = None if config.run.camera_height_m is None else CameraHeightSink(config.run.camera_height_m)
     sinks: list[Sink] = [
         *file_sinks(folder, session),
         statistics,
+        moments,
         *([height] if height else []),
         *([LatencySink()] if source.is_live else []),
         *surroundings.sinks(opened, folder, session.records),
@@ -246,8 +242,11 @@ def _estimate(
     if scales is not None:
         factors = {segment_id: scale.scale_m for segment_id, scale in scales.items()}
         estimate = estimate.scaled(factors)
-        failure = first_failure(failure, lambda: estimate.save(folder))
+        failure = first_failure(failure, lambda: estimate.save_trajectories(folder))
         warn_of_segments_without_scale(estimate.trajectory.segments(), scales)
+    if not config.run.keep_all_points:
+        estimate = estimate.without_doubtful_landmarks()
+    failure = first_failure(failure, lambda: estimate.save_points(folder))
     return report_run(
         folder,
         opened,
@@ -255,6 +254,7 @@ def _estimate(
         statistics.summary(),
         estimate,
         scales,
+        moments=moments.moments(),
         stopped=surroundings.stop_requested(),
         failure=failure,
     )

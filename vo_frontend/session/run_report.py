@@ -4,19 +4,16 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vo_frontend.errors import VoError
 from vo_frontend.evaluation import Evaluation, evaluate
-from vo_frontend.mapping.loop_record import LoopEdges
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
-from vo_frontend.reports.plots import PlottedSegment, plot_trajectory
-from vo_frontend.reports.run_folder import METRICS_NAME, PLOT_NAME
+from vo_frontend.reports.figures.path import spell_unit
+from vo_frontend.reports.frame_table import FrameTable, read_frame_table
+from vo_frontend.reports.page.run_page import RunPage
+from vo_frontend.reports.run_folder import METRICS_NAME
 from vo_frontend.reports.run_metrics import (
     Row,
     RunInfo,
@@ -26,24 +23,19 @@ from vo_frontend.reports.run_metrics import (
     write_json,
 )
 from vo_frontend.reports.statistics import RunStatistics
+from vo_frontend.reports.verdict import PathSummary, Verdict, judge
+from vo_frontend.reports.worst_moments import Moment
 from vo_frontend.session.camera_height import MetricScale
+from vo_frontend.session.display import Display, SegmentReport, losses_of
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.failures import first_failure
 from vo_frontend.session.hindsight import Hindsight
 from vo_frontend.session.opened_input import OpenedInput
+from vo_frontend.session.path_summary import summarize_path, tiles
+from vo_frontend.session.run_pictures import write_pictures
 from vo_frontend.types import Sensor, Trajectory
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentReport:
-    """A segment of the estimate, compared with ground truth where there is any."""
-
-    segment_id: int
-    trajectory: Trajectory
-    is_metric: bool
-    evaluation: Evaluation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,8 @@ class RunReport:
     statistics: RunStatistics
     trajectory: EstimatedTrajectory  # refined; in metres where the scale is known
     segments: tuple[SegmentReport, ...]
-    table: str  # as the terminal shows it
+    verdict: Verdict
+    table: str  # as the terminal shows it; it ends in the verdict
     stopped: bool  # before the end, by the user
     failure: VoError | None  # why the run broke off
 
@@ -78,10 +71,11 @@ def report_run(
     estimate: Estimate,
     scales: Mapping[int, MetricScale] | None,
     *,
+    moments: Sequence[Moment],
     stopped: bool,
     failure: VoError | None,
 ) -> RunReport:
-    """Compare a run with ground truth and write ``metrics.json`` and ``trajectory.png``.
+    """Compare a run with ground truth and write ``metrics.json``, then pictures and ``report.html``.
 
     Args:
         folder: of the run.
@@ -90,46 +84,69 @@ def report_run(
         statistics: of the frames.
         estimate: as the files have it.
         scales: of the segments that the camera height has made metric; None: nobody gave it.
+        moments: the worst ones, to show.
         stopped: the user ended the run.
         failure: what ended the run; where it is None, the first file that cannot be written becomes it.
     """
-    ground_truth = _ground_truth(opened)
-    trajectory, num_landmarks = estimate.trajectory, len(estimate.landmarks)
+    ground_truth, trajectory = _ground_truth(opened), estimate.trajectory
     segments = _segments(trajectory, info.sensor, scales or {}, ground_truth, statistics.num_frames)
-    rows = [*statistics_rows(statistics), ("landmarks", num_landmarks, "")]
-    dropped = statistics.num_skipped if opened.source.is_live else 0
-    if info.sensor is not Sensor.MONO:
-        partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
-        rows.append((f"without {partner}", statistics.num_single_images, "frames"))
-    if opened.source.is_live:
-        rows.append(("dropped because we were late", dropped, "frames"))
-    if scales is not None:
-        rows += _scale_rows(scales)
     longest = _longest(segments)
     final, is_metric = (longest.evaluation, longest.is_metric) if longest else (None, False)
     hindsight = Hindsight.of(estimate, final, ground_truth, is_metric=is_metric)
+    table = _frame_table(folder)
+    gaps = table.gaps(trajectory.frame_indices)
+    name = f"{info.sequence}, {info.features}"
+    display = Display(name, segments, estimate, ground_truth, losses_of(table, gaps))
+    summary = summarize_path(display, statistics.num_frames)
+    verdict = judge(summary, gaps, failure=None if failure is None else str(failure))
+    rows = [*_rows_of_frames(opened, info, statistics, estimate.num_landmarks), *_scale_rows(scales)]
     rows += hindsight.rows() if longest else []
-    if longest is not None and longest.evaluation is not None:
-        rows += longest.evaluation.rows()
-    elif opened.load_ground_truth is None:
-        rows.append(("errors", None, "no ground truth for this source"))
-    metrics = metrics_mapping(info, statistics, _errors(longest, segments))
-    found = None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
-    complete = failure is None and not stopped
-    more = {
+    rows += _rows_of_errors(final, summary, has_truth=opened.load_ground_truth is not None)
+    metrics = {
+        **metrics_mapping(info, statistics, _errors(longest, segments)),
         **hindsight.to_mapping(),
-        "landmarks": num_landmarks,
-        "scale_from_camera_height": found,
-        "dropped": dropped,
-        "complete": complete,
+        "landmarks": estimate.num_landmarks,
+        "map_points": len(estimate.landmarks),
+        "scale_from_camera_height": _plain(scales),
+        "dropped": statistics.num_skipped if opened.source.is_live else 0,
+        "complete": failure is None and not stopped,
+        "path_length": summary.length,
+        "path_unit": summary.length_unit,
+        "verdict": verdict.to_mapping(),
     }
-    failure = first_failure(failure, lambda: write_json(folder / METRICS_NAME, {**metrics, **more}))
-    if segments:
-        plot = partial(_plot, folder / PLOT_NAME, info, segments, estimate.loops, ground_truth)
-        failure = first_failure(failure, plot)
-    return RunReport(
-        folder, info, statistics, trajectory, tuple(segments), format_table(rows), stopped, failure
+    failure = first_failure(failure, lambda: write_json(folder / METRICS_NAME, metrics))
+    pages = RunPage(
+        folder,
+        info,
+        verdict,
+        rows,
+        tiles(summary, statistics),
+        statistics,
+        table,
+        gaps,
+        display.path(),
+        moments,
     )
+    write_pictures(display, pages)
+    return RunReport(
+        folder=folder,
+        info=info,
+        statistics=statistics,
+        trajectory=trajectory,
+        segments=tuple(segments),
+        verdict=verdict,
+        table=f"{format_table(rows)}\n\n{verdict.text()}",
+        stopped=stopped,
+        failure=failure,
+    )
+
+
+def _frame_table(folder: Path) -> FrameTable:
+    try:
+        return read_frame_table(folder)
+    except VoError as error:  # a full disk, which the failure of the run says
+        log.warning("%s", error)
+        return FrameTable.empty()
 
 
 def _longest(segments: Sequence[SegmentReport]) -> SegmentReport | None:
@@ -143,10 +160,34 @@ def _errors(longest: SegmentReport | None, segments: Sequence[SegmentReport]) ->
     return {"segment": longest.segment_id, **longest.evaluation.to_mapping(), "segments": per_segment}
 
 
-def _scale_rows(scales: Mapping[int, MetricScale]) -> list[Row]:
+def _plain(scales: Mapping[int, MetricScale] | None) -> dict[str, Any] | None:
+    return None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
+
+
+def _rows_of_frames(
+    opened: OpenedInput, info: RunInfo, statistics: RunStatistics, num_landmarks: int
+) -> list[Row]:
+    rows = [*statistics_rows(statistics), ("landmarks", num_landmarks, "")]
+    if info.sensor is not Sensor.MONO:
+        partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
+        rows.append((f"without {partner}", statistics.num_single_images, "frames"))
+    if opened.source.is_live:
+        rows.append(("dropped because we were late", statistics.num_skipped, "frames"))
+    return rows
+
+
+def _rows_of_errors(final: Evaluation | None, summary: PathSummary, *, has_truth: bool) -> list[Row]:
+    """List the errors; of a path without ground truth the length alone."""
+    if final is not None:
+        return list(final.rows())
+    rows: list[Row] = [] if has_truth else [("errors", None, "no ground truth for this source")]
+    return [*rows, ("path length", summary.length, spell_unit(summary.length_unit))]
+
+
+def _scale_rows(scales: Mapping[int, MetricScale] | None) -> list[Row]:
     metric = "scale from camera height"
     if not scales:
-        return [(metric, None, "no road seen")]
+        return [] if scales is None else [(metric, None, "no road seen")]
     return [
         (
             metric if len(scales) == 1 else f"{metric}, segment {segment_id}",
@@ -183,62 +224,3 @@ def _segments(
                 log.warning("segment %d: %s", segment_id, error)
         segments.append(SegmentReport(segment_id, part, is_metric, evaluation))
     return segments
-
-
-def _plot(
-    path: Path,
-    info: RunInfo,
-    segments: Sequence[SegmentReport],
-    loops: LoopEdges,
-    ground_truth: Trajectory | None,
-) -> None:
-    aligned = [_aligned(segment) for segment in segments]
-    plotted = [segment for segment in aligned if segment is not None]
-    if ground_truth is None or not plotted:
-        shown = [_as_estimated(segment) for segment in segments]
-        unit = "m" if all(segment.is_metric for segment in segments) else ""
-        title = f"{info.sequence}, {info.features}"
-        plot_trajectory(path, title, shown, loops=loops.positions_world, unit=unit)
-        return
-    first_ns = min(segment.trajectory.timestamps_ns[0] for segment in segments)
-    last_ns = max(segment.trajectory.timestamps_ns[-1] for segment in segments)
-    during = (ground_truth.timestamps_ns >= first_ns) & (ground_truth.timestamps_ns <= last_ns)
-    alignment = " and ".join(sorted({s.evaluation.alignment for s in segments if s.evaluation}))
-    plot_trajectory(
-        path,
-        f"{info.sequence}, {info.features}, {alignment} aligned",
-        plotted,
-        positions_gt=ground_truth.positions_world[during],
-        loops=np.concatenate([_aligned_loops(segment, loops) for segment in segments]),
-        T_world_view=ground_truth.T_world_cam[np.flatnonzero(during)[0]] if during.any() else None,
-        unit="m",
-    )
-
-
-def _aligned(segment: SegmentReport) -> PlottedSegment | None:
-    series = segment.evaluation.series if segment.evaluation else None
-    if series is None or series.position_errors_m is None:
-        return None
-    return PlottedSegment(
-        series.T_world_cam[:, :3, 3],
-        _seconds(series.timestamps_ns),
-        series.position_errors_m,
-        series.rotation_errors_deg,
-    )
-
-
-def _aligned_loops(segment: SegmentReport, loops: LoopEdges) -> NDArray[np.float64]:
-    """Take the loops of a segment (L, 3, 3) into the world of ground truth, none where that is unknown."""
-    own = loops.positions_world[loops.segment_ids == segment.segment_id]
-    if segment.evaluation is None or segment.evaluation.similarity is None:
-        return own[:0]
-    return segment.evaluation.similarity.transform_points(own.reshape(-1, 3)).reshape(-1, 3, 3)
-
-
-def _as_estimated(segment: SegmentReport) -> PlottedSegment:
-    trajectory = segment.trajectory
-    return PlottedSegment(trajectory.positions_world, _seconds(trajectory.timestamps_ns))
-
-
-def _seconds(timestamps_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    return timestamps_ns.astype(np.float64) * 1e-9

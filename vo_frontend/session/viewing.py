@@ -1,10 +1,9 @@
-"""The viewer of a run: a window where there is a display, and a picture of the map at the end."""
+"""The viewer of a run: a window where there is a display."""
 
 from pathlib import Path
 
 from vo_frontend.errors import ViewerError, VoError
 from vo_frontend.mapping.records import Records
-from vo_frontend.reports.run_folder import MAP_IMAGE_NAME
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.types import Sensor, Trajectory
 from vo_frontend.viewer.availability import check_display, check_installed
@@ -13,7 +12,7 @@ from vo_frontend.viewer.sink import ViewerSink, make_viewer_sink
 
 
 def open_viewer(opened: OpenedInput, folder: Path, records: Records, *, view: bool | None) -> ViewerSink:
-    """Open a viewer that draws ``map.png`` when it is closed.
+    """Open a viewer.
 
     Args:
         opened: the frames, with the ground truth to draw beside the estimate.
@@ -24,7 +23,7 @@ def open_viewer(opened: OpenedInput, folder: Path, records: Records, *, view: bo
     show_window = _can_show_window() if view is None else view
     with_scale = opened.source.sensor is Sensor.MONO
     scene = Scene(records, ground_truth_to_show(opened), with_scale=with_scale)
-    return make_viewer_sink(scene, opened.source.name, show_window, folder / MAP_IMAGE_NAME, hold=bool(view))
+    return make_viewer_sink(scene, opened.source.name, show_window, None, hold=bool(view))
 
 
 def ground_truth_to_show(opened: OpenedInput) -> Trajectory | None:
