@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vo_frontend.cli.compare import main
 from vo_frontend.cli.run import main as run_main
+from vo_frontend.reports.error_log import read_errors
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run_main([*options, "--out", str(folder / sensor)]) == 0
     (folder / "latest").symlink_to("stereo", target_is_directory=True)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons go into a folder of their own."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -63,6 +71,7 @@ def test_every_run_has_a_column_and_every_figure_a_row(
     ate_m = [metrics(runs / name)["errors"]["ate_m"]["rmse"] for name in ("mono", "stereo")]
     assert [float(cell) for cell in found["ATE rmse"][:2]] == pytest.approx(ate_m, rel=1e-3)
     assert found["ATE rmse"][2] == "m"
+    assert found["verdict"] == ["worked", "worked"]
     assert found["scale error"][0] == "n/a", "mono has no scale"
     assert abs(float(found["scale error"][1])) < 5
     assert {"lost", "segments", "path length", "speed", "frame, p50", "frame, p95"} <= set(found)
@@ -120,3 +129,34 @@ def test_a_folder_without_a_sound_run_is_one_line_and_exit_code_two(
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert not printed.out
+
+
+def test_runs_of_one_sequence_are_paired_frame_by_frame(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(runs / "mono"), str(runs / "stereo"), "--out", "both"]) == 0
+    found = rows(capsys.readouterr().out)
+    mono, stereo = (read_errors(runs / name / "errors.csv")[0] for name in ("mono", "stereo"))
+    shared, in_mono, in_stereo = np.intersect1d(mono.timestamps_ns, stereo.timestamps_ns, return_indices=True)
+    assert found["frames paired"] == [str(len(shared))] * 2
+    is_better = stereo.position_errors_m[in_stereo] < mono.position_errors_m[in_mono]
+    assert float(found["better than mono"][0]) == pytest.approx(100 * is_better.mean(), rel=1e-3)
+    page = Path("both/comparison.html").read_text()
+    assert "paired by their time stamps" in page
+    assert Path("both/comparison.png").stat().st_size > 10_000
+
+
+def test_runs_without_errors_are_compared_without_pairs(
+    copies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copies / "mono" / "errors.csv").unlink()
+    assert main([str(copies / "mono"), str(copies / "stereo")]) == 0
+    assert "frames paired" not in rows(capsys.readouterr().out)
+    (page,) = Path("runs/comparisons").glob("2*/comparison.html")
+    assert "No frames are paired" in page.read_text()
+
+
+def test_a_run_of_an_earlier_version_has_no_verdict(copies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(copies / "mono", verdict=None)
+    assert main([str(copies / "mono"), str(copies / "stereo")]) == 0
+    assert rows(capsys.readouterr().out)["verdict"] == ["n/a", "worked"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vo_frontend.errors import VoError
+from vo_frontend.reports.figures.path import METRES
 from vo_frontend.reports.run_folder import METRICS_NAME
 from vo_frontend.reports.run_metrics import format_value
 
@@ -19,6 +20,8 @@ class RecordedRun:
     """The figures that ``metrics.json`` holds of a run; None where the run has no such figure."""
 
     label: str  # its folder, as short as the others allow
+    folder: Path
+    outcome: str | None  # of its verdict
     sequence: str
     sensor: str
     features: str
@@ -43,6 +46,7 @@ class RecordedRun:
 # Quantity, how to get it, unit; in the order in which they are shown.
 _ROWS: tuple[tuple[str, Callable[[RecordedRun], str | int | float | None], str], ...] = (
     ("sequence", lambda run: run.sequence, ""),
+    ("verdict", lambda run: run.outcome, ""),
     ("sensor", lambda run: run.sensor, ""),
     ("features", lambda run: run.features, ""),
     ("frames", lambda run: run.num_frames, ""),
@@ -73,8 +77,8 @@ def read_runs(folders: Sequence[Path]) -> list[RecordedRun]:
     return [_read_run(given[run], label) for run, label in zip(runs, _labels(runs), strict=True)]
 
 
-def format_comparison(runs: Sequence[RecordedRun]) -> str:
-    """Format one table: a column for each run, a row for each quantity; versions where they differ."""
+def comparison_rows(runs: Sequence[RecordedRun]) -> list[list[str]]:
+    """List rows of quantity, a value for each run, and unit; versions where they differ."""
     rows = [["", *(run.label for run in runs), ""]]
     for quantity, value_of, unit in _ROWS:
         rows.append([quantity, *(format_value(value_of(run)) for run in runs), unit])
@@ -85,6 +89,11 @@ def format_comparison(runs: Sequence[RecordedRun]) -> str:
         versions = [run.versions.get(package) for run in runs]
         if len(set(versions)) > 1:
             rows.append([package, *(version or "n/a" for version in versions), ""])
+    return rows
+
+
+def format_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Align the rows of a comparison in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_line(row, widths) for row in rows)
 
@@ -113,9 +122,11 @@ def _labels(folders: Sequence[Path]) -> list[str]:
 
 def _read_run(folder: Path, label: str) -> RecordedRun:
     figures = _Figures(folder / METRICS_NAME, _read_json(folder))
-    errors, frame_ms, versions = map(figures.section, ("errors", "frame_ms", "versions"))
+    errors, frame_ms, versions, verdict = map(figures.section, ("errors", "frame_ms", "versions", "verdict"))
     return RecordedRun(
         label=label,
+        folder=folder,
+        outcome=verdict.text("outcome") if verdict.values else None,
         sequence=figures.text("sequence"),
         sensor=figures.text("sensor"),
         features=figures.text("features"),
@@ -124,7 +135,7 @@ def _read_run(folder: Path, label: str) -> RecordedRun:
         num_poses=figures.count("poses"),
         num_lost=figures.count("lost"),
         num_segments=figures.count("num_segments"),
-        path_length_m=errors.number("path_length_m"),
+        path_length_m=_path_length_m(figures, errors),
         alignment=errors.text("alignment") if errors.values else None,
         ate_rmse_m=errors.section("ate_m").number("rmse"),
         rotation_per_frame_deg=errors.section("rpe_rotation_deg").number("mean"),
@@ -136,6 +147,13 @@ def _read_run(folder: Path, label: str) -> RecordedRun:
         peak_memory_mb=figures.number("peak_memory_mb"),
         versions={name: version and str(version) for name, version in versions.values.items()},
     )
+
+
+def _path_length_m(figures: "_Figures", errors: "_Figures") -> float | None:
+    """Return the length of the true path, or of the estimate where that is in metres."""
+    if errors.values or figures.values.get("path_unit") != METRES:
+        return errors.number("path_length_m")
+    return figures.number("path_length")
 
 
 def _read_json(folder: Path) -> Mapping[str, Any]:

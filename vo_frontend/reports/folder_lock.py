@@ -33,10 +33,10 @@ def only_writer(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def cannot_create(folder: Path, error: OSError) -> OutputError:
+def cannot_create(folder: Path, error: OSError, what: str = "run folder") -> OutputError:
     """Explain why there can be no run folder."""
     return OutputError(
-        f"{folder}: cannot create the run folder ({error.strerror}); choose a writable place with --out"
+        f"{folder}: cannot create the {what} ({error.strerror}); choose a writable place with --out"
     )
 
 

@@ -1,6 +1,7 @@
 """Read ``frames.csv``: what happened to each frame of a run, as columns."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -49,6 +50,12 @@ class FrameTable:
     def __len__(self) -> int:
         return len(self.frame_indices)
 
+    @property
+    def is_tracked(self) -> NDArray[np.bool_]:
+        """Return which frames (N,) were placed by landmarks of their own."""
+        pairs = zip(self.statuses, self.reasons, strict=True)
+        return np.array([s is Status.TRACKING and r is Reason.NONE for s, r in pairs], bool)
+
     def gaps(self, posed_indices: NDArray[np.int64]) -> list[Gap]:
         """List the stretches without a pose; ``posed_indices`` (M,) are frames that have one by now."""
         is_posed = np.isin(self.frame_indices, posed_indices).tolist()
@@ -58,9 +65,16 @@ class FrameTable:
         for has_pose, members in groupby(range(len(self)), key=is_posed.__getitem__):
             rows = list(members)
             if not has_pose:
-                reasons = [self.reasons[row] for row in rows]
-                usual = max(dict.fromkeys(reasons), key=reasons.count)
+                every: list[Reason] = [self.reasons[row] for row in rows]
+                # A copy of a frame without a pose says less than the frame itself.
+                told: list[Reason] = [reason for reason in every if reason is not Reason.REPEATED_FRAME]
+                usual = _most_common(told or every)
                 yield Gap(rows[0], len(rows), self.statuses[rows[0]], usual)
+
+
+def _most_common(reasons: list[Reason]) -> Reason:
+    counts = Counter(reason.value for reason in reasons)
+    return _REASONS[counts.most_common(1)[0][0]]
 
 
 def read_frame_table(folder: Path) -> FrameTable:

@@ -97,6 +97,19 @@ def open_run_folder(folder: Path) -> Path:
     return folder
 
 
+def open_folder(folder: Path) -> Path:
+    """Use exactly ``folder`` for files that replace those of their names; all others stay untouched.
+
+    Raises:
+        OutputError: it cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_create(folder, error, "folder") from None
+    return folder
+
+
 def write_config(folder: Path, config: Config) -> None:
     """Write the effective configuration, readable by ``--config``.
 

@@ -7,13 +7,16 @@ from enum import Enum
 from textwrap import fill as wrap
 from typing import Any
 
+import numpy as np
+
 from vo_frontend.reports.advice import ADVICE
-from vo_frontend.reports.frame_table import Gap
+from vo_frontend.reports.frame_table import FrameTable, Gap
 from vo_frontend.types import Reason
 
 WORKED_SHARE = 0.98  # of the frames that have a pose, all in one segment
 USABLE_SHARE = 0.5  # of the frames in the longest segment; below it the run is of no use
 BELIEVABLE_SHARE = 0.2  # rms error over rms extent of the path, above which its shape is not to be trusted
+WEAK_SHARE = 0.15  # inliers of a pose over the median of the run, below which it may be wrong
 STILL_SHARE = 0.05  # rms extent of the path over the distance of landmarks, below which positions say little
 LINE_WIDTH = 100
 
@@ -91,15 +94,19 @@ class Verdict:
         }
 
 
-def judge(path: PathSummary, gaps: Sequence[Gap], *, failure: str | None = None) -> Verdict:
+def judge(
+    path: PathSummary, table: FrameTable, gaps: Sequence[Gap], *, failure: str | None = None
+) -> Verdict:
     """Judge a run by the frames that have a pose, and by ground truth where there is some.
 
     Args:
         path: what is known of the poses.
+        table: what happened to each frame.
         gaps: every stretch of frames without a pose.
         failure: message of the error that broke the run off; None: it ended by itself or by the user.
     """
-    findings = [*_broken_off(failure), *_apart(path), *_without_pose(gaps), *_far_off(path), *_still(path)]
+    findings = [*_broken_off(failure), *_apart(path), *_without_pose(gaps), *_far_off(path)]
+    findings += [*_weak(table), *_still(path)]
     if not path.num_poses or path.longest_segment < USABLE_SHARE * path.num_frames:
         outcome = Outcome.FAILED
     elif (
@@ -163,6 +170,23 @@ def _far_off(path: PathSummary) -> list[Finding]:
         Finding(
             f"Position errors are {path.error_share:.0%} of the extent of the path",
             "Do not trust its shape. Check the calibration, and see in the report when the errors begin.",
+        )
+    ]
+
+
+def _weak(table: FrameTable) -> list[Finding]:
+    """Name the poses that far fewer landmarks hold than usual."""
+    inliers = table.num_inliers[table.is_tracked]
+    if not len(inliers):
+        return []
+    usual, weak = float(np.median(inliers)), inliers[inliers < WEAK_SHARE * np.median(inliers)]
+    if not len(weak):
+        return []
+    worst = int(table.frame_indices[table.is_tracked][np.argmin(inliers)])
+    return [
+        Finding(
+            f"Few landmarks hold {_count(len(weak), 'pose')}: {weak.min()} at frame {worst}, {usual:g} else",
+            "Look at the worst moments in report.html: what happened there may have bent the path.",
         )
     ]
 

@@ -50,6 +50,8 @@ class WorstMomentsSink:
     def consume(self, frame: Frame, result: FrameResult) -> None:
         """Look whether this frame is among the worst."""
         if result.reason is Reason.REPEATED_FRAME:
+            if self._gap is not None and result.T_world_cam is None:
+                self._gap = replace(self._gap, num_frames=self._gap.num_frames + 1)
             return
         if self._gap is not None and self._is_placed(result, self._gap.view.frame_index):
             self._gap = None

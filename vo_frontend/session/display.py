@@ -13,7 +13,14 @@ from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.figures.map_picture import PlottedMap
-from vo_frontend.reports.figures.path import MAP_UNITS, METRES, Loss, PlottedPath, PlottedSegment
+from vo_frontend.reports.figures.path import (
+    MAP_UNITS,
+    METRES,
+    Loss,
+    PlottedPath,
+    PlottedSegment,
+    broken_at,
+)
 from vo_frontend.reports.frame_table import FrameTable, Gap
 from vo_frontend.reports.sound_points import distances_from_path
 from vo_frontend.session.estimate import Estimate
@@ -91,7 +98,7 @@ class Display:
             f"{self.name}: {len(cloud)} points from above",
             points[is_known],
             cloud.colors[is_known],
-            [se3.transform_points(worlds[s.segment_id], s.trajectory.positions_world) for s in self.segments],
+            [self._line(segment, worlds[segment.segment_id]) for segment in self.segments],
             _poses_in(worlds, self.estimate.keyframes),
             self._truth_in_map(worlds),
             self._loops_in(worlds),
@@ -117,6 +124,12 @@ class Display:
             losses=self.losses,
             unit=self.unit,
         )
+
+    def _line(self, segment: SegmentReport, T_display_world: Transform) -> Points:
+        """Return the positions of a segment, with a gap where poses are missing."""
+        trajectory = segment.trajectory
+        positions = se3.transform_points(T_display_world, trajectory.positions_world)
+        return broken_at(self.losses, _seconds(trajectory.timestamps_ns), positions)
 
     def _display_worlds(self) -> dict[int, Transform]:
         """Place the world of each segment at the last pose of the one before: for display, no estimate."""

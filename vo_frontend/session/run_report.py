@@ -98,7 +98,7 @@ def report_run(
     name = f"{info.sequence}, {info.features}"
     display = Display(name, segments, estimate, ground_truth, losses_of(table, gaps))
     summary = summarize_path(display, statistics.num_frames)
-    verdict = judge(summary, gaps, failure=None if failure is None else str(failure))
+    verdict = judge(summary, table, gaps, failure=None if failure is None else str(failure))
     rows = [*_rows_of_frames(opened, info, statistics, estimate.num_landmarks), *_scale_rows(scales)]
     rows += hindsight.rows() if longest else []
     rows += _rows_of_errors(final, summary, has_truth=opened.load_ground_truth is not None)
@@ -181,6 +181,8 @@ def _rows_of_errors(final: Evaluation | None, summary: PathSummary, *, has_truth
     if final is not None:
         return list(final.rows())
     rows: list[Row] = [] if has_truth else [("errors", None, "no ground truth for this source")]
+    if not summary.num_poses:
+        return [*rows, ("path length", None, "no frame has a pose")]
     return [*rows, ("path length", summary.length, spell_unit(summary.length_unit))]
 
 

@@ -32,7 +32,7 @@ class PlottedMap:
     title: str
     points: NDArray[np.float32]  # (N, 3)
     colors: NDArray[np.uint8]  # (N, 3) RGB
-    paths: Sequence[Points]  # (M_i, 3) per segment
+    paths: Sequence[Points]  # (M_i, 3) per segment, NaN where poses are missing in between
     T_world_keyframes: NDArray[np.float64]  # (K, 4, 4)
     positions_gt: Points | None
     loops: NDArray[np.float64]  # (L, 3, 3) old keyframe, new one before its correction, and now
@@ -75,7 +75,7 @@ def _frame(plotted: PlottedMap) -> tuple[NDArray[np.float64], NDArray[np.float64
     """Return the corners (2,) of what must be in view, from above: all paths and most points near them."""
     truth = [] if plotted.positions_gt is None else [plotted.positions_gt]
     on_paths = np.concatenate([*plotted.paths, *truth])[:, [0, 2]]
-    low, high = on_paths.min(axis=0), on_paths.max(axis=0)
+    low, high = np.nanmin(on_paths, axis=0), np.nanmax(on_paths, axis=0)
     reach = max(REACH * float((high - low).max()), MIN_REACH * plotted.point_distance, 1e-3)
     if len(plotted.points):
         cloud_low, cloud_high = np.percentile(plotted.points[:, [0, 2]], CLOUD_PERCENTILES, axis=0)

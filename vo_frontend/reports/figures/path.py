@@ -40,6 +40,19 @@ class Loss:
     reason: str
 
 
+def broken_at(
+    losses: Sequence[Loss], times_s: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Insert a NaN into values (N, ...) at times (N,) wherever a loss lies between two of them.
+
+    A line through the result is not drawn where nothing is known.
+    """
+    starts_s = np.array([loss.start_s for loss in losses])
+    rows = np.unique(np.searchsorted(times_s, starts_s))
+    rows = rows[(rows > 0) & (rows < len(times_s))]
+    return np.insert(values.astype(np.float64), rows, np.nan, axis=0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlottedPath:
     """Holds everything that a picture of a path shows."""
@@ -70,6 +83,10 @@ class PlottedPath:
         if self.T_world_view is None:
             return positions_world
         return se3.transform_points(se3.inverse(self.T_world_view), positions_world)
+
+    def line(self, segment: PlottedSegment, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Break values (N, ...) of the poses of a segment where poses are missing."""
+        return broken_at(self.losses, segment.times_s, values)
 
     def around(self, loss: Loss) -> Points | None:
         """Return the last position before a loss and the first one after it (2, 3), None without either."""

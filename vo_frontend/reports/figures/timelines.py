@@ -36,7 +36,7 @@ def tracking_figure(table: FrameTable, plotted: PlottedPath) -> "Figure":
         bottom.plot(times_s, table.num_landmarks, color=palette.GREEN, linewidth=1.4, drawstyle="steps-post")
         bottom.set(title="landmarks in the local map", xlabel="time [s]")
         for axes in (top, bottom):
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, max(axes.get_ylim()[1], 10.0))
             axes.margins(x=0.01)
             draw_losses_over_time(axes, plotted)
         _name_losses(top, plotted)
@@ -92,12 +92,12 @@ def error_figure(plotted: PlottedPath) -> "Figure":
 def _name_losses(axes: Any, plotted: PlottedPath) -> None:
     """Write reasons beside the longest losses, at the top of the axes."""
     longest = sorted(plotted.losses, key=lambda loss: loss.start_s - loss.end_s)[:MAX_LABELS]
-    for loss in longest:
+    for number, loss in enumerate(sorted(longest, key=lambda loss: loss.start_s)):
         axes.annotate(
             loss.reason,
-            (loss.end_s - plotted.start_s, 1.0),
+            (loss.start_s - plotted.start_s, 1.0),
             xycoords=axes.get_xaxis_transform(),
-            xytext=(4, -4),
+            xytext=(4, -3 - 11 * (number % 3)),  # neighbours must not lie over each other
             textcoords="offset points",
             va="top",
             fontsize=8.5,

@@ -56,7 +56,7 @@ def draw_from_above(axes: Any, plotted: PlottedPath) -> None:
         label = "as told frame by frame" if number == 0 else None
         axes.plot(*_from_above(plotted, positions), ":", color=palette.VERMILION, linewidth=1.4, label=label)
     for number, segment in enumerate(plotted.segments):
-        x, z = _from_above(plotted, segment.positions_world)
+        x, z = _from_above(plotted, plotted.line(segment, segment.positions_world))
         name = "estimate" if len(plotted.segments) == 1 else f"estimate, segment {number + 1}"
         label = name if number < MAX_NAMED_SEGMENTS else None
         axes.plot(x, z, color=palette.series_color(number), linewidth=1.8, label=label)
@@ -120,9 +120,16 @@ def _draw_height(axes: Any, plotted: PlottedPath) -> None:
         axes.plot(plotted.times_gt_s - plotted.start_s, heights, color=palette.GROUND_TRUTH, linewidth=5)
     for number, segment in enumerate(plotted.segments):
         heights = -plotted.in_view(segment.positions_world)[:, 1]
-        axes.plot(segment.times_s - plotted.start_s, heights, color=palette.series_color(number))
+        _draw_over_time(axes, plotted, number, heights)
     axes.set(title="height above the first camera", ylabel=plotted.unit)
     _show_at_least(axes, plotted)
+
+
+def _draw_over_time(axes: Any, plotted: PlottedPath, number: int, values: NDArray[np.float64]) -> None:
+    """Draw values (N,) of the poses of the n-th segment."""
+    segment = plotted.segments[number]
+    times_s = plotted.line(segment, segment.times_s) - plotted.start_s
+    axes.plot(times_s, plotted.line(segment, values), color=palette.series_color(number))
 
 
 def _show_at_least(axes: Any, plotted: PlottedPath) -> None:
@@ -141,8 +148,7 @@ def draw_position_errors(axes: Any, plotted: PlottedPath) -> None:
     """Draw the position error of each pose over time."""
     for number, segment in enumerate(plotted.segments):
         if segment.position_errors_m is not None:
-            times_s = segment.times_s - plotted.start_s
-            axes.plot(times_s, segment.position_errors_m, color=palette.series_color(number))
+            _draw_over_time(axes, plotted, number, segment.position_errors_m)
     axes.set(title="position error after alignment", ylabel="m")
     axes.set_ylim(bottom=0)
 

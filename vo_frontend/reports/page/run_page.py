@@ -20,7 +20,6 @@ from vo_frontend.reports.run_metrics import Row, RunInfo, format_value
 from vo_frontend.reports.statistics import RunStatistics
 from vo_frontend.reports.verdict import Outcome, Verdict
 from vo_frontend.reports.worst_moments import Moment
-from vo_frontend.types import Reason
 
 MAX_LISTED = 20  # losses and loops
 KIND_OF = {Outcome.WORKED: "worked", Outcome.WITH_LOSSES: "losses", Outcome.FAILED: "failed"}
@@ -154,9 +153,8 @@ def _moments(run: RunPage) -> str:
 def _what_happened(moment: Moment) -> str:
     if not moment.num_frames:
         return f"{moment.view.num_inliers} inliers"
-    reason = "" if moment.view.reason is Reason.NONE else f", {moment.view.reason.value}"
-    frames = "frame" if moment.num_frames == 1 else "frames"
-    return f"the first of {moment.num_frames} {frames} without a pose{reason}"
+    many = "no pose" if moment.num_frames == 1 else f"the first of {moment.num_frames} frames without a pose"
+    return f"{many}, {moment.view.reason.value}"
 
 
 def _latency(run: RunPage) -> str:
