@@ -19,12 +19,13 @@ def draw_moment(moment: Moment) -> bytes | None:
     after = _decode(moment.view)
     if after is None:
         return None
-    _draw_keypoints(after, moment.view)
     before = None if moment.before is None else _decode(moment.before)
     if before is None or moment.before is None or before.shape != after.shape:
+        _draw_keypoints(after, moment.view)
         return encode_jpeg(after)
     _draw_keypoints(before, moment.before)
     _draw_tracks(after, moment.before, moment.view)
+    _draw_keypoints(after, moment.view)
     gap = np.full((after.shape[0], GAP_PX, 3), 255, np.uint8)
     return encode_jpeg(np.concatenate([before, gap, after], axis=1))
 

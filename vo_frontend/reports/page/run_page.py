@@ -125,8 +125,9 @@ def _loops(run: RunPage) -> str:
     seen = html.picture(to_svg(figure), html.SVG, "path before and after its loops were closed")
     listed = html.table([name.replace("_", " ") for name in header], rows[:MAX_LISTED])
     more = f" The first {MAX_LISTED} are listed." if len(rows) > MAX_LISTED else ""
+    number = "1 loop" if len(rows) == 1 else f"{len(rows)} loops"
     explained = (
-        f"{len(rows)} loops closed. 'moved' is the drift that each removed at its newest keyframe, in "
+        f"{number} closed. 'moved' is the drift that each removed at its newest keyframe, in "
         f"{run.path.unit}; the dotted path is what each frame told, the solid one what is known now.{more}"
     )
     return html.paragraph(explained) + seen + listed
