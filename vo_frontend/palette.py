@@ -17,3 +17,9 @@ GROUND_TRUTH = "#b8b8b8"  # a wide pale band, so that an estimate on top of it l
 def series_color(number: int) -> str:
     """Return the colour of the n-th of several equal things; they repeat after the last one."""
     return SERIES[number % len(SERIES)]
+
+
+def bgr(color: str) -> tuple[int, int, int]:
+    """Return a colour as OpenCV draws with it."""
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return blue, green, red

@@ -158,3 +158,36 @@ def test_nothing_seen_is_an_empty_cloud_and_a_valid_file(tmp_path: Path) -> None
     header, _, body = (tmp_path / "map.ply").read_bytes().partition(b"end_header\n")
     assert b"element vertex 0000000000" in header
     assert len(np.frombuffer(body, VERTEX)) == 0
+
+
+def seen(record: LandmarkRecord, *ids: int) -> None:
+    """Let a frame find landmarks."""
+    found = np.array([-1, *ids])
+    record.update(FrameResult(0, 0, Status.TRACKING, Reason.NONE, 0, np.eye(4), landmark_ids=found))
+
+
+def test_a_landmark_counts_the_frames_that_found_it_up_to_what_a_byte_holds() -> None:
+    record = told(added(0, 3, 1.0))
+    for count in range(300):
+        seen(record, *([0, 1] if count < 2 else [0]))
+    assert record.cloud().num_views.tolist() == [255, 2, 0]
+
+
+def test_a_merged_landmark_has_been_found_by_the_frames_of_both() -> None:
+    record = told(added(0, 2, 1.0))
+    for _ in range(3):
+        seen(record, 0, 1)
+    told(LandmarksMerged(0, np.array([0]), np.array([1])), record=record)
+    assert record.cloud().num_views.tolist() == [6]
+
+
+def test_a_landmark_keeps_its_count_when_it_retires_and_comes_back() -> None:
+    record = told(added(0, 1, 1.0))
+    seen(record, 0)
+    told(retired(0, 1, 1.0), LandmarksRecalled(0, np.array([0])), record=record)
+    seen(record, 0)
+    assert record.cloud().num_views.tolist() == [2]
+
+
+def test_a_landmark_of_an_earlier_run_needs_no_frames_of_this_one() -> None:
+    assert told(retired(0, 1, 1.0)).cloud().num_views.tolist() == [255]

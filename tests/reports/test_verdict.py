@@ -97,7 +97,7 @@ def test_a_camera_that_hardly_moved_is_told_that_its_rotation_counts() -> None:
 
 def test_poses_on_few_landmarks_are_pointed_out() -> None:
     (found,) = judge(path(), frames([100] * 50 + [14, 9, 15] + [100] * 47), []).findings
-    assert found.what == "Few landmarks hold 2 poses: 9 at frame 51, 100 else"
+    assert found.what == "Few landmarks hold 2 poses: 9 at frame 51, where 100 are usual"
 
 
 def test_the_lines_of_a_verdict_fit_a_terminal() -> None:

@@ -42,7 +42,7 @@ def _draw_keypoints(bgr: Image, view: View) -> None:
     for (x, y), known in sorted(zip(view.pixels.tolist(), is_landmark.tolist(), strict=True), key=_last):
         color, radius = (palette.SKY_BLUE, 3) if known else (palette.ORANGE, 2)
         thickness = cv2.FILLED if known else 1
-        cv2.circle(bgr, (round(x), round(y)), radius, _bgr(color), thickness, cv2.LINE_AA)
+        cv2.circle(bgr, (round(x), round(y)), radius, palette.bgr(color), thickness, cv2.LINE_AA)
 
 
 def _last(keypoint: tuple[list[float], bool]) -> bool:
@@ -55,9 +55,4 @@ def _draw_tracks(bgr: Image, before: View, after: View) -> None:
     first, second = first[is_landmark][:MAX_TRACKS], second[is_landmark][:MAX_TRACKS]
     for start, end in zip(before.pixels[first].tolist(), after.pixels[second].tolist(), strict=True):
         ends = [tuple(round(value) for value in point) for point in (start, end)]
-        cv2.line(bgr, ends[0], ends[1], _bgr(palette.YELLOW), 1, cv2.LINE_AA)
-
-
-def _bgr(color: str) -> tuple[int, int, int]:
-    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
-    return blue, green, red
+        cv2.line(bgr, ends[0], ends[1], palette.bgr(palette.YELLOW), 1, cv2.LINE_AA)

@@ -183,9 +183,10 @@ def _weak(table: FrameTable) -> list[Finding]:
     if not len(weak):
         return []
     worst = int(table.frame_indices[table.is_tracked][np.argmin(inliers)])
+    poses = _count(len(weak), "pose")
     return [
         Finding(
-            f"Few landmarks hold {_count(len(weak), 'pose')}: {weak.min()} at frame {worst}, {usual:g} else",
+            f"Few landmarks hold {poses}: {weak.min()} at frame {worst}, where {usual:g} are usual",
             "Look at the worst moments in report.html: what happened there may have bent the path.",
         )
     ]

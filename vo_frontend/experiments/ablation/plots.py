@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vo_frontend import palette
 from vo_frontend.errors import OutputError
 
 DPI = 120
@@ -70,7 +71,9 @@ def _draw(axes: Any, ablation: Ablation, sequences: Sequence[str], heights: Sequ
             if point.sequence == sequence
         ]
         x, y = zip(*drawn, strict=True) if drawn else ((), ())
-        axes.plot(x, y, "o-" if ablation.is_number else "o", color=f"C{number}", label=sequence)
+        axes.plot(
+            x, y, "o-" if ablation.is_number else "o", color=palette.series_color(number), label=sequence
+        )
     axes.set_xlabel(ablation.quantity)
     if ablation.is_number:
         axes.set_xlim(left=0)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from vo_frontend import palette
 from vo_frontend.errors import OutputError
 
 DPI = 120
 MIN_GROUP_WIDTH_IN = 1.6  # for the name of a sequence below it
-NUM_COLORS = 10  # beyond them lines are dashed and bars hatched
+LINES, HATCHES = ("-", "--", ":", "-."), (None, "//", "xx", "..")  # for each round through the colours
 BAR_GROUP_WIDTH = 0.85  # of the distance between two groups
 
 
@@ -83,8 +84,8 @@ def plot_auc(path: Path, bars: Sequence[AucBars], thresholds_deg: Sequence[float
                 x,
                 100 * bar.auc[step],
                 width,
-                color=f"C{number % NUM_COLORS}",
-                hatch="//" if number >= NUM_COLORS else None,
+                color=palette.series_color(number),
+                hatch=HATCHES[_round(number)],
                 alpha=1.0 if is_tightest else 0.3,
                 edgecolor="white",
                 linewidth=0.4,
@@ -100,8 +101,12 @@ def plot_auc(path: Path, bars: Sequence[AucBars], thresholds_deg: Sequence[float
 
 
 def _style(number: int) -> dict[str, Any]:
-    line = "-" if number < NUM_COLORS else "--"
-    return {"color": f"C{number % NUM_COLORS}", "linestyle": line, "marker": ".", "linewidth": 1.5}
+    line = LINES[_round(number)]
+    return {"color": palette.series_color(number), "linestyle": line, "marker": ".", "linewidth": 1.5}
+
+
+def _round(number: int) -> int:
+    return number // len(palette.SERIES) % len(LINES)
 
 
 def _figure(width: float, height: float) -> Any:

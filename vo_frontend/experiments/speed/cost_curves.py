@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vo_frontend import palette
 from vo_frontend.errors import OutputError
 
 DPI = 120
@@ -44,8 +45,9 @@ def plot_cost_curves(
 
 
 def _draw(axes: Any, quantity: str, curves: Sequence[CostCurve]) -> None:
-    for curve in curves:
-        axes.plot(curve.quantities, curve.times_ms, "o-", label=curve.label)
+    for number, curve in enumerate(curves):
+        color = palette.series_color(number)
+        axes.plot(curve.quantities, curve.times_ms, "o-", color=color, label=curve.label)
     axes.set_xlabel(quantity)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)

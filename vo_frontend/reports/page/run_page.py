@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vo_frontend.formats.atomic import write_atomically
 from vo_frontend.reports.figures.canvas import new_figure, style, to_svg
-from vo_frontend.reports.figures.path import PlottedPath
+from vo_frontend.reports.figures.path import MAP_UNITS, METRES, PlottedPath
 from vo_frontend.reports.figures.timelines import error_figure, latency_figure, tracking_figure
 from vo_frontend.reports.figures.trajectory import draw_from_above, trajectory_figure
 from vo_frontend.reports.frame_table import FrameTable, Gap
@@ -20,6 +20,7 @@ from vo_frontend.reports.run_metrics import Row, RunInfo, format_value
 from vo_frontend.reports.statistics import RunStatistics
 from vo_frontend.reports.verdict import Outcome, Verdict
 from vo_frontend.reports.worst_moments import Moment
+from vo_frontend.types import Sensor
 
 MAX_LISTED = 20  # losses and loops
 KIND_OF = {Outcome.WORKED: "worked", Outcome.WITH_LOSSES: "losses", Outcome.FAILED: "failed"}
@@ -123,14 +124,19 @@ def _loops(run: RunPage) -> str:
         figure = new_figure(8.5, 6.5)
         draw_from_above(figure.add_subplot(), run.path)
     seen = html.picture(to_svg(figure), html.SVG, "path before and after its loops were closed")
-    listed = html.table([name.replace("_", " ") for name in header], rows[:MAX_LISTED])
+    numbers = [
+        [int(value) if value.isdigit() else float(value) for value in row] for row in rows[:MAX_LISTED]
+    ]
+    listed = html.table([name.replace("_", " ") for name in header], numbers)
+    drift = html.figures_table([row for row in run.rows if "hindsight" in row[0] or "online" in row[0]])
     more = f" The first {MAX_LISTED} are listed." if len(rows) > MAX_LISTED else ""
+    unit = MAP_UNITS if run.info.sensor is Sensor.MONO else METRES
     number = "1 loop" if len(rows) == 1 else f"{len(rows)} loops"
     explained = (
-        f"{number} closed. 'moved' is the drift that each removed at its newest keyframe, in "
-        f"{run.path.unit}; the dotted path is what each frame told, the solid one what is known now.{more}"
+        f"{number} closed. 'moved' is the drift that each removed at its newest keyframe, in {unit}; the "
+        f"dotted path is what each frame told, the solid one what is known now.{more}"
     )
-    return html.paragraph(explained) + seen + listed
+    return html.paragraph(explained) + seen + listed + drift
 
 
 def _moments(run: RunPage) -> str:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vo_frontend import palette
 from vo_frontend.errors import OutputError
 from vo_frontend.features.networks.detection import detect
 from vo_frontend.features.networks.trunk import FeatureNetwork
@@ -97,7 +98,7 @@ def validate(
 
 
 def draw_matches(network: FeatureNetwork, pair: PairBatch, max_keypoints: int, path: Path) -> None:
-    """Write a picture of both images side by side, right matches in green, wrong ones in red.
+    """Write a picture of both images side by side, right matches in blue, wrong ones in orange.
 
     Raises:
         OutputError: the picture cannot be written.
@@ -108,7 +109,7 @@ def draw_matches(network: FeatureNetwork, pair: PairBatch, max_keypoints: int, p
     shift = torch.tensor([images[0].shape[1], 0])
     ends = zip(matched.keypoints0.cpu(), matched.keypoints1.cpu() + shift, matched.is_correct, strict=True)
     for start, end, is_correct in sorted(ends, key=lambda line: bool(line[2]), reverse=True):
-        color = (80, 200, 80) if is_correct else (60, 60, 230)
+        color = palette.bgr(palette.SKY_BLUE if is_correct else palette.VERMILION)
         pixels = [[round(float(value) * PICTURE_SCALE) for value in point] for point in (start, end)]
         cv2.line(canvas, pixels[0], pixels[1], color, 1, cv2.LINE_AA)
     if not cv2.imwrite(str(path), canvas):
