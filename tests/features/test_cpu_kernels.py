@@ -99,7 +99,7 @@ def test_pooling_equals_that_of_torch() -> None:
         average_2x2(source, y, halved, 16)
     average_4x4(source[:4], quartered, table, 0, 8)
     average_4x4(source[4:8], quartered, table, 1, 8)
-    pool_4x4(np.ascontiguousarray(x.reshape(8, -1).T), 32, DualLayout(coarse, coarse_table))
+    pool_4x4(0, 1, np.ascontiguousarray(x.reshape(8, -1).T), 32, DualLayout(coarse, coarse_table))
     expected = F.avg_pool2d(torch.tensor(x), 2).numpy()
     np.testing.assert_allclose(halved[:, :, MARGIN : MARGIN + 16].transpose(1, 0, 2), expected, atol=1e-6)
     expected = F.avg_pool2d(torch.tensor(x), 4).numpy()
@@ -188,7 +188,7 @@ def test_refinement_is_that_of_the_reference() -> None:
     scores = torch.rand(65, 97, generator=torch.Generator().manual_seed(0)) / 4
     found = np.array([2 * 97 + 2, 30 * 97 + 94, 62 * 97 + 50, 40 * 97 + 40], np.int32)
     keypoints, values = np.zeros((4, 2), np.float32), np.zeros(4, np.float32)
-    refine(scores.numpy(), found, keypoints, values)
+    refine(0, 1, scores.numpy(), found, keypoints, values)
     x, y = torch.tensor(found % 97).long(), torch.tensor(found // 97).long()
     expected = detection.refine(scores, x, y)
     np.testing.assert_allclose(keypoints, expected.numpy(), atol=2e-5)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.growing import grown
-from vo_frontend.compute.compilation import kernel
+from vo_frontend.compute.compilation import called_with, kernel
 from vo_frontend.mapping.keyframe import NO_LANDMARK
 
 Ids = NDArray[np.int64]
@@ -147,6 +147,7 @@ class LandmarkTable:
         self._rows = grown(self._rows, num_ids)
 
 
+@called_with("(f8[:,::1], i4[::1], i8[::1], f8[:,:,::1])")
 @kernel
 def transform_anchored(
     points: NDArray[np.float64],

@@ -8,13 +8,14 @@ where the list of unused rows begins.
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import kernel
+from vo_frontend.compute.compilation import called_with, kernel
 
 END = -1
 
 Rows = NDArray[np.int32]
 
 
+@called_with("(i4[::1], i4[::1], i4[::1], i4[::1], i8[::1], i8)")
 @kernel
 def link(first: Rows, keyframe: Rows, following: Rows, free: Rows, ids: NDArray[np.int64], row: int) -> None:
     """Note that a keyframe sees landmarks (L,). At least L rows must be free."""
@@ -26,6 +27,7 @@ def link(first: Rows, keyframe: Rows, following: Rows, free: Rows, ids: NDArray[
         first[landmark_id] = sighting
 
 
+@called_with("(i4[::1], i4[::1], i4[::1], i4[::1], i8[::1], i8)")
 @kernel
 def unlink(first: Rows, keyframe: Rows, following: Rows, free: Rows, ids: NDArray[np.int64], row: int) -> int:
     """Forget that a keyframe, or with END any, sees landmarks (L,). Returns how many sightings it forgot."""
@@ -49,6 +51,7 @@ def unlink(first: Rows, keyframe: Rows, following: Rows, free: Rows, ids: NDArra
     return num_freed
 
 
+@called_with("(i4[::1], i4[::1], i8, i8)")
 @kernel
 def append_list(first: Rows, following: Rows, kept_id: int, gone_id: int) -> None:
     """Hang the list of one landmark on that of another."""
@@ -64,6 +67,7 @@ def append_list(first: Rows, following: Rows, kept_id: int, gone_id: int) -> Non
     first[gone_id] = END
 
 
+@called_with("(i4[::1], i4[::1], i4[::1], i8[::1], i8)")
 @kernel
 def count_shared(
     first: Rows, keyframe: Rows, following: Rows, ids: NDArray[np.int64], num_keyframes: int
@@ -100,6 +104,7 @@ def count_views(
     return counts
 
 
+@called_with("(i4[::1], i4[::1], i4[::1], i8[::1], i8[::1])")
 @kernel
 def newest_view(
     first: Rows,

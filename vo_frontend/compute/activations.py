@@ -1,8 +1,8 @@
 """Activation functions on vectors of float32."""
 
 import numpy as np
-from numba import njit
 
+from vo_frontend.compute.compilation import part
 from vo_frontend.compute.simd import (
     ROUNDING,
     Vector,
@@ -27,7 +27,7 @@ C5, C4, C3 = np.float32(1.5469701611e-4), np.float32(1.3390866807e-3), np.float3
 C2, C1, C0 = np.float32(5.5503569543e-2), np.float32(2.4022650719e-1), np.float32(6.9314718246e-1)
 
 
-@njit
+@part
 def power_of_two_minus_one(x: Vector) -> Vector:
     """Compute 2**x - 1 for -126 <= x <= 126, within 2e-7 of max(1, 2**x)."""
     shifted = add(x, splat(np.float32(ROUNDING)))
@@ -38,7 +38,7 @@ def power_of_two_minus_one(x: Vector) -> Vector:
     return fma(scale, p, add(scale, splat(MINUS_ONE)))
 
 
-@njit
+@part
 def selu(x: Vector) -> Vector:
     """Apply the scaled exponential linear unit (G. Klambauer et al., NeurIPS 2017)."""
     exponent = smaller(multiply(x, splat(LOG2_E)), splat(ZERO))
@@ -46,7 +46,7 @@ def selu(x: Vector) -> Vector:
     return fma(negative, splat(SELU_NEGATIVE), multiply(larger(x, splat(ZERO)), splat(SELU_SCALE)))
 
 
-@njit
+@part
 def sigmoid(x: Vector) -> Vector:
     """Compute 1 / (1 + exp(-x))."""
     exponent = smaller(larger(multiply(x, splat(-LOG2_E)), splat(LOWEST)), splat(HIGHEST))

@@ -1,14 +1,96 @@
 """How this package compiles its small numeric kernels with numba.
 
-``kernel`` releases the GIL, and divides by zero as NumPy does. ``inlined`` is for what kernels call per
-element: an array is passed as seven arguments, which costs more than a dozen multiplications. Fused
-multiply-add is allowed, no other freedom with floating point.
+A ``kernel`` releases the GIL, divides by zero as NumPy does, and is kept on disk (``kernel_files.py``). Fused
+multiply-add is allowed in it, no other freedom with floating point; an ``exact_kernel`` rounds as written.
+``inlined`` and ``part`` are what kernels and exact kernels are made of. An array is passed as seven
+arguments, which costs more than a dozen multiplications: hence ``inlined``.
 
-Whoever edits an inlined function: numba's cache on disk looks at the file of the caller only. Delete
-``__pycache__`` to see the change in kernels of other files.
+Compiling is what a first run waits for (``compile_ahead.py``), so kernels are made cheap to compile.
+Each is compiled once for all constants: left alone, numba compiles a function anew for every literal that it
+is called with. ``a[i:j] = b`` costs a tenth of a second each time, for its error message; a loop does not.
 """
 
-from numba import njit
+from collections.abc import Callable, Mapping
+from typing import Any
 
-kernel = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
+from numba.core import sigutils
+from numba.core.registry import CPUDispatcher
+from numba.core.types.misc import unliteral
+from numba.core.typing.typeof import Purpose, typeof
+from numpy.typing import NDArray
+
+from vo_frontend.compute.kernel_files import KernelCache
+
+OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy"}
+CONTRACT = {**OPTIONS, "fastmath": {"contract"}}
+Types = tuple[Any, ...]  # numba's, of the arguments
+
+
+class Kernel(CPUDispatcher):  # type: ignore[misc]  # numba has no types
+    """A function that numba compiles once for all constants.
+
+    Attributes:
+        called_with: types of the arguments that Python calls it with, where they are declared.
+    """
+
+    called_with: Types | None = None
+
+    def enable_caching(self) -> None:
+        """Keep what is compiled on disk."""
+        self._cache = KernelCache(self.py_func)
+
+    def get_call_template(self, args: Types, kws: Mapping[str, Any]) -> Any:
+        """Choose what a call from compiled code calls, by the types of its arguments."""
+        widened = {name: unliteral(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(unliteral(kind) for kind in args), widened)
+
+    def is_on_disk(self, argument_types: Types) -> bool:
+        """Tell whether it need not be compiled for these types."""
+        return bool(self._cache.has(argument_types, self.targetctx.codegen()))
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Compile a function with fused multiply-add, and keep it on disk."""
+    return _kept(Kernel(function, targetoptions=CONTRACT))
+
+
+def exact_kernel(function: Callable[..., Any]) -> Kernel:
+    """Compile a function that rounds as written, and keep it on disk."""
+    return _kept(Kernel(function, targetoptions=OPTIONS))
+
+
+def called_with(signature: str) -> Callable[[Kernel], Kernel]:
+    """Declare what Python calls a kernel with, in numba's notation, so that it can be compiled ahead."""
+
+    def declare(declared: Kernel) -> Kernel:
+        declared.called_with, _ = sigutils.normalize_signature(signature)
+        return declared
+
+    return declare
+
+
+def types_of(arguments: tuple[object, ...]) -> Types:
+    """Find numba's types of arguments."""
+    return tuple(typeof(argument, Purpose.argument) for argument in arguments)
+
+
+def inlined(function: Callable[..., Any]) -> Kernel:
+    """Compile a small function into those that call it, with fused multiply-add."""
+    return Kernel(function, targetoptions={**CONTRACT, "forceinline": True})
+
+
+def part(function: Callable[..., Any]) -> Kernel:
+    """Compile a function that kernels call and that rounds as written."""
+    return Kernel(function, targetoptions=OPTIONS)
+
+
+@inlined
+def clear(array: NDArray[Any]) -> None:
+    """Write zeros into a whole array."""
+    for index in range(array.size):
+        array.flat[index] = 0
+
+
+def _kept(compiled: Kernel) -> Kernel:
+    compiled.enable_caching()
+    return compiled

@@ -1,10 +1,10 @@
 """Products of tables with small matrices, for layers that work on gathered rows."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import selu
+from vo_frontend.compute.compilation import part
 from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
 STEP = 6  # rows of a tile; times two vectors of columns, 12 sums stay in registers
@@ -27,14 +27,14 @@ def pack_matrix(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(filled.reshape(len(matrix), -1, COLUMNS).transpose(1, 0, 2))
 
 
-@njit
+@part
 def fma_pair(value: np.float32, pair: Pair, total: Pair) -> Pair:
     """Compute value * pair + total, lane by lane."""
     vector = splat(value)
     return fma(vector, pair[0], total[0]), fma(vector, pair[1], total[1])
 
 
-@njit
+@part
 def store_pair(pair: Pair, target: NDArray[np.float32], row: int, column: int, activate: bool) -> None:
     """Write a pair into a (R, C) target from a column on, through SELU if asked to."""
     if activate:
@@ -43,7 +43,17 @@ def store_pair(pair: Pair, target: NDArray[np.float32], row: int, column: int, a
     store(pair[1], target, (row, column + LANES))
 
 
-@njit
+@part
+def copy_rows(
+    source: NDArray[np.float32], first: int, target: NDArray[np.float32], target_first: int, num_rows: int
+) -> None:
+    """Copy rows of a table into another, as many columns as the narrower one has."""
+    for row in range(num_rows):
+        for column in range(min(source.shape[1], target.shape[1])):
+            target[target_first + row, column] = source[first + row, column]
+
+
+@part
 def multiply_rows(
     table: NDArray[np.float32],
     num_rows: int,

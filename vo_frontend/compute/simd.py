@@ -132,6 +132,27 @@ def total(typing_context: Any, a: Any) -> Any:
 
 
 @intrinsic
+def equal_lanes(typing_context: Any, a: Any, b: Any) -> Any:
+    """Find the lanes in which a equals b, as bits of an int64: the lowest is the first lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        equal = builder.bitcast(builder.fcmp_ordered("==", *arguments), ir.IntType(LANES))
+        return builder.zext(equal, ir.IntType(64))
+
+    return types.int64(VECTOR, VECTOR), generate
+
+
+@intrinsic
+def lowest_bit(typing_context: Any, bits: Any) -> Any:
+    """Find the position of the lowest bit that is set in an int64; 64 if none is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
 def rounded_power_of_two(typing_context: Any, a: Any) -> Any:
     """Compute 2**n from n + ROUNDING, for integers n in -126..127.
 

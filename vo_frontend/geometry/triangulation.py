@@ -7,7 +7,7 @@ closed form, is as accurate as the optimum over both views, and stays sound at l
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import kernel
+from vo_frontend.compute.compilation import called_with, kernel
 from vo_frontend.geometry.se3 import Transform, inverse
 
 Array = NDArray[np.float64]
@@ -31,6 +31,7 @@ def triangulate(T_cam0_cam1: Transform, rays0: Array, rays1: Array) -> tuple[Arr
     return points_cam0, parallax_rad
 
 
+@called_with("(f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
 @kernel
 def _intersect(
     T_cam1_cam0: Array,

@@ -7,7 +7,7 @@ cost is refused.
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import kernel
+from vo_frontend.compute.compilation import called_with, kernel
 from vo_frontend.optimization.least_squares import move_pose, solve_positive_definite
 from vo_frontend.optimization.point_elimination import move_points, reduced_system
 from vo_frontend.optimization.reprojection import in_camera, residual, robust_cost
@@ -19,6 +19,7 @@ FIRST_DAMPING = 1e-4
 MIN_DAMPING, MAX_DAMPING = 1e-10, 1e6
 
 
+@called_with("(f8[:,:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1], i8, f8, i8, f8)")
 @kernel
 def minimize(
     T_cam_world: Array,
@@ -95,6 +96,7 @@ def total_cost(
     return total
 
 
+@called_with("(f8[:,:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1])")
 @kernel
 def ray_residuals(
     T_cam_world: Array, points_world: Array, pose_index: Index, point_start: Index, measured: Array

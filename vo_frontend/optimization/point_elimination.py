@@ -12,7 +12,7 @@ point in the camera frame p (see :mod:`vo_frontend.optimization.reprojection`). 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import inlined, kernel
+from vo_frontend.compute.compilation import clear, inlined, kernel
 from vo_frontend.optimization.reprojection import add_pose_curvature, curvature, in_camera
 
 Array = NDArray[np.float64]
@@ -57,7 +57,10 @@ def reduced_system(
         V: (M, 6) float64, written: F of each point, row by row, for the back-substitution.
         q: (M, 3) float64, written: q of each point, for the back-substitution.
     """
-    S[:], g[:], V[:], q[:] = 0.0, 0.0, 0.0, 0.0
+    clear(S)
+    clear(g)
+    clear(V)
+    clear(q)
     U = np.zeros((len(g), 6))
     Z = np.empty((most_views(point_start), 3, 6))
     for m in range(len(points_world)):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import kernel
+from vo_frontend.compute.compilation import called_with, clear, kernel
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.optimization.least_squares import move_pose, solve_positive_definite
@@ -51,6 +51,7 @@ def refine_pose(
     return se3.inverse(T_cam_world[0])
 
 
+@called_with("(f8[:,:,::1], f8[:,::1], f8[:,::1], f8, i8)")
 @kernel
 def _minimize(
     T_cam_world: Array, points_world: Array, measured: Array, huber: float, max_iterations: int
@@ -94,7 +95,8 @@ def _normal_equations(
     T_cam_world: Array, points_world: Array, measured: Array, huber: float, H: Array, g: Array
 ) -> None:
     """Write the curvature H (6, 6) and the negative gradient g (6,) of the cost; see :func:`_minimize`."""
-    H[:], g[:] = 0.0, 0.0
+    clear(H)
+    clear(g)
     for m in range(len(points_world)):
         x, y, z = in_camera(T_cam_world, 0, points_world, m)
         add_pose_curvature(0, x, y, z, curvature(x, y, z, measured, m, huber), H, g)

@@ -7,7 +7,7 @@ the result differs.
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import inlined, kernel
+from vo_frontend.compute.compilation import called_with, clear, inlined, kernel
 from vo_frontend.optimization.point_elimination import (
     SMALLEST_CURVATURE,
     add_view,
@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
+@called_with("(i8[::1], i8[::1], i8)")
 @kernel
 def coupled_tiles(tile_index: Index, point_start: Index, num_tiles: int) -> NDArray[np.bool_]:
     """Return which tiles see a common point: (T, T), symmetric.
@@ -39,6 +40,10 @@ def coupled_tiles(tile_index: Index, point_start: Index, num_tiles: int) -> NDAr
     return is_coupled
 
 
+@called_with(
+    "(f8[:,:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1], i8, f8, f8, "
+    "i8[:,::1], f8[:,:,::1], f8[::1], f8[:,::1], f8[:,::1])"
+)
 @kernel
 def reduced_tiles(
     T_cam_world: Array,
@@ -65,7 +70,10 @@ def reduced_tiles(
         tiles: (stored, TILE, TILE) float64, upper triangle written: matrix of the step of the F free poses.
         g: (6F,) float64, written: right side of that step.
     """
-    tiles[:], g[:], V[:], q[:] = 0.0, 0.0, 0.0, 0.0
+    clear(tiles)
+    clear(g)
+    clear(V)
+    clear(q)
     U = np.zeros((len(g), 6))
     Z = np.empty((most_views(point_start), 3, 6))
     for m in range(len(points_world)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import kernel
+from vo_frontend.compute.compilation import called_with, kernel
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -57,6 +57,7 @@ def fill_pattern(is_coupled: NDArray[np.bool_]) -> TilePattern:
     return TilePattern(slot, int(stored.sum()))
 
 
+@called_with("(i8[:,::1], f8[:,:,::1], f8[:,::1])")
 @kernel
 def solve_tiles(slot: Index, tiles: Array, x: Array) -> bool:
     """Solve A x = b by Cholesky, A = U' U, in place.

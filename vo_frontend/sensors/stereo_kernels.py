@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import inlined, kernel
+from vo_frontend.compute.compilation import called_with, clear, inlined, kernel
 
 Array = NDArray[np.float64]
 
@@ -14,6 +14,7 @@ MAX_STEP_PX = 1.0
 CONVERGED_PX = 0.01
 
 
+@called_with("(f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f8, f8, f8)")
 @kernel
 def nearest_along_rows(
     descriptors_left: NDArray[np.float32],
@@ -61,6 +62,7 @@ def nearest_along_rows(
     return nearest_left, best_left, nearest_right
 
 
+@called_with("(u1[:,::1], u1[:,::1], f8[:,::1], f8[::1], i8, i8)")
 @kernel
 def refine_disparities(
     left: NDArray[np.uint8],
@@ -109,7 +111,8 @@ def refine_disparities(
         d, a, b = 0.0, 0.0, 0.0
         for _ in range(max_iterations):
             if radius_px * (1.0 + abs(a) + abs(b)) + abs(d) > reach:
-                found[:, i] = np.nan
+                for k in range(3):
+                    found[k, i] = np.nan
                 break
             mean, deviation, covariance = _sample_patch(strip_right, middle - d, a, b, patch, slopes, g)
             correlation = covariance / (contrast * deviation)
@@ -170,8 +173,8 @@ def _gauss_newton(patch: Array, slopes: Array, offsets: Array, products: Array, 
     """
     side, radius = patch.shape[0], patch.shape[0] // 2
     total = squares = 0.0
-    offsets[:] = 0.0
-    products[:] = 0.0
+    clear(offsets)
+    clear(products)
     dd = da = db = aa = ab = bb = 0.0
     for v in range(side):
         s = su = ss = ssu = ssuu = sp = spu = 0.0

@@ -8,6 +8,7 @@ from vo_frontend.config import Config
 from vo_frontend.errors import WeightsError
 from vo_frontend.features import FeatureExtractor, load_extractor
 from vo_frontend.features.weights import Progress
+from vo_frontend.session.kernels import compile_kernels_of_a_run
 
 log = logging.getLogger(__name__)
 
@@ -15,13 +16,16 @@ STAND_IN = "vof-t16"  # in the package
 
 
 def load_features(config: Config, *, report_download: Progress | None = None) -> FeatureExtractor:
-    """Load the extractor that a configuration names.
+    """Load the extractor that a configuration names, while the other kernels of a run are compiled.
+
+    On a machine that has never run this version that takes some ten seconds, else no time.
 
     Raises:
         VoError: unknown name, no such device, or no weights.
     """
     features = config.features
-    return load_extractor(
+    others = compile_kernels_of_a_run()
+    extractor = load_extractor(
         features.name,
         max_keypoints=features.max_keypoints,
         device=features.device,
@@ -30,6 +34,8 @@ def load_features(config: Config, *, report_download: Progress | None = None) ->
         score_threshold=features.score_threshold,
         report=report_download,
     )
+    others.wait()
+    return extractor
 
 
 def load_features_or_stand_in(

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from vo_frontend.compute.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
+from vo_frontend.compute.compilation import called_with, exact_kernel, part
+from vo_frontend.compute.matmul import COLUMNS, STEP, copy_rows, multiply_rows, pack_matrix, padded
 from vo_frontend.compute.simd import LANES, choose, fma, larger, load, smaller, splat, store, total
 from vo_frontend.compute.threads import ThreadTeam
 
@@ -44,7 +44,8 @@ def all_nearest(descriptors0: Array, descriptors1: Array, team: ThreadTeam) -> N
     return Nearest(best0, nearest0, best1, nearest1)
 
 
-@njit(nogil=True, cache=True)
+@called_with("(i8, i8, f4[:,::1], f4[:,:,::1], f4[::1], f4[:,::1], i8[::1], f4[:,:,::1])")
+@exact_kernel
 def rank_strip(
     strip: int,
     num_strips: int,
@@ -73,7 +74,7 @@ def rank_strip(
     first, stop = num_rows * strip // num_strips, num_rows * (strip + 1) // num_strips
     for start in range(first, stop, ROWS):
         count = min(ROWS, stop - start)
-        block[:count] = descriptors0[start : start + count]
+        copy_rows(descriptors0, start, block, 0, count)
         multiply_rows(block, count, matrix, bias, similarity, False)
         for k in range(count):
             row = start + k
@@ -81,7 +82,7 @@ def rank_strip(
             nearest0[row], best0[row, 0], best0[row, 1] = best_lane(lanes)
 
 
-@njit
+@part
 def rank_row(similarity: Array, k: int, row: np.float32, ranks: Array, lanes: Array) -> None:
     """Update the ranks of all columns with one row of similarities, and rank the row itself lane by lane.
 
@@ -108,13 +109,13 @@ def rank_row(similarity: Array, k: int, row: np.float32, ranks: Array, lanes: Ar
     store(column, lanes, (2, 0))
 
 
-@njit
+@part
 def best_lane(lanes: Array) -> tuple[int, np.float32, np.float32]:
     """Reduce ``lanes`` (3, LANES) of :func:`rank_row` to the best's index, the best and the second-best."""
     index, best, second = -1, NONE, NONE
     for lane in range(LANES):
         value, position = lanes[0, lane], int(lanes[2, lane]) + lane
-        second = max(second, lanes[1, lane], min(value, best))
+        second = max(max(second, lanes[1, lane]), min(value, best))
         if value > best or (value == best and position < index):
             index, best = position, value
     return index, best, second
@@ -145,7 +146,8 @@ def _whole_vectors(descriptors: Array) -> Array:
     return np.pad(descriptors, ((0, 0), (0, padded(size, LANES) - size))) if size % LANES else descriptors
 
 
-@njit(nogil=True, cache=True)
+@called_with("(f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f8)")
+@exact_kernel
 def rank_near(
     descriptors0: Array, pixels0: Array, descriptors1: Array, pixels1: Array, radius_px: float
 ) -> Nearest:

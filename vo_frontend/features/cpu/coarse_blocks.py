@@ -7,10 +7,10 @@ ordinary convolution that predicts the offsets, and as a (rows * width, C) table
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from vo_frontend.compute.matmul import multiply_rows
+from vo_frontend.compute.compilation import exact_kernel, part
+from vo_frontend.compute.matmul import copy_rows, multiply_rows
 from vo_frontend.compute.simd import LANES, fma, load, multiply, splat, store
 from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
 from vo_frontend.features.cpu.fine_blocks import Convolution
@@ -40,7 +40,7 @@ class DualLayout(NamedTuple):
     table: NDArray[np.float32]  # (height * width, C)
 
 
-@njit
+@part
 def corner(position: np.float32, size: int) -> tuple[int, int, np.float32, np.float32]:
     """Find the pixels left and right of a position in px, and their weights; 0 outside the map.
 
@@ -54,7 +54,7 @@ def corner(position: np.float32, size: int) -> tuple[int, int, np.float32, np.fl
     return min(max(index, 0), size - 1), min(max(index + 1, 0), size - 1), low_weight, high_weight
 
 
-@njit
+@part
 def sample(
     table: NDArray[np.float32],
     x: np.float32,
@@ -79,7 +79,7 @@ def sample(
         store(fma(w_d, load(table, (d, k)), value), target, (row, column + k))
 
 
-@njit
+@part
 def gather_row(
     table: NDArray[np.float32],
     y: int,
@@ -109,7 +109,7 @@ def gather_row(
             sample(table, tap_x, tap_y, width, height, samples, x, tap * channels)
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def deformable_layer(
     strip: int,
     num_strips: int,
@@ -148,13 +148,13 @@ def deformable_layer(
             for k in range(shortcut.shape[1]):
                 gathered[x, TAPS * channels + k] = shortcut[y * width + x, k]
         multiply_rows(gathered, width, product.matrix, product.bias, result, True)
-        target.table[y * width : (y + 1) * width] = result[:width, :outputs]
+        copy_rows(result, 0, target.table, y * width, width)
         for k in range(outputs):
             for x in range(width):
                 target.planar[y, k, MARGIN + x] = result[x, k]
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def coarse_level(
     strip: int,
     num_strips: int,
@@ -182,21 +182,23 @@ def coarse_level(
     activated, projected = levels[strip], scores[strip]
     rows = np.empty((len(activated), source.shape[1]), np.float32)
     for y in range(height * strip // num_strips, height * (strip + 1) // num_strips):
-        rows[:width] = source[y * width : (y + 1) * width]
+        copy_rows(source, y * width, rows, 0, width)
         multiply_rows(rows, width, level.matrix, level.bias, activated, True)
-        level_table[y * width : (y + 1) * width] = activated[:width, : level_table.shape[1]]
+        copy_rows(activated, 0, level_table, y * width, width)
         multiply_rows(activated, width, score.matrix, score.bias, projected, False)
         for k in range(score_map.shape[1]):
             for x in range(width):
                 score_map[y, k, MARGIN + x] = projected[x, k]
 
 
-@njit(cache=True)
-def pool_4x4(source: NDArray[np.float32], source_width: int, target: DualLayout) -> None:
+@exact_kernel
+def pool_4x4(
+    strip: int, num_strips: int, source: NDArray[np.float32], source_width: int, target: DualLayout
+) -> None:
     """Average 4x4 pixels of a (h * source_width, C) table into ``target``, a quarter as wide and high."""
     width = source_width // 4
-    channels = source.shape[1]
-    for pixel in range(len(target.table)):
+    channels, num_pixels = source.shape[1], len(target.table)
+    for pixel in range(num_pixels * strip // num_strips, num_pixels * (strip + 1) // num_strips):
         y, x = pixel // width, pixel % width
         for k in range(channels):
             total = np.float32(0)

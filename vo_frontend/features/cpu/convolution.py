@@ -8,10 +8,10 @@ Working on rows lets a caller chain layers through a few rows that stay in cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.compute.activations import selu
+from vo_frontend.compute.compilation import part
 from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
 MARGIN = 16
@@ -50,13 +50,13 @@ def pack_bias(bias: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(bias, (0, -len(bias) % GROUP)).astype(np.float32)
 
 
-@njit
+@part
 def neighbours(y: int, height: int) -> tuple[int, int, int]:
     """Find rows y - 1, y, y + 1 of a planar map whose extra last row, of zeros, stands for the outside."""
     return (y - 1 if y > 0 else height, y, y + 1)
 
 
-@njit
+@part
 def load_tile(source: Planar, row: int, channel: int, x: int) -> Tile:
     """Read a tile of a planar map from column x on, margin included."""
     return (
@@ -66,7 +66,7 @@ def load_tile(source: Planar, row: int, channel: int, x: int) -> Tile:
     )
 
 
-@njit
+@part
 def store_tile(tile: Tile, target: Planar, row: int, channel: int, x: int, activate: bool) -> None:
     """Write a tile into a planar map from column x on, through SELU if asked to."""
     if activate:
@@ -76,21 +76,29 @@ def store_tile(tile: Tile, target: Planar, row: int, channel: int, x: int, activ
     store(tile[2], target, (row, channel, x + 2 * LANES))
 
 
-@njit
+@part
+def clear_row(target: Planar, row: int) -> None:
+    """Write zeros into a row of a planar map, in all channels."""
+    for channel in range(target.shape[1]):
+        for x in range(target.shape[2]):
+            target[row, channel, x] = 0
+
+
+@part
 def splat_tile(value: np.float32) -> Tile:
     """Fill a tile with a float32."""
     vector = splat(value)
     return vector, vector, vector
 
 
-@njit
+@part
 def fma_tile(weight: np.float32, tile: Tile, total: Tile) -> Tile:
     """Compute weight * tile + total, lane by lane."""
     vector = splat(weight)
     return fma(vector, tile[0], total[0]), fma(vector, tile[1], total[1]), fma(vector, tile[2], total[2])
 
 
-@njit
+@part
 def convolve_row(
     source: Planar,
     rows: tuple[int, ...],

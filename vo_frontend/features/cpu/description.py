@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import selu
-from vo_frontend.compute.matmul import multiply_rows
+from vo_frontend.compute.compilation import exact_kernel, part
+from vo_frontend.compute.matmul import copy_rows, multiply_rows
 from vo_frontend.compute.simd import LANES, add, fma, load, multiply, splat, store, total, widen
 from vo_frontend.features.cpu.coarse_blocks import Product, corner
 from vo_frontend.features.cpu.convolution import MARGIN, Planar
@@ -61,7 +61,7 @@ class Pixels(NamedTuple):
     weight: NDArray[np.float32]  # (4 * M,)
 
 
-@njit
+@part
 def patch_pixels(x: int, y: int, size: tuple[int, int], pixels: Pixels) -> None:
     """Choose the 3x3 pixels around x, y, each with weight 1; 0 outside the image.
 
@@ -75,7 +75,7 @@ def patch_pixels(x: int, y: int, size: tuple[int, int], pixels: Pixels) -> None:
         pixels.weight[tap] = ONE if inside else ZERO
 
 
-@njit
+@part
 def bilinear_pixels(x: np.float32, y: np.float32, size: tuple[int, int], pixels: Pixels, first: int) -> None:
     """Choose the four pixels around x, y in px, with their weights, 0 outside the image.
 
@@ -89,7 +89,7 @@ def bilinear_pixels(x: np.float32, y: np.float32, size: tuple[int, int], pixels:
         pixels.weight[first + k] = (w_right if k % 2 else w_left) * (w_bottom if k // 2 else w_top)
 
 
-@njit
+@part
 def read_finest(
     finest: Planar,
     matrix: NDArray[np.float32],
@@ -111,7 +111,7 @@ def read_finest(
             store(selu(value), features, (i, k))
 
 
-@njit
+@part
 def read_level(
     level: NDArray[Any],
     stride: int,
@@ -141,7 +141,7 @@ def read_level(
             store(value, features, (i, column + k))
 
 
-@njit
+@part
 def read_pixels(
     pyramid: Pyramid,
     padded_size: PaddedSize,
@@ -158,7 +158,7 @@ def read_pixels(
     scale_rows(features, count, pixels.weight)
 
 
-@njit
+@part
 def scale_rows(table: NDArray[np.float32], count: int, length: NDArray[np.float32]) -> None:
     """Give the first rows of a table (R, C) the Euclidean length asked for, (count,)."""
     for row in range(count):
@@ -171,7 +171,7 @@ def scale_rows(table: NDArray[np.float32], count: int, length: NDArray[np.float3
             store(multiply(factor, load(table, (row, k))), table, (row, k))
 
 
-@njit
+@part
 def add_fours(features: NDArray[np.float32], num_sums: int, target: NDArray[np.float32], first: int) -> None:
     """Sum each four rows of (4 * num_sums, C) into a row of ``target`` (R, C) from ``first`` on."""
     for i in range(num_sums):
@@ -181,7 +181,7 @@ def add_fours(features: NDArray[np.float32], num_sums: int, target: NDArray[np.f
             store(add(upper, lower), target, (first + i, k))
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def describe(
     strip: int,
     num_strips: int,
@@ -233,4 +233,4 @@ def describe(
         multiply_rows(sampled, count * num_positions, to_features.matrix, to_features.bias, rows, True)
         multiply_rows(features, count, aggregate.matrix, aggregate.bias, summed, False)
         scale_rows(summed, count, ones)
-        descriptors[first : first + count] = summed[:count]
+        copy_rows(summed, 0, descriptors, first, count)

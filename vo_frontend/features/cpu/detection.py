@@ -1,18 +1,19 @@
 """Keypoint detection on a score map: what ``networks/detection.py`` defines, without temporaries."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from vo_frontend.compute.compilation import exact_kernel, part
 from vo_frontend.compute.matmul import padded
-from vo_frontend.compute.simd import LANES, larger, load, store
+from vo_frontend.compute.simd import LANES, equal_lanes, larger, load, lowest_bit, splat, store
 from vo_frontend.features.cpu.coarse_blocks import corner
-from vo_frontend.features.networks.detection import RADIUS_PX, TEMPERATURE
+from vo_frontend.features.window import RADIUS_PX, TEMPERATURE
 
 NUM_PASSES = 3  # the later ones find maxima of what the earlier ones leave uncovered
 HALO = (2 * NUM_PASSES - 1) * RADIUS_PX  # rows around a pixel that decide about it
 WINDOW = 2 * RADIUS_PX + 1
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
+LOWEST = np.float32(1e-45)  # the smallest score above zero
 SHARPNESS = np.float32(TEMPERATURE)
 
 
@@ -22,7 +23,7 @@ def make_planes(num_threads: int, height: int, width: int) -> NDArray[np.float32
     return np.zeros((num_threads, rows, 2 * RADIUS_PX + padded(width, LANES) + LANES), np.float32)
 
 
-@njit
+@part
 def window_max_row(
     plane: NDArray[np.float32], y: int, column_max: NDArray[np.float32], target: NDArray[np.float32]
 ) -> None:
@@ -40,7 +41,7 @@ def window_max_row(
         store(larger(value, load(column_max, (x + 4,))), target, (x,))
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def find_maxima(
     strip: int,
     num_strips: int,
@@ -65,8 +66,12 @@ def find_maxima(
     start, stop = height * strip // num_strips, height * (strip + 1) // num_strips
     top, bottom = max(start - HALO, 0), min(stop + HALO, height)
     plane = planes[strip]  # what no maximum covers yet, with RADIUS_PX zeros around it
-    plane[RADIUS_PX : RADIUS_PX + bottom - top, RADIUS_PX : RADIUS_PX + width] = score_map[top:bottom]
-    plane[RADIUS_PX + bottom - top :] = ZERO
+    for y in range(top, bottom):
+        for x in range(width):
+            plane[RADIUS_PX + y - top, RADIUS_PX + x] = score_map[y, x]
+    for y in range(RADIUS_PX + bottom - top, len(plane)):
+        for x in range(plane.shape[1]):
+            plane[y, x] = ZERO
     column_max, row_max = np.zeros(plane.shape[1], np.float32), np.zeros(plane.shape[1], np.float32)
     new = np.empty((plane.size, 2), np.int32)
     count = 0
@@ -74,15 +79,18 @@ def find_maxima(
         num_new = 0
         for y in range(bottom - top):
             window_max_row(plane, y, column_max, row_max)
-            row = plane[y + RADIUS_PX, RADIUS_PX:]
-            for x in range(width):
-                if row[x] == row_max[x] and row[x] > ZERO:
-                    new[num_new, 0], new[num_new, 1] = y, x
+            for first in range(0, width, LANES):
+                highest = larger(load(row_max, (first,)), splat(LOWEST))
+                peaks = equal_lanes(load(plane, (y + RADIUS_PX, RADIUS_PX + first)), highest)
+                while peaks:
+                    new[num_new, 0], new[num_new, 1] = y, first + lowest_bit(peaks)
                     num_new += 1
+                    peaks &= peaks - 1
         for k in range(num_new):
             y, x = new[k, 0] + top, new[k, 1]
             for row in range(new[k, 0], new[k, 0] + WINDOW):
-                plane[row, x : x + WINDOW] = ZERO
+                for column in range(x, x + WINDOW):
+                    plane[row, column] = ZERO
             inside = (
                 border_first_px <= x < width - border_last_px
                 and border_first_px <= y < height - border_last_px
@@ -93,8 +101,10 @@ def find_maxima(
     counts[strip] = count
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def refine(
+    strip: int,
+    num_strips: int,
     score_map: NDArray[np.float32],
     found: NDArray[np.int32],
     keypoints: NDArray[np.float32],
@@ -103,13 +113,14 @@ def refine(
     """Move maxima to the soft-argmax of their 5x5 window.
 
     Args:
+        strip, num_strips: which share of the maxima to do.
         score_map: (H, W) float32.
         found: (N,) int32 flat positions at least two pixels from the edges.
         keypoints: (N, 2) float32, written: x, y in px.
         scores: (N,) float32, written: the score map there.
     """
     height, width = score_map.shape
-    for k in range(len(found)):
+    for k in range(len(found) * strip // num_strips, len(found) * (strip + 1) // num_strips):
         x, y = found[k] % width, found[k] // width
         peak = score_map[y, x]
         for dy in range(-RADIUS_PX, RADIUS_PX + 1):

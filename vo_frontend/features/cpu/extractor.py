@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from vo_frontend.compute.compile_ahead import Compilation
 from vo_frontend.features.cpu.lanes import Lanes
 from vo_frontend.features.cpu.network import CpuAliked
 from vo_frontend.features.image import MIN_SIZE_PX, check_batch, check_image
@@ -15,8 +16,6 @@ from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.types import Features, Image
 
 log = logging.getLogger(__name__)
-
-NOTICE_AFTER_S = 2.0  # loading compiled kernels takes less
 
 
 class CpuAlikedExtractor:
@@ -90,12 +89,12 @@ class CpuAlikedExtractor:
         return Features(keypoints[order], network.describe(keypoints[order]), scores[order])
 
     def _prepare(self) -> None:
-        """Call every kernel once. Only where they are not compiled yet does it take long enough to say."""
-        text = "%s: compiling kernels, up to a minute, once on this machine"
-        notice = threading.Timer(NOTICE_AFTER_S, log.info, (text, self.name))
-        notice.start()
-        try:
-            noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
-            self.extract(noise)
-        finally:
-            notice.cancel()
+        """Compile the kernels that are not on disk yet, and call every one once."""
+        noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
+        calls = self._network.kernel_calls(np.atleast_3d(noise), self._border)
+        compilation = Compilation(calls, self._num_threads)
+        num_missing = compilation.readiness().num_missing
+        if num_missing:
+            log.info("%s: compiling %d kernels, once on this machine", self.name, num_missing)
+        compilation.wait()
+        self.extract(noise)

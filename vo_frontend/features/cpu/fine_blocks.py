@@ -7,11 +7,11 @@ Each thread walks down its strip of rows. The rows between two convolutions live
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from vo_frontend.compute.compilation import exact_kernel, part
 from vo_frontend.compute.simd import widen
-from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
+from vo_frontend.features.cpu.convolution import MARGIN, Planar, clear_row, convolve_row, neighbours
 from vo_frontend.types import Image
 
 HIGHEST_GREY = np.float32(255)
@@ -44,14 +44,14 @@ class PaddedSize(NamedTuple):
     left: int
 
 
-@njit
+@part
 def fill_input_row(image: Image, padded_size: PaddedSize, y: int, target: Planar, slot: int) -> None:
     """Write row y of the padded image in [0, 1]: edges repeated, zeros above and below it.
 
     image: (H, W, 1 or 3) uint8. target: (rows, 3, row length) float32, its row ``slot`` is written.
     """
     if y < 0 or y >= padded_size.height:
-        target[slot] = 0
+        clear_row(target, slot)
         return
     last_row, last_column = image.shape[0] - 1, image.shape[1] - 1
     source_y = min(max(y - padded_size.top, 0), last_row)
@@ -60,12 +60,14 @@ def fill_input_row(image: Image, padded_size: PaddedSize, y: int, target: Planar
         plane = min(channel, image.shape[2] - 1)
         for x in range(image.shape[1]):
             row[MARGIN + padded_size.left + x] = np.float32(image[source_y, x, plane]) / HIGHEST_GREY
-        row[MARGIN : MARGIN + padded_size.left] = row[MARGIN + padded_size.left]
-        end = MARGIN + padded_size.left + last_column
-        row[end + 1 : MARGIN + padded_size.width] = row[end]
+        start = MARGIN + padded_size.left
+        for x in range(MARGIN, start):
+            row[x] = row[start]
+        for x in range(start + last_column + 1, MARGIN + padded_size.width):
+            row[x] = row[start + last_column]
 
 
-@njit
+@part
 def average_2x2(source: Planar, y: int, target: Planar, width: int) -> None:
     """Pool rows y and y + 1 of a planar map (H, C, .) into row y // 2 of another, of ``width`` columns."""
     for channel in range(source.shape[1]):
@@ -76,7 +78,7 @@ def average_2x2(source: Planar, y: int, target: Planar, width: int) -> None:
             row[x] = QUARTER * (total + widen(lower[2 * x]) + widen(lower[2 * x + 1]))
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def first_block(
     strip: int,
     num_strips: int,
@@ -112,7 +114,7 @@ def first_block(
         if 0 <= y < padded_size.height:
             convolve_row(pixels, slots, first.kernel, first.bias, ring, y % 3, padded_size.width, False, True)
         else:
-            ring[y % 3] = 0
+            clear_row(ring, y % 3)
         if y > start:
             slots = ((y - 2) % 3, (y - 1) % 3, y % 3)
             convolve_row(
@@ -122,7 +124,7 @@ def first_block(
                 average_2x2(output, y - 2, pooled, padded_size.width // 2)
 
 
-@njit
+@part
 def average_4x4(source: Planar, target: Planar, table: NDArray[np.float32], row: int, width: int) -> None:
     """Pool the four rows of a planar map into a row of another and of a (rows * width, C) table."""
     for channel in range(table.shape[1]):
@@ -135,7 +137,7 @@ def average_4x4(source: Planar, target: Planar, table: NDArray[np.float32], row:
             table[row * width + x, channel] = SIXTEENTH * total
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def second_block(
     strip: int,
     num_strips: int,
@@ -174,7 +176,7 @@ def second_block(
             slots = neighbours(y, height)
             convolve_row(source, slots, first.kernel, first.bias, ring, y % 3, width, False, True)
         else:
-            ring[y % 3] = 0
+            clear_row(ring, y % 3)
         if y <= start:
             continue
         row = y - 1
@@ -183,7 +185,8 @@ def second_block(
         convolve_row(ring, slots, second.kernel, second.bias, output, row % 4, width, True, True)
         convolve_row(output, (row % 4,), to_level.kernel, to_level.bias, level_row, 0, width, False, True)
         convolve_row(level_row, (0,), to_score.kernel, to_score.bias, score, row, width, False, False)
-        level_columns = level_row[0, : level.shape[1], MARGIN : MARGIN + width]
-        level[row * width : (row + 1) * width] = level_columns.T
+        for x in range(width):
+            for channel in range(level.shape[1]):
+                level[row * width + x, channel] = level_row[0, channel, MARGIN + x]
         if row % 4 == 3:
             average_4x4(output, pooled, pooled_table, row // 4, width // 4)

@@ -9,6 +9,7 @@ import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.compute.compile_ahead import Call, Rehearsal
 from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.features.cpu.coarse_blocks import coarse_level, deformable_layer, pool_4x4
 from vo_frontend.features.cpu.convolution import MARGIN
@@ -41,10 +42,15 @@ class CpuAliked:
 
     def sibling(self, num_threads: int) -> "CpuAliked":
         """Return a network of the same weights with arrays and threads of its own, to run beside this one."""
-        other = copy.copy(self)
-        other.team = ThreadTeam(num_threads)
-        other._workspace = None
-        return other
+        return self._with_team(ThreadTeam(num_threads))
+
+    def kernel_calls(self, image: Image, border: Border) -> list[Call]:
+        """List the kernels that an image goes through, with the types of their arguments, but run none."""
+        rehearsal = Rehearsal()
+        other = self._with_team(rehearsal)
+        keypoints, _ = other.detect(other.score_map(image), 1, border)
+        other.describe(keypoints)
+        return rehearsal.calls
 
     def score_map(self, image: Image) -> NDArray[np.float32]:
         """Compute the score map of an image, (H, W) or (H, W, 3) uint8.
@@ -95,7 +101,7 @@ class CpuAliked:
             values = score_map[np.divmod(found, score_map.shape[1])]
             found = found[np.argpartition(-values, max_keypoints)[:max_keypoints]]
         keypoints, scores = np.empty((len(found), 2), np.float32), np.empty(len(found), np.float32)
-        refine(score_map, found, keypoints, scores)
+        self.team.run(refine, score_map, found, keypoints, scores)
         return keypoints, scores
 
     def describe(self, keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,6 +124,12 @@ class CpuAliked:
         descriptors = np.empty_like(described)
         descriptors[order] = described
         return descriptors
+
+    def _with_team(self, team: ThreadTeam) -> "CpuAliked":
+        other = copy.copy(self)
+        other.team = team
+        other._workspace = None
+        return other
 
     def _run_trunk(self, image: Image, work: Workspace) -> None:
         weights, fine, padded_size = self.weights, work.fine, work.padded_size
@@ -153,7 +165,7 @@ class CpuAliked:
             work.pyramid.level3,
             work.score.coarse[1],
         )
-        pool_4x4(work.block3.output.table, padded_size.width // 8, work.block4.source)
+        self.team.run(pool_4x4, work.block3.output.table, padded_size.width // 8, work.block4.source)
         run_coarse_block(
             self.team,
             weights.block4,

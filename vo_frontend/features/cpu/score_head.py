@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import sigmoid
+from vo_frontend.compute.compilation import exact_kernel, part
 from vo_frontend.compute.simd import LANES, fma, load, splat, store
-from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row
+from vo_frontend.features.cpu.convolution import MARGIN, Planar, clear_row, convolve_row
 from vo_frontend.features.cpu.fine_blocks import Convolution
 
 ZERO, ONE = np.float32(0), np.float32(1)
@@ -48,7 +48,7 @@ def _axis(size: int, coarse_size: int) -> tuple[NDArray[np.int32], NDArray[np.fl
     return low, position - low.astype(np.float32)
 
 
-@njit
+@part
 def stretch_row(source: Planar, y: int, grid: Grid, target: Planar, slot: int) -> None:
     """Interpolate row y of a planar map (h, 8, .) along x to the full width, into a slot of a ring."""
     for channel in range(source.shape[1]):
@@ -58,7 +58,7 @@ def stretch_row(source: Planar, y: int, grid: Grid, target: Planar, slot: int) -
             fine[x] = (ONE - fraction) * coarse[low] + fraction * coarse[low + np.uint32(1)]
 
 
-@njit
+@part
 def stretch_levels(
     coarse: tuple[Planar, ...],
     grids: tuple[Grid, ...],
@@ -84,7 +84,7 @@ def stretch_levels(
         weights[k, low % 2], weights[k, (low + 1) % 2] = ONE - fraction, fraction
 
 
-@njit
+@part
 def sum_levels(
     stretched: NDArray[np.float32], weights: NDArray[np.float32], target: Planar, slot: int, width: int
 ) -> None:
@@ -101,7 +101,7 @@ def sum_levels(
             store(value, target, (slot, channel, x))
 
 
-@njit(nogil=True, cache=True)
+@exact_kernel
 def score_head(
     strip: int,
     num_strips: int,
@@ -143,7 +143,7 @@ def score_head(
             convolve_row(finest, (y,), level.kernel, level.bias, level_row, 0, width, False, True)
             convolve_row(level_row, (0,), project.kernel, project.bias, ring8, slot, width, True, True)
         else:
-            ring8[y % 3] = 0
+            clear_row(ring8, y % 3)
         next_layer(ring8, y - 1, height, second, ring4a, (y - 1) % 3, width, True)
         next_layer(ring4a, y - 2, height, third, ring4b, (y - 2) % 3, width, True)
         if start <= y - 3 < stop:
@@ -152,7 +152,7 @@ def score_head(
                 store(sigmoid(load(scores, (y - 3, 0, x))), scores, (y - 3, 0, x))
 
 
-@njit
+@part
 def next_layer(
     source: Planar,
     y: int,
@@ -171,4 +171,4 @@ def next_layer(
         slots = ((y - 1) % 3, y % 3, (y + 1) % 3)
         convolve_row(source, slots, layer.kernel, layer.bias, target, row, width, False, activate)
     elif row < 3:
-        target[row] = 0
+        clear_row(target, row)

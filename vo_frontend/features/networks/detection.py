@@ -11,9 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vo_frontend.features.networks.sampling import sample_bilinear
-
-RADIUS_PX = 2  # of non-maximum suppression and of the soft-argmax window
-TEMPERATURE = 0.1  # of the soft-argmax
+from vo_frontend.features.window import RADIUS_PX, TEMPERATURE
 
 
 @dataclass(frozen=True)
