@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: demo test lint bench docs errors clean
 
 demo: .venv/viewer
-	$(BIN)/python run_vo.py --no-view
+	$(BIN)/python run_vo.py $(if $(DISPLAY)$(WAYLAND_DISPLAY),--view,--no-view)
 	@echo "pictures: runs/synthetic/street/latest/trajectory.png and map.png"
 
 test: .venv/dev
@@ -50,7 +50,7 @@ clean:
 	touch $@
 
 .venv/dev: .venv/base setup.py
-	$(PIP) --no-build-isolation --editable ".[viewer,places,slam,bags,dev]"
+	$(PIP) --no-build-isolation --editable ".[viewer,rerun,places,slam,bags,dev]"
 	touch $@
 
 .venv/docs: .venv/base setup.py

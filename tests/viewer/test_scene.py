@@ -11,9 +11,10 @@ from vo_frontend.map_events import (
     LandmarksRecalled,
     LandmarksRemoved,
     LandmarksRetired,
+    LoopClosed,
     SegmentJoined,
 )
-from vo_frontend.types import StampedPose, Status
+from vo_frontend.types import FrameResult, Reason, StampedPose, Status
 
 
 def test_a_new_scene_is_empty() -> None:
@@ -161,7 +162,7 @@ def test_a_snapshot_is_not_changed_by_later_results_and_survives_the_trip_to_ano
         scene.update(result)
     np.testing.assert_array_equal(snapshot.retired_points, copy.retired_points)
     np.testing.assert_array_equal(snapshot.trajectories[0], copy.trajectories[0])
-    assert snapshot.frame_index == copy.frame_index == 19
+    assert snapshot.status == copy.status
 
 
 def test_landmark_distance_is_that_of_the_typical_landmark() -> None:
@@ -169,3 +170,35 @@ def test_landmark_distance_is_that_of_the_typical_landmark() -> None:
     scene = FedScene()
     scene.update(make_result(0, (0, 0, 1), map=make_map(0, points)))
     assert scene.snapshot().landmark_distance == 9
+
+
+def test_a_lost_stretch_is_a_gap_that_follows_corrections() -> None:
+    scene = FedScene()
+    scene.update(make_result(0, (0, 0, 0), is_keyframe=True))
+    scene.update(make_result(1, (0, 0, 1)))
+    scene.update(make_result(2, None))
+    scene.update(make_result(3, (0, 0, 3)))
+    np.testing.assert_array_equal(scene.snapshot().gaps, [[[0, 0, 1], [0, 0, 3]]])
+    corrected = KeyframesMoved(0, np.array([0]), make_pose((5, 0, 0))[None])
+    scene.update(make_result(4, (5, 0, 4), events=(corrected,)))
+    np.testing.assert_array_equal(scene.snapshot().gaps, [[[5, 0, 1], [5, 0, 3]]])
+
+
+def test_a_frame_that_could_not_be_read_and_a_new_segment_are_no_gaps() -> None:
+    scene = FedScene()
+    scene.update(make_result(0, (0, 0, 0)))
+    scene.update(FrameResult(1, 10**8, Status.LOST, Reason.BAD_IMAGE, 0, None))
+    scene.update(make_result(2, (0, 0, 2)))
+    scene.update(make_result(3, None))
+    scene.update(make_result(4, (0, 0, 0), segment_id=1))
+    assert len(scene.snapshot().gaps) == 0
+
+
+def test_a_closed_loop_counts_as_a_correction_of_what_was_drawn_long_ago() -> None:
+    scene = FedScene()
+    scene.update(make_result(0, (0, 0, 0), is_keyframe=True))
+    loop = LoopClosed(0, 0, 1, 50, make_pose((0, 0, 3)), make_pose((0, 0, 1)))
+    scene.update(make_result(1, (0, 0, 1), is_keyframe=True, events=(loop,)))
+    snapshot = scene.snapshot()
+    assert snapshot.num_corrections == 1
+    np.testing.assert_array_equal(snapshot.loops, [[[0, 0, 0], [0, 0, 3], [0, 0, 1]]])

@@ -51,10 +51,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     output.add_argument(
         "--view",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="live window (default: where there is a display)",
+        nargs="?",
+        const="window",
+        choices=("window", "rerun"),
+        help="watch the run: a window (default: where there is a display), or a recording for rerun, run.rrd",
     )
+    output.add_argument("--no-view", action="store_const", const="none", dest="view", help="no window")
     output.add_argument("--quiet", action="store_true", help="show warnings and errors only")
     output.add_argument(
         "--json", action="store_true", help="print a line of JSON for every frame; all else goes to stderr"

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from vo_frontend import __version__
+from vo_frontend.cli.closed_pipe import quietly
 from vo_frontend.errors import did_you_mean
 
 PROGRAM = "vo-frontend"
@@ -33,6 +34,10 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the first argument names; options alone mean ``run``. Returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return quietly(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first in ("-h", "--help"):
         print(format_help())

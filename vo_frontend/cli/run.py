@@ -51,14 +51,15 @@ def _run(args: argparse.Namespace, argv: Sequence[str], console: Console, run_lo
     from vo_frontend.cli.keyboard import stop_switch
     from vo_frontend.cli.progress import ProgressSink
     from vo_frontend.session.run import Surroundings, execute
-    from vo_frontend.session.viewing import open_viewer
+    from vo_frontend.session.viewing import ViewKind, open_viewer
 
     config = configuration(args)
+    kind = ViewKind.WINDOW_IF_POSSIBLE if args.view is None else ViewKind(args.view)
     terminal = console.terminal
     viewers: list[ViewerSink] = []
 
     def sinks(opened: "OpenedInput", folder: Path, records: "Records") -> "list[Sink]":
-        viewers.append(open_viewer(opened, folder, records, view=args.view))
+        viewers.append(open_viewer(opened, folder, records, kind, released=lambda: switch.is_on))
         lines: list[Sink] = [JsonLinesSink(terminal)] if args.json else []
         return [*lines, ProgressSink(opened.source.num_frames, console), viewers[0]]
 
@@ -70,15 +71,19 @@ def _run(args: argparse.Namespace, argv: Sequence[str], console: Console, run_lo
             command=["vo-frontend", "run", *argv],
         )
         is_first_look = args.features is None and not config.run.versions
-        report = execute(config, args.out, surroundings, run_log, may_stand_in=is_first_look)
-    conclusion = [report.table]
-    if config.run.save_map is not None and report.failure is None:
-        conclusion.append(f"map written to {config.run.save_map}")
-    conclusion.append(
-        f"written to {report.folder}/" + (" (stopped before the end)" if report.stopped else "")
-    )
-    if not args.quiet:
-        (terminal.say if args.json else terminal.print_result)("\n".join(conclusion))
+        try:
+            report = execute(config, args.out, surroundings, run_log, may_stand_in=is_first_look)
+            conclusion = [report.table]
+            if config.run.save_map is not None and report.failure is None:
+                conclusion.append(f"map written to {config.run.save_map}")
+            conclusion.append(
+                f"written to {report.folder}/" + (" (stopped before the end)" if report.stopped else "")
+            )
+            if not args.quiet:
+                (terminal.say if args.json else terminal.print_result)("\n".join(conclusion))
+        finally:
+            for viewer in viewers:  # last, because it may wait for the user
+                viewer.leave()
     if report.failure is not None:
         raise report.failure
 

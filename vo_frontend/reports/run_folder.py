@@ -28,9 +28,10 @@ METRICS_NAME = "metrics.json"
 PLOT_NAME = "trajectory.png"
 MAP_IMAGE_NAME = "map.png"
 REPORT_NAME = "report.html"
+RECORDING_NAME = "run.rrd"
 OWN_FILES = (
     CONFIG_NAME, LOG_NAME, METRICS_NAME, PLOT_NAME, MAP_NAME, MAP_IMAGE_NAME, REPORT_NAME, FRAMES_NAME,
-    ERRORS_NAME, LOOPS_NAME, *ALL_NAMES,
+    ERRORS_NAME, LOOPS_NAME, RECORDING_NAME, *ALL_NAMES,
 )  # fmt: skip
 CONFIG_HEADER = "# effective configuration of this vo_frontend run\n"  # also marks a folder as ours
 

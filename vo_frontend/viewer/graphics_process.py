@@ -1,4 +1,4 @@
-"""Everything that the two processes which run Open3D share: how they start, fail and exit."""
+"""Everything that the processes which draw or record share: how they start, fail and exit."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ from typing import NoReturn
 from vo_frontend.errors import ViewerError
 from vo_frontend.viewer import availability
 
-NICENESS = 10  # a software renderer takes every core it gets, and the estimator needs them
+NICENESS = 10  # of drawing: a software renderer takes every core it gets, and the estimator needs them
 
 
-def run_to_exit(work: Callable[[], None], to_parent: Connection) -> NoReturn:
-    """Run ``work``, send a ViewerError that it raises to the parent, and exit the process.
+def run_to_exit(work: Callable[[], None], to_parent: Connection, niceness: int = NICENESS) -> NoReturn:
+    """Run ``work`` with less priority, send a ViewerError that it raises to the parent, and exit the process.
 
     Exits without unloading anything, because graphics libraries tend to crash or hang there.
     """
-    _prepare()
+    _prepare(niceness)
     exit_code = 0
     try:
         work()
@@ -41,7 +41,7 @@ def explain_exit(exit_code: int) -> str:
     )
 
 
-def _prepare() -> None:
+def _prepare(niceness: int) -> None:
     """Silence native libraries, leave Ctrl-C to the estimator's process, and lower our own priority.
 
     Native libraries write to the terminal's file descriptors and would break up the progress line;
@@ -53,4 +53,4 @@ def _prepare() -> None:
     os.dup2(nowhere, 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
-        os.nice(NICENESS)
+        os.nice(niceness)

@@ -12,6 +12,10 @@ KEYFRAME: Color = (0.34, 0.71, 0.91)
 GROUND_TRUTH: Color = (0.0, 0.80, 0.50)
 LOOP_BEFORE: Color = (0.95, 0.25, 0.45)
 LOOP: Color = (0.70, 0.55, 1.0)
+KEYPOINT: Color = (0.62, 0.64, 0.67)  # without a landmark
+NEW_TRACK: Color = (0.34, 0.71, 0.91)
+OLD_TRACK: Color = (1.0, 0.65, 0.0)
+OLD_AGE = 30  # frames from which on a track is drawn as old
 TEXT: Color = (0.85, 0.87, 0.9)
 SEGMENTS: tuple[Color, ...] = ((0.95, 0.60, 0.0), (0.84, 0.52, 0.70), (0.94, 0.89, 0.26), (0.84, 0.37, 0.0))
 
@@ -19,6 +23,17 @@ SEGMENTS: tuple[Color, ...] = ((0.95, 0.60, 0.0), (0.84, 0.52, 0.70), (0.94, 0.8
 def segment_color(number: int) -> Color:
     """Return the colour of the n-th segment of the trajectory; the palette repeats after its last colour."""
     return SEGMENTS[number % len(SEGMENTS)]
+
+
+def age_colors(ages: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return RGB (N, 3) of keypoints by the age of their tracks (N,) in frames; 0 means none."""
+    share = np.clip(np.log2(np.maximum(ages, 1)) / np.log2(OLD_AGE), 0, 1)[:, None]
+    white = np.array([0.95, 0.95, 0.85])  # a mix of the two ends would be dull
+    young = (1 - 2 * share) * np.array(NEW_TRACK) + 2 * share * white
+    old = (2 - 2 * share) * white + (2 * share - 1) * np.array(OLD_TRACK)
+    colors = np.where(share < 0.5, young, old)
+    colors[ages == 0] = KEYPOINT
+    return np.rint(255 * colors).astype(np.uint8)
 
 
 def brighten(colors: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -20,8 +20,9 @@ from vo_frontend.map_events import LoopClosed, SegmentJoined
 from vo_frontend.mapping.landmark_record import LandmarkCloud
 from vo_frontend.mapping.records import Records
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
-from vo_frontend.types import FrameResult, Reason, Status, Trajectory
+from vo_frontend.types import FrameResult, Status, Trajectory
 from vo_frontend.viewer.ground_truth_overlay import GroundTruthOverlay
+from vo_frontend.viewer.run_state import STALE
 
 MAX_RETIRED_POINTS = 200_000
 MAX_POSITIONS = 20_000
@@ -36,10 +37,6 @@ class SceneSnapshot:
     """Everything one picture needs, in scene coordinates; a few arrays, cheap to send to another process."""
 
     status: Status
-    reason: Reason
-    frame_index: int
-    num_inliers: int
-    frames_per_second: float  # NaN where unknown
     trajectories: tuple[Points, ...]  # camera centres (N_i, 3), one array per segment, in frame order
     T_scene_cam: Transform | None  # (4, 4) last known pose, None before the first
     T_scene_keyframes: NDArray[np.float32]  # (K, 4, 4)
@@ -48,9 +45,13 @@ class SceneSnapshot:
     retired_points: Points  # (R, 3) landmarks that left the local map
     retired_colors: Colors  # (R, 3)
     loops: NDArray[np.float32]  # (L, 3, 3) cameras: old keyframe, new one before its correction, and now
+    gaps: NDArray[
+        np.float32
+    ]  # (G, 2, 3) cameras: the last one before tracking was lost, and where it is found again
     num_landmarks: int  # of the whole map: more than there are points, where these are thinned
     ground_truth: Points  # (G, 3) since the run began; G = 0 without ground truth or before alignment
     landmark_distance: float  # median distance from camera to landmark: the yardstick of a scene without unit
+    num_corrections: int  # until now, of places that were drawn long ago
 
     @property
     def is_empty(self) -> bool:
@@ -87,36 +88,38 @@ class Scene:
         self._landmark_distance = 1.0
         self._span_s: tuple[float, float] | None = None  # stamps of the first and the last result
         self._has_jumped = False  # the trajectory, since ground truth was aligned to it
-        self._last: FrameResult | None = None
+        self._num_corrections = 0
+        self._status = Status.INITIALIZING
+        self._last_posed: tuple[int, int] | None = None  # segment and frame of the last pose
+        self._is_lost = False
+        self._gaps: list[tuple[int, int]] = []  # frames: the last before tracking was lost, the first after
 
     def update(self, result: FrameResult) -> None:
         """Add the result of the next frame."""
         now_s = result.timestamp_ns * 1e-9
         self._span_s = (self._span_s[0] if self._span_s else now_s, now_s)
-        self._last = result
+        self._status = result.status
         if result.events:
             self._clouds = None
-        self._has_jumped |= any(isinstance(event, SegmentJoined | LoopClosed) for event in result.events)
+        if any(isinstance(event, SegmentJoined | LoopClosed) for event in result.events):
+            self._has_jumped = True
+            self._num_corrections += 1
+        self._note_gap(result)
         if result.T_world_cam is not None:
             self._T_scene_cam = self._T_scene_world(result.segment_id) @ result.T_world_cam
         if result.map is not None and len(result.map.points_world) and result.T_world_cam is not None:
             offsets = result.map.points_world - result.T_world_cam[:3, 3]
             self._landmark_distance = max(float(np.median(np.linalg.norm(offsets, axis=1))), 1e-6)
 
-    def snapshot(self, frames_per_second: float = float("nan"), *, is_final: bool = False) -> SceneSnapshot:
+    def snapshot(self, *, is_final: bool = False) -> SceneSnapshot:
         """Return the scene as it is now; ``is_final`` aligns ground truth to the whole estimate."""
-        last = self._last
         paths = self._stamped_paths()
         if self._clouds is None:
             landmarks = self._records.landmarks
             self._clouds = landmarks.local(), landmarks.retired(self._max_retired_points)
         active, retired = self._clouds
         return SceneSnapshot(
-            status=last.status if last else Status.INITIALIZING,
-            reason=last.reason if last else Reason.FIRST_VIEW,
-            frame_index=last.frame_index if last else 0,
-            num_inliers=last.num_inliers if last else 0,
-            frames_per_second=frames_per_second,
+            status=self._status,
             trajectories=tuple(path[:, 1:].astype(np.float32) for path in paths),
             T_scene_cam=self._T_scene_cam,
             T_scene_keyframes=self._keyframes(),
@@ -125,9 +128,11 @@ class Scene:
             retired_points=self._in_scene(retired),
             retired_colors=retired.colors,
             loops=self._loops(),
+            gaps=self._gap_ends(),
             num_landmarks=len(self._records.landmarks),
             ground_truth=self._true_path(paths, is_final),
             landmark_distance=self._landmark_distance,
+            num_corrections=self._num_corrections,
         )
 
     def _stamped_paths(self) -> list[NDArray[np.float64]]:
@@ -152,6 +157,22 @@ class Scene:
             for segment_id, positions in zip(edges.segment_ids.tolist(), edges.positions_world, strict=True)
         ]
         return np.array(loops, np.float32).reshape(-1, 3, 3)
+
+    def _note_gap(self, result: FrameResult) -> None:
+        """Remember between which frames of one segment tracking was lost."""
+        if result.T_world_cam is None:
+            self._is_lost |= result.status is Status.LOST and result.reason not in STALE
+            return
+        if self._is_lost and self._last_posed is not None and self._last_posed[0] == result.segment_id:
+            self._gaps.append((self._last_posed[1], result.frame_index))
+        self._is_lost, self._last_posed = False, (result.segment_id, result.frame_index)
+
+    def _gap_ends(self) -> NDArray[np.float32]:
+        known = self._records.trajectory.at([index for gap in self._gaps for index in gap])
+        positions = self._poses_in_scene(known)[:, :3, 3]
+        row_of = {index: row for row, index in enumerate(known.frame_indices.tolist())}
+        ends = [positions[[row_of[first], row_of[last]]] for first, last in self._gaps]
+        return np.array(ends, np.float32).reshape(-1, 2, 3)
 
     def _poses_in_scene(self, trajectory: EstimatedTrajectory) -> NDArray[np.float64]:
         """Return poses (N, 4, 4) in scene coordinates."""

@@ -10,6 +10,7 @@ from open3d.visualization import rendering
 
 from vo_frontend.types import Status
 from vo_frontend.viewer import palette
+from vo_frontend.viewer.layers import Layer
 from vo_frontend.viewer.line_shapes import drop_close_cameras, drop_close_positions, frustum_line
 from vo_frontend.viewer.scene import Colors, Points, SceneSnapshot
 from vo_frontend.viewer.viewpoint import Vector
@@ -17,6 +18,19 @@ from vo_frontend.viewer.viewpoint import Vector
 POINT_SIZE_PX = 3.0
 LINE_WIDTH_PX = 3.0
 STRIDE = 0.1  # between drawn positions, in frustum sizes; the edges of wide and short strokes fray
+GAP_WIDTH = 2.0  # of a lost stretch around the path, in widths of the path
+# What is drawn, by the name of the geometry.
+LAYER_OF = {
+    "retired": Layer.LANDMARKS,
+    "active": Layer.LANDMARKS,
+    "keyframes": Layer.KEYFRAMES,
+    "trajectory": Layer.PATH,
+    "ground truth": Layer.GROUND_TRUTH,
+    "loops, before": Layer.LOOPS,
+    "loops, corrected": Layer.LOOPS,
+    "gaps": Layer.LOOPS,
+    "camera": Layer.PATH,
+}
 BEHIND = 0.01  # of the distance to the eye; more than the error of a good estimate
 
 
@@ -31,10 +45,18 @@ class ScenePainter:
     def __init__(self, scene: rendering.Open3DScene, px: float = 1.0) -> None:
         self._scene = scene
         self._px = px
+        self._hidden: set[Layer] = set()
         self._painted_retired: Points | None = None
         self._true_path: Points = np.empty((0, 3), np.float32)
         scene.set_background([*palette.BACKGROUND, 1.0])
         scene.view.set_post_processing(False)  # tone mapping would wash out the colours
+
+    def toggle(self, layer: Layer) -> None:
+        """Hide a layer, or show it again."""
+        self._hidden ^= {layer}
+        for name, layer_of_name in LAYER_OF.items():
+            if layer_of_name is layer and self._scene.has_geometry(name):
+                self._scene.show_geometry(name, layer not in self._hidden)
 
     def paint(self, snapshot: SceneSnapshot, eye: Vector) -> None:
         """Draw a snapshot in place of the previous one, as seen from ``eye`` (3,) in scene coordinates."""
@@ -54,6 +76,8 @@ class ScenePainter:
         keyframes = [frustum_line(T_scene_cam, size) for T_scene_cam in T_scene_shown]
         self._lines("keyframes", keyframes, [palette.KEYFRAME] * len(keyframes), 0.4 * LINE_WIDTH_PX)
         self._lines_of_loops(snapshot.loops)
+        gaps = list(snapshot.gaps)
+        self._lines("gaps", gaps, [palette.LOST_CAMERA] * len(gaps), GAP_WIDTH * LINE_WIDTH_PX)
         if snapshot.T_scene_cam is not None:
             color = palette.LOST_CAMERA if snapshot.status is Status.LOST else palette.CAMERA
             self._lines("camera", [frustum_line(snapshot.T_scene_cam, 2 * size)], [color], LINE_WIDTH_PX)
@@ -83,7 +107,7 @@ class ScenePainter:
         material = rendering.MaterialRecord()
         material.shader = "defaultUnlit"
         material.point_size = size_px * self._px
-        self._scene.add_geometry(name, cloud, material)
+        self._add(name, cloud, material)
 
     def _lines(
         self, name: str, polylines: list[Points], colors: list[palette.Color], width_px: float
@@ -107,7 +131,12 @@ class ScenePainter:
         material = rendering.MaterialRecord()
         material.shader = "unlitLine"
         material.line_width = width_px * self._px
-        self._scene.add_geometry(name, lines, material)
+        self._add(name, lines, material)
+
+    def _add(self, name: str, geometry: o3d.geometry.Geometry3D, material: rendering.MaterialRecord) -> None:
+        self._scene.add_geometry(name, geometry, material)
+        if LAYER_OF[name] in self._hidden:
+            self._scene.show_geometry(name, False)
 
 
 def _has_extent(points: Points) -> bool:

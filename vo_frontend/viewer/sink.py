@@ -1,84 +1,104 @@
-"""The viewer as a sink: shows results in a live window, in a picture of the map at the end, or both."""
+"""The viewer as a sink: shows results in a view while the run goes on, and draws the map at its end."""
 
 import logging
 import time
-from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame, FrameResult
+from vo_frontend.viewer.image_view import TrackHistory
 from vo_frontend.viewer.map_picture import render_map
+from vo_frontend.viewer.run_state import RunMonitor
 from vo_frontend.viewer.scene import Scene
-from vo_frontend.viewer.window import ViewerWindow, open_window
+from vo_frontend.viewer.view_process import ViewProcess
+from vo_frontend.viewer.view_update import Update
 
 log = logging.getLogger(__name__)
 
-RATE_FRAMES = 30  # number of frames over which the shown frame rate is averaged
+PAUSE_POLL_S = 0.02
 
 
 class ViewerSink:
     """Shows the scene while it grows. Implements ``vo_frontend.reports.sink.Sink``.
 
-    A failure of the graphics stack never ends the run: it becomes a warning.
+    A failure of the graphics stack never ends the run: it becomes a warning. Nothing waits for the view but a
+    pause that the user asks for; :meth:`leave` ends it once the run has written all that it writes.
 
     Args:
         scene: empty, created with ground truth if that is to be shown.
-        window: from :func:`open_window`, None for none.
+        view: a window or a recording, None for none.
         picture_path: PNG file of the whole map, drawn by ``close``; None for none.
-        hold: keep the window open at the end until the user closes it.
+        hold: keep the view open at the end until the user closes it.
+        is_live: frames are stamped by Unix time when they are taken.
+        released: says that the user wants to go, so that a pause or a view that is held open must end.
     """
 
     def __init__(
         self,
         scene: Scene,
-        window: ViewerWindow | None = None,
+        view: ViewProcess | None = None,
         picture_path: Path | None = None,
+        *,
         hold: bool = False,
+        is_live: bool = False,
+        released: Callable[[], bool] = lambda: False,
     ) -> None:
         self._scene = scene
-        self._window = window
+        self._view = view
         self._picture_path = picture_path
         self._hold = hold
-        self._arrival_times_s: deque[float] = deque(maxlen=RATE_FRAMES)
+        self._released = released
+        self._monitor = RunMonitor(is_live=is_live)
+        self._tracks = TrackHistory()
+        self._last: tuple[Frame, FrameResult] | None = None
+        self._num_frames = self._num_shown = 0
 
     @property
     def stop_requested(self) -> bool:
         """True once the user has asked in the window to stop the run."""
-        return self._window is not None and self._window.stop_requested
+        return self._view is not None and self._view.stop_requested
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Add one result to the scene, and show it unless the window is late."""
-        self._arrival_times_s.append(time.perf_counter())
+        """Add one result to the scene, and show it unless the view is late; wait while the user pauses."""
         self._scene.update(result)
-        if self._window is not None and self._window.is_ready:
-            self._window.show(self._scene.snapshot(self._frames_per_second()))
+        if self._view is None:
+            return
+        self._num_frames += 1
+        self._last = frame, result
+        self._monitor.update(frame, result)
+        self._tracks.update(result)
+        is_shown = self._show(self._view, frame, result)
+        while not self._view.may_go_on() and not self._released():
+            is_shown = is_shown or self._show(self._view, frame, result)
+            time.sleep(PAUSE_POLL_S)
 
     def close(self) -> None:
-        """Draw the picture, then end the window (or wait for the user, with ``hold``)."""
-        snapshot = self._scene.snapshot(self._frames_per_second(), is_final=True)
+        """Draw the picture; the view goes on until :meth:`leave`."""
+        if self._picture_path is None:
+            return
         try:
-            if self._picture_path is not None:
-                render_map(snapshot, self._picture_path)
+            render_map(self._scene.snapshot(is_final=True), self._picture_path)
         except ViewerError as error:
             log.warning("%s", error)
-        finally:
-            if self._window is not None:
-                self._window.close(snapshot, self._hold)
 
-    def _frames_per_second(self) -> float:
-        times_s = self._arrival_times_s
-        if len(times_s) < 2 or times_s[-1] == times_s[0]:
-            return float("nan")
-        return (len(times_s) - 1) / (times_s[-1] - times_s[0])
+    def leave(self) -> None:
+        """Show the end of the run and end the view, with ``hold`` once the user has closed it."""
+        view, self._view = self._view, None
+        if view is None:
+            return
+        image = None
+        if self._last is not None:
+            image = self._tracks.view(*self._last)
+            log.info("view: %d of %d frames shown", self._num_shown, self._num_frames)
+        scene = self._scene.snapshot(is_final=True)
+        view.finish(Update(scene, self._monitor.state, image, is_last=True, hold=self._hold), self._released)
 
-
-def make_viewer_sink(
-    scene: Scene, title: str, show_window: bool, picture_path: Path | None, hold: bool = False
-) -> ViewerSink:
-    """Build a sink that shows what this machine can show, and log a warning for what it cannot."""
-    window = None
-    try:
-        window = open_window(title) if show_window else None
-    except ViewerError as error:
-        log.warning("%s", error)
-    return ViewerSink(scene, window, picture_path, hold)
+    def _show(self, view: ViewProcess, frame: Frame, result: FrameResult) -> bool:
+        """Show the newest frame if the view has room for it; return whether it has."""
+        if not view.is_ready:
+            return False
+        image = self._tracks.view(frame, result)
+        is_shown = view.show(Update(self._scene.snapshot(), self._monitor.state, image))
+        self._num_shown += is_shown
+        return is_shown

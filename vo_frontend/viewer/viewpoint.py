@@ -73,6 +73,21 @@ def overview(points: NDArray[np.floating], aspect: float, elevation_deg: float =
     return Viewpoint(target + distance * back, target, up, fov_deg)
 
 
+def from_above(points: NDArray[np.floating], aspect: float) -> Viewpoint:
+    """Look straight down so that all points are in view, with the first camera's line of sight pointing up.
+
+    Args:
+        points: (N, 3) that must be in view, N >= 1.
+        aspect: width over height of the picture.
+    """
+    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    fov_deg, margin = 45.0, 1.15
+    tangent = np.tan(np.deg2rad(fov_deg) / 2) / margin
+    distance = half[1] + max(half[0] / (tangent * aspect), half[2] / tangent, 1e-3)
+    return Viewpoint(middle + distance * SCENE_UP, middle, np.array([0.0, 0.0, 1.0]), fov_deg)
+
+
 def _longest_horizontal_direction(points: NDArray[np.float64]) -> Vector:
     """Return the unit vector (3,), orthogonal to SCENE_UP, along which points (N, 3) spread most."""
     horizontal = (points - points.mean(axis=0)) * (1 - np.abs(SCENE_UP))

@@ -1,23 +1,26 @@
-"""The window itself, which runs in a process of its own; see :mod:`vo_frontend.viewer.window`."""
+"""The window itself, which runs in a process of its own; see :mod:`vo_frontend.viewer.view_process`."""
 
-import math
 import multiprocessing
 import queue
 import time
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from vo_frontend.errors import ViewerError
-from vo_frontend.types import Status
-from vo_frontend.viewer import availability, palette
+from vo_frontend.viewer import availability
 from vo_frontend.viewer.graphics_process import run_to_exit
+from vo_frontend.viewer.layers import Layer
 from vo_frontend.viewer.scene import SceneSnapshot
-from vo_frontend.viewer.viewpoint import Vector, Viewpoint, chase
+from vo_frontend.viewer.view_process import ViewProcess, start_view
+from vo_frontend.viewer.view_update import Saved, Update, Wish
+from vo_frontend.viewer.viewpoint import Vector, Viewpoint, chase, from_above
 from vo_frontend.viewer.whole_map import frame_whole_map
+from vo_frontend.viewer.window_text import HINT, HINT_AT_END, HINT_PAUSED
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -28,49 +31,47 @@ SETTLING_S = (
     5.0  # keep redrawing after an update: the renderer skips a redraw while it is busy with the previous one
 )
 FOLLOW_SHARE = 0.5  # of the way to the chase camera, per redraw
-HELP = "drag or wheel: look around    F: follow the camera    Q: stop the run    close: go on without"
-HELP_AT_END = "the run is over    drag or wheel: look around    Q or close: leave"
-
-
-class WindowEvent(Enum):
-    """What the window tells the run; it sends a ViewerError instead if it cannot open."""
-
-    STOP_REQUESTED = "stop requested"
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """What the run tells the window."""
+class WindowView:
+    """Shows a run in an Open3D window. Implements ``view_process.View``."""
 
-    snapshot: SceneSnapshot
-    is_last: bool = False
-    hold: bool = False  # with is_last: stay open until the user closes the window
+    title: str
+    folder: Path  # for pictures
 
+    def __call__(self, updates: "Queue[Update]", answers: Connection) -> NoReturn:
+        """Run the window's process, until the window is closed or the run is over."""
 
-def run_window(title: str, updates: "Queue[Update]", events: Connection) -> NoReturn:
-    """Run the window's process, until the window is closed or the run is over."""
+        def show() -> None:
+            availability.import_open3d()
+            _Window(self.title, self.folder, updates, answers).run()
 
-    def show() -> None:
-        availability.import_open3d()
-        _Window(title, updates, events).run()
-
-    run_to_exit(show, events)
+        run_to_exit(show, answers)
 
 
-def status_text(snapshot: SceneSnapshot) -> str:
-    """Write the line at the top of the window."""
-    parts = [f"frame {snapshot.frame_index}", snapshot.status.value.upper()]
-    if snapshot.reason.value:
-        parts.append(snapshot.reason.value)
-    if snapshot.status is Status.TRACKING:
-        parts.append(f"{snapshot.num_inliers} inliers")
-    if not math.isnan(snapshot.frames_per_second):
-        parts.append(f"{snapshot.frames_per_second:.1f} frames/s")
-    if len(snapshot.trajectories) > 1:
-        parts.append(f"segment {len(snapshot.trajectories)}")
-    if len(snapshot.loops):
-        parts.append(f"loops: {len(snapshot.loops)}")
-    return "    ".join(parts)
+def open_window(title: str, folder: Path) -> ViewProcess:
+    """Start the window's process and return at once; the window itself appears seconds later.
+
+    Args:
+        title: of the window.
+        folder: where the user's pictures of the window go.
+
+    Raises:
+        ViewerError: Open3D is not installed, or there is no display. What fails later in the window's
+            process, such as a missing system library, becomes a warning in the log.
+    """
+    availability.check_installed()
+    availability.check_display()
+    return start_view("viewer", WindowView(title, folder), capacity=1, handover_s=2.0)
+
+
+class _Gaze(Enum):
+    """Where the window looks from."""
+
+    FOLLOWING = "behind the camera"
+    ABOVE = "above"
+    FREE = "where the user has put it"
 
 
 class _Pacer:
@@ -88,15 +89,16 @@ class _Pacer:
 
 
 class _Window:
-    """An Open3D window with the scene and a status line; owns the main thread of its process."""
+    """An Open3D window with the scene and panels; owns the main thread of its process."""
 
-    def __init__(self, title: str, updates: "Queue[Update]", events: Connection) -> None:
+    def __init__(self, title: str, folder: Path, updates: "Queue[Update]", answers: Connection) -> None:
         from open3d.visualization import gui, rendering
 
         from vo_frontend.viewer.scene_painter import ScenePainter
+        from vo_frontend.viewer.window_panels import WindowPanels
 
         self._gui = gui
-        self._updates, self._events = updates, events
+        self._folder, self._updates, self._answers = folder, updates, answers
         self._app = gui.Application.instance
         self._app.initialize()
         try:
@@ -109,29 +111,30 @@ class _Window:
         self._view = gui.SceneWidget()
         self._view.scene = rendering.Open3DScene(self._window.renderer)
         self._painter = ScenePainter(self._view.scene, self._window.scaling)
-        self._status, self._help = gui.Label("waiting for the first frame"), gui.Label(HELP)
         self._window.add_child(self._view)
-        self._top_bar, self._bottom_bar = self._add_bar(self._status), self._add_bar(self._help)
+        self._panels = WindowPanels(self._window)
         self._window.set_on_layout(self._lay_out)
         self._window.set_on_key(self._on_key)
         self._view.set_on_mouse(self._on_mouse)
+        self._actions = self._actions_by_key()
+        self._shown: Update | None = None
         self._viewpoint: Viewpoint | None = None
-        self._is_following = True
-        self._is_over = False
+        self._gaze = _Gaze.FOLLOWING
+        self._is_paused = self._is_over = False
         self._painted_eye = self._eye()
+        self._news_s = time.monotonic()
 
     def run(self) -> None:
         """Show updates until the window is closed, the run is over, or its process is gone."""
         parent = multiprocessing.parent_process()
         pacer = _Pacer()
-        news_s = time.monotonic()
         while self._app.run_one_tick():  # sleeps for about 10 ms when nothing happens
             if not pacer.is_due():
                 continue
             if parent is not None and not parent.is_alive():
                 break
             self._turn_ground_truth()
-            if time.monotonic() - news_s < SETTLING_S:
+            if time.monotonic() - self._news_s < SETTLING_S:
                 self._window.post_redraw()
             try:
                 update = self._updates.get_nowait()
@@ -140,25 +143,40 @@ class _Window:
             if update.is_last and not update.hold:
                 break
             self._show(update)
-            news_s = time.monotonic()
 
     def _show(self, update: Update) -> None:
-        snapshot = update.snapshot
+        self._shown = update
         if update.is_last:
-            self._is_over = True
-            self._help.text = HELP_AT_END
-        if update.is_last and not snapshot.is_empty:
-            self._look_from(frame_whole_map(snapshot, self._view.frame.width / self._view.frame.height)[1])
-        elif self._is_following and not snapshot.is_empty:
-            target = chase(snapshot)
-            self._viewpoint = (
-                target if self._viewpoint is None else self._viewpoint.towards(target, FOLLOW_SHARE)
-            )
-            self._look_from(self._viewpoint)
+            self._is_over, self._is_paused = True, False
+            self._panels.set_hint(HINT_AT_END)
+            if self._gaze is not _Gaze.ABOVE and not update.scene.is_empty:
+                self._gaze = _Gaze.FREE
+                self._look_from(frame_whole_map(update.scene, self._aspect())[1])
+        self._aim(update.scene)
         self._painted_eye = self._eye()
-        self._painter.paint(snapshot, self._painted_eye)
-        self._status.text = status_text(snapshot)
-        self._window.set_needs_layout()
+        self._painter.paint(update.scene, self._painted_eye)
+        self._panels.show(update)
+        self._refresh()
+
+    def _aim(self, scene: SceneSnapshot) -> None:
+        """Look where the user wants to look, at once or on the way there."""
+        if self._gaze is _Gaze.FREE or scene.T_scene_cam is None:
+            return
+        if self._gaze is _Gaze.ABOVE:
+            margin = 0.5 * scene.landmark_distance * np.array([[-1], [1]])
+            around_camera = (scene.T_scene_cam[:3, 3] + margin).astype(np.float32)
+            target = from_above(np.concatenate([*scene.trajectories, around_camera]), self._aspect())
+        else:
+            target = chase(scene)
+        seen = self._viewpoint
+        self._viewpoint = target if seen is None else seen.towards(target, FOLLOW_SHARE)
+        self._look_from(self._viewpoint)
+
+    def _look(self, gaze: _Gaze) -> None:
+        """Look from elsewhere, at once."""
+        self._gaze, self._viewpoint = gaze, None
+        if self._shown is not None:
+            self._aim(self._shown.scene)
 
     def _turn_ground_truth(self) -> None:
         """Keep ground truth behind the trajectory while the user looks around."""
@@ -172,40 +190,91 @@ class _Window:
         """Return where the window looks from (3,), in scene coordinates."""
         return np.asarray(self._view.scene.camera.get_model_matrix(), dtype=np.float64)[:3, 3]
 
-    def _add_bar(self, label: Any) -> Any:
-        """Put a line of text over the view."""
-        label.text_color = self._gui.Color(*palette.TEXT)
-        margin = self._window.theme.font_size // 2
-        bar = self._gui.Horiz(0, self._gui.Margins(2 * margin, margin // 2, margin, margin // 2))
-        bar.add_child(label)
-        self._window.add_child(bar)
-        return bar
+    def _aspect(self) -> float:
+        return self._view.frame.width / max(self._view.frame.height, 1)
 
     def _look_from(self, viewpoint: Viewpoint) -> None:
         self._view.setup_camera(viewpoint.vertical_fov_deg, self._view.scene.bounding_box, viewpoint.target)
         self._view.look_at(viewpoint.target, viewpoint.eye, viewpoint.up)
 
     def _lay_out(self, context: Any) -> None:
-        area = self._window.content_rect
-        self._view.frame = area
-        height = 2 * self._window.theme.font_size
-        self._top_bar.frame = self._gui.Rect(area.x, area.y, area.width, height)
-        self._bottom_bar.frame = self._gui.Rect(area.x, area.get_bottom() - height, area.width, height)
+        self._view.frame = self._window.content_rect
+        self._panels.lay_out(self._window.content_rect, context)
+
+    def _refresh(self) -> None:
+        """Draw again, and for a while, until the renderer has caught up."""
+        self._news_s = time.monotonic()
+        self._window.set_needs_layout()
+        self._window.post_redraw()
+
+    def _actions_by_key(self) -> dict[Any, Any]:
+        key = self._gui.KeyName
+        digits = (key.ONE, key.TWO, key.THREE, key.FOUR, key.FIVE, key.SIX)
+        return {
+            key.SPACE: lambda: self._pause(not self._is_paused),
+            key.S: self._step,
+            key.F: lambda: self._look(_Gaze.FOLLOWING),
+            key.T: lambda: self._look(_Gaze.ABOVE),
+            key.P: self._save_picture,
+            key.H: self._panels.toggle_help,
+            key.Q: self._quit,
+            **{
+                digit: lambda layer=layer: self._toggle(layer)
+                for digit, layer in zip(digits, Layer, strict=True)
+            },
+        }
 
     def _on_key(self, event: Any) -> bool:
-        if event.type != self._gui.KeyEvent.Type.DOWN:
+        action = self._actions.get(event.key)
+        if event.type != self._gui.KeyEvent.Type.DOWN or action is None:
             return False
-        if event.key == self._gui.KeyName.F:
-            self._is_following = True
-        elif event.key == self._gui.KeyName.Q and self._is_over:
-            self._window.close()
-        elif event.key == self._gui.KeyName.Q:
-            self._events.send(WindowEvent.STOP_REQUESTED)
-        else:
-            return False
+        action()
+        self._refresh()
         return True
 
     def _on_mouse(self, event: Any) -> Any:
         if event.type in (self._gui.MouseEvent.Type.DRAG, self._gui.MouseEvent.Type.WHEEL):
-            self._is_following = False
+            self._gaze = _Gaze.FREE
         return self._gui.Widget.EventCallbackResult.IGNORED
+
+    def _pause(self, is_paused: bool) -> None:
+        if self._is_over:
+            return
+        self._is_paused = is_paused
+        self._answers.send(Wish.PAUSE if is_paused else Wish.GO_ON)
+        self._panels.set_hint(HINT_PAUSED if is_paused else HINT)
+
+    def _step(self) -> None:
+        if not self._is_paused:
+            self._pause(True)
+        elif not self._is_over:
+            self._answers.send(Wish.STEP)
+
+    def _quit(self) -> None:
+        if self._is_over:
+            self._window.close()
+        else:
+            self._answers.send(Wish.STOP)
+
+    def _toggle(self, layer: Layer) -> None:
+        if layer is Layer.IMAGE:
+            self._panels.toggle_image()
+        else:
+            self._painter.toggle(layer)
+
+    def _save_picture(self) -> None:
+        shown = self._shown
+        if shown is None:
+            return
+        path = self._folder / f"view_{shown.state.frame_index:06}.png"
+
+        def save(rendered: Any) -> None:
+            from vo_frontend.viewer.window_picture import compose, write_picture
+
+            try:
+                write_picture(path, compose(np.asarray(rendered), shown, self._panels.drawn_image))
+                self._answers.send(Saved(path))
+            except ViewerError as error:  # the window goes on without it
+                self._answers.send(error)
+
+        self._view.scene.scene.render_to_image(save)

@@ -1,0 +1,38 @@
+"""How rerun's viewer shows a recording: where things lie in it, and which of them are side by side."""
+
+import rerun.blueprint as rrb
+
+WORLD = "world"
+CAMERA = "world/camera"
+IMAGE = "world/camera/image"
+STATUS = "status"
+FIGURES = "tracking"
+STAGES = "stages_ms"
+EVENTS = "events"
+
+
+def layout() -> rrb.Blueprint:
+    """Lay out the map beside the image, the plots and the events."""
+    status = rrb.StateTimelineView(origin=STATUS, name="status")
+    plots = rrb.Vertical(
+        rrb.TimeSeriesView(origin=FIGURES, name="inliers, matches, keypoints"),
+        rrb.TimeSeriesView(origin=STAGES, name="stage times, ms"),
+        rrb.Tabs(
+            rrb.TextLogView(origin=EVENTS, name="events"),
+            rrb.TimeSeriesView(origin="landmarks", name="landmarks"),
+            rrb.TimeSeriesView(origin="frames_per_second", name="frames/s"),
+        ),
+    )
+    return rrb.Blueprint(
+        rrb.Horizontal(
+            rrb.Spatial3DView(origin=WORLD, name="map", background=[0, 0, 0]),
+            rrb.Vertical(
+                rrb.Spatial2DView(origin=IMAGE, name="image"),
+                status,
+                plots,
+                row_shares=[3, 1, 5],
+            ),
+            column_shares=[3, 2],
+        ),
+        collapse_panels=True,
+    )
