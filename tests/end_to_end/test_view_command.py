@@ -97,10 +97,10 @@ def test_a_recording_holds_every_frame_with_image_map_and_figures() -> None:
 
 def frames_by_entity(path: Path) -> dict[str, set[int]]:
     """Read a recording: the numbers of the frames at which something was logged, by entity."""
-    import rerun as rr
+    from rerun.chunk import RrdReader
 
     found: dict[str, set[int]] = {}
-    for chunk in rr.experimental.RrdReader(path).stream():
+    for chunk in RrdReader(str(path)).stream().to_chunks():
         batch = chunk.to_record_batch()
         if "frame" in batch.schema.names:
             numbers = np.asarray(batch.column("frame")).astype(np.int64).tolist()

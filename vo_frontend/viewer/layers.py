@@ -10,5 +10,5 @@ class Layer(Enum):
     KEYFRAMES = "keyframes"
     PATH = "path"
     GROUND_TRUTH = "ground truth"
-    LOOPS = "loops"
+    LOOPS = "loops and lost stretches"
     IMAGE = "image"

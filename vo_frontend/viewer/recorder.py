@@ -24,6 +24,8 @@ from vo_frontend.viewer.recording_layout import (
     EVENTS,
     FIGURES,
     IMAGE,
+    LANDMARKS,
+    RATE,
     STAGES,
     STATUS,
     WORLD,
@@ -36,7 +38,7 @@ from vo_frontend.viewer.view_update import Update
 APPLICATION = "vo_frontend"
 FRAME, TIME = "frame", "time"  # timelines: number of the frame, and s since the first one
 GROWTH = 1.05  # of a list, from one time that it is logged as a whole to the next
-JPEG_QUALITY = 75
+JPEG_QUALITY = 60
 VIEWER_MEMORY = "2GB"  # beyond it rerun's viewer drops what is oldest; the file keeps all
 STATUS_COLORS = {
     Status.INITIALIZING: palette.SEGMENTS[2],
@@ -210,16 +212,11 @@ class Recorder:
 
     def _log_state(self, scene: SceneSnapshot, state: RunState) -> None:
         self._stream.log(STATUS, rr.StateChange(state=state.status.value))
-        figures = {
-            "inliers": state.num_inliers,
-            "matches": state.num_matches,
-            "keypoints": state.num_features,
-        }
-        for name, value in figures.items():
-            self._stream.log(f"{FIGURES}/{name}", rr.Scalars(value))
-        self._stream.log("landmarks", rr.Scalars(scene.num_landmarks))
+        self._stream.log(f"{FIGURES}/inliers", rr.Scalars(state.num_inliers))
+        self._stream.log(f"{FIGURES}/matches", rr.Scalars(state.num_matches))
+        self._stream.log(LANDMARKS, rr.Scalars(scene.num_landmarks))
         if np.isfinite(state.frames_per_second):
-            self._stream.log("frames_per_second", rr.Scalars(state.frames_per_second))
+            self._stream.log(RATE, rr.Scalars(state.frames_per_second))
         for stage, seconds in state.stage_seconds.items():
             self._stream.log(f"{STAGES}/{stage.replace(' ', '_')}", rr.Scalars(1e3 * seconds))
         if state.note is not None and state.note.frame_index > self._note_frame:

@@ -8,6 +8,8 @@ IMAGE = "world/camera/image"
 STATUS = "status"
 FIGURES = "tracking"
 STAGES = "stages_ms"
+LANDMARKS = "landmarks"
+RATE = "frames_per_second"
 EVENTS = "events"
 
 
@@ -15,17 +17,17 @@ def layout() -> rrb.Blueprint:
     """Lay out the map beside the image, the plots and the events."""
     status = rrb.StateTimelineView(origin=STATUS, name="status")
     plots = rrb.Vertical(
-        rrb.TimeSeriesView(origin=FIGURES, name="inliers, matches, keypoints"),
-        rrb.TimeSeriesView(origin=STAGES, name="stage times, ms"),
+        _plot(FIGURES, "inliers and matches"),
+        _plot(STAGES, "stage times, ms"),
         rrb.Tabs(
             rrb.TextLogView(origin=EVENTS, name="events"),
-            rrb.TimeSeriesView(origin="landmarks", name="landmarks"),
-            rrb.TimeSeriesView(origin="frames_per_second", name="frames/s"),
+            _plot(LANDMARKS, "landmarks"),
+            _plot(RATE, "frames/s"),
         ),
     )
     return rrb.Blueprint(
         rrb.Horizontal(
-            rrb.Spatial3DView(origin=WORLD, name="map", background=[0, 0, 0]),
+            rrb.Spatial3DView(origin=WORLD, name="map", background=[0, 0, 0], line_grid=False),
             rrb.Vertical(
                 rrb.Spatial2DView(origin=IMAGE, name="image"),
                 status,
@@ -36,3 +38,7 @@ def layout() -> rrb.Blueprint:
         ),
         collapse_panels=True,
     )
+
+
+def _plot(origin: str, name: str) -> rrb.TimeSeriesView:
+    return rrb.TimeSeriesView(origin=origin, name=name, plot_legend=rrb.Corner2D.RightTop)

@@ -31,7 +31,6 @@ class RunState:
     timestamp_ns: int = 0
     status: Status = Status.INITIALIZING
     reason: Reason = Reason.FIRST_VIEW  # NONE for a repeated frame that has the pose of its original
-    num_features: int = 0
     num_matches: int = 0
     num_inliers: int = 0
     frames_per_second: float = math.nan  # NaN where unknown
@@ -75,7 +74,6 @@ class RunMonitor:
             timestamp_ns=result.timestamp_ns,
             status=result.status,
             reason=Reason.NONE if result.status is Status.TRACKING else result.reason,
-            num_features=result.num_features,
             num_matches=result.num_matches,
             num_inliers=result.num_inliers,
             frames_per_second=self._frames_per_second(),

@@ -12,7 +12,7 @@ from vo_frontend.viewer import palette
 from vo_frontend.viewer.image_painter import LEGEND_HEIGHT_PX, draw_image
 from vo_frontend.viewer.image_view import ImageView
 from vo_frontend.viewer.view_update import Update
-from vo_frontend.viewer.window_text import HINT, help_text, note_text, status_text
+from vo_frontend.viewer.window_text import HINT, KEYS, note_text, status_text
 
 IMAGE_SHARE = (0.46, 0.44)  # of the window's width and height that the image may take
 BACKDROP = (0.0, 0.0, 0.0, 0.6)
@@ -28,23 +28,22 @@ class WindowPanels:
 
     def __init__(self, window: Any) -> None:
         self._window = window
-        monospace = gui.Application.instance.add_font(gui.FontDescription(gui.FontDescription.MONOSPACE))
         self._status, self._figures = gui.Label("STARTING"), gui.Label("waiting for the first frame")
-        self._note, self._hint, self._help = gui.Label(""), gui.Label(HINT), gui.Label(help_text())
-        for label in (self._figures, self._hint, self._help):
+        self._note, self._hint = gui.Label(""), gui.Label(HINT)
+        keys = [gui.Label(text) for row in KEYS for text in row]
+        for label in (self._figures, self._hint, *keys):
             label.text_color = gui.Color(*palette.TEXT)
         self._note.text_color = gui.Color(*palette.LOOP)
-        self._help.font_id = monospace
-        self._top = self._panel(gui.Horiz, self._status, self._figures)
-        self._note_bar = self._panel(gui.Horiz, self._note)
-        self._bottom = self._panel(gui.Horiz, self._hint)
-        self._help_panel = self._panel(gui.Vert, self._help)
+        self._top = self._panel(self._status, self._figures)
+        self._note_bar = self._panel(self._note)
+        self._bottom = self._panel(self._hint)
+        self._help = self._panel(*keys, num_columns=2)
         self._image = gui.ImageWidget()
         window.add_child(self._image)
         self._image_view: ImageView | None = None
         self._shows_image = True
         self.drawn_image: NDArray[np.uint8] | None = None  # (h, w, 3) RGB, as it is shown
-        self._help_panel.visible = self._image.visible = self._note_bar.visible = False
+        self._help.visible = self._image.visible = self._note_bar.visible = False
 
     def show(self, update: Update) -> None:
         """Show the figures and the image of an update."""
@@ -64,7 +63,7 @@ class WindowPanels:
 
     def toggle_help(self) -> None:
         """Show the keys, or hide them."""
-        self._help_panel.visible = not self._help_panel.visible
+        self._help.visible = not self._help.visible
 
     def toggle_image(self) -> None:
         """Hide the image, or show it again."""
@@ -77,8 +76,10 @@ class WindowPanels:
         self._top.frame = gui.Rect(area.x, area.y, area.width, line)
         self._bottom.frame = gui.Rect(area.x, area.get_bottom() - line, area.width, line)
         self._note_bar.frame = gui.Rect(area.x, area.y + line, area.width, line)
-        size = self._help_panel.calc_preferred_size(context, gui.Widget.Constraints())
-        self._help_panel.frame = gui.Rect(
+        room = gui.Widget.Constraints()
+        room.width, room.height = area.width, area.height
+        size = self._help.calc_preferred_size(context, room)
+        self._help.frame = gui.Rect(
             area.get_right() - size.width - line // 2, area.y + 2 * line, size.width, size.height
         )
         if self.drawn_image is not None:
@@ -99,10 +100,11 @@ class WindowPanels:
         contents: Any = np.ascontiguousarray(self.drawn_image)  # Open3D's types want a buffer
         self._image.update_image(o3d.geometry.Image(contents))
 
-    def _panel(self, kind: Any, *labels: Any) -> Any:
-        """Put labels over the view, on a darkened ground."""
+    def _panel(self, *labels: Any, num_columns: int = 0) -> Any:
+        """Put labels over the view, on a darkened ground: in one line, or in columns."""
         size = self._window.theme.font_size
-        panel = kind(size, gui.Margins(size, size // 4, size, size // 4))
+        margins = gui.Margins(size, size // 4, size, size // 4)
+        panel = gui.VGrid(num_columns, size // 4, margins) if num_columns else gui.Horiz(size, margins)
         panel.background_color = gui.Color(*BACKDROP)
         for label in labels:
             panel.add_child(label)

@@ -53,8 +53,3 @@ def note_text(state: RunState) -> str:
     if note is None or state.frame_index - note.frame_index > NOTE_FRAMES:
         return ""
     return f"frame {note.frame_index}: {note.text}"
-
-
-def help_text() -> str:
-    """Write the keys and what they do, one a line."""
-    return "\n".join(f"{key:<7}{what}" for key, what in KEYS)
