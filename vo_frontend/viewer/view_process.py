@@ -113,13 +113,15 @@ class ViewProcess:
             released: says that nobody waits for that any more.
         """
         try:
+            if last.hold and released():
+                return
             if self._hand_over(last, released):
                 if last.hold:
                     log.info("%s: the run is over; close the window or press q to finish", self._name)
                     self._wait(released)
-                if not (last.hold and released()):
+                else:
                     self._process.join(self._handover_s)
-                    self._listen()
+                self._listen()
         finally:
             self._is_open = False
             self._process.kill()
