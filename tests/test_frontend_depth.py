@@ -1,8 +1,9 @@
 """The whole front-end with measured depths, on a world with known answers: metric, and from the start."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pytest
@@ -17,18 +18,29 @@ from vo_frontend.geometry import se3
 from vo_frontend.session.build import build_frontend
 from vo_frontend.types import Features, Frame, FrameResult, Image, KeypointDepths, Reason, Sensor, Status
 
+Distortion: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # of inverse depths (N,)
+
 NUM_FRAMES = 24
 POSES = sideways(NUM_FRAMES)
 WORLD = make_world(num_points=900)
 
 
 class WorldMeter:
-    """Stands in for a depth camera: exact, but ``blind`` frames know no depth and ``absent`` ones lack it."""
+    """Stands in for a depth camera: exact, but ``blind`` frames know no depth and ``absent`` ones lack it.
+
+    ``wrong`` ones measure something else.
+    """
 
     def __init__(
-        self, world: World, T_world_cam: NDArray[np.float64], blind: Collection[int], absent: Collection[int]
+        self,
+        world: World,
+        T_world_cam: NDArray[np.float64],
+        blind: Collection[int],
+        absent: Collection[int],
+        wrong: Mapping[int, Distortion],
     ) -> None:
         self._world, self._poses, self._blind, self._absent = world, T_world_cam, blind, absent
+        self._wrong = wrong
 
     def second_image(self, frame: Frame) -> Image | None:
         return None
@@ -40,7 +52,10 @@ class WorldMeter:
             return None
         if number in self._blind:
             return KeypointDepths(*np.full((2, len(features)), np.nan))
-        return self._world.depths(self._poses[number], features)
+        exact = self._world.depths(self._poses[number], features)
+        if number in self._wrong:
+            return replace(exact, inverse_depth_per_m=self._wrong[number](exact.inverse_depth_per_m))
+        return exact
 
 
 class Run(Protocol):
@@ -55,6 +70,7 @@ class Run(Protocol):
         bad: frozenset[int] = frozenset(),
         blind: Collection[int] = (),
         absent: Collection[int] = (),
+        wrong: Mapping[int, Distortion] = MappingProxyType({}),
     ) -> list[FrameResult]: ...
 
 
@@ -68,8 +84,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         bad: frozenset[int] = frozenset(),
         blind: Collection[int] = (),
         absent: Collection[int] = (),
+        wrong: Mapping[int, Distortion] = MappingProxyType({}),
     ) -> list[FrameResult]:
-        meter = WorldMeter(world, T_world_cam, blind, absent)
+        meter = WorldMeter(world, T_world_cam, blind, absent, wrong)
         monkeypatch.setattr("vo_frontend.session.build.DepthImageMeter", lambda options: meter)
         extractor = WorldExtractor(world, T_world_cam, noise_px=0.2)
         config = override(Config(), list(settings))
@@ -133,6 +150,22 @@ def test_frames_without_depth_are_tracked_as_from_one_camera_in_the_same_metric_
     results = run(settings=every_frame_a_keyframe, blind=blind, absent=absent)
     assert {result.status for result in results} == {Status.TRACKING}
     assert any(result.is_keyframe for result in results[8:16])
+    assert_follows(results)
+
+
+@pytest.mark.parametrize(
+    "distorted",
+    [np.zeros_like, lambda exact: exact / 1.5, lambda exact: np.full_like(exact, 0.2), np.flip],
+    ids=["both images are the same", "scaled by 1.5", "constant", "of another view"],
+)
+def test_depths_that_the_map_contradicts_are_not_used_and_the_result_says_so(
+    run: Run, distorted: Distortion
+) -> None:
+    every_frame_a_keyframe = ["keyframes.max_tracked_share=1.0", "keyframes.min_motion_px=1.0"]
+    results = run(settings=every_frame_a_keyframe, wrong=dict.fromkeys(range(8, 16), distorted))
+    assert {result.status for result in results} == {Status.TRACKING}
+    assert {result.reason for result in results[8:16]} == {Reason.WRONG_DEPTHS}
+    assert {result.reason for result in (*results[:8], *results[16:])} == {Reason.NONE}
     assert_follows(results)
 
 

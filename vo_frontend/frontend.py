@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.features.extractor import FeatureExtractor
+from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import MapEvent
 from vo_frontend.mapping.calibration_check import CalibrationCheck
@@ -19,6 +20,7 @@ from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.places.recollection import Recollection
 from vo_frontend.sensors.depth_meter import DepthMeter
+from vo_frontend.tracking.depth_agreement import depths_agree
 from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
@@ -111,6 +113,8 @@ class VisualFrontend:
         blank = replace(blank, num_matches=pose.num_matches, num_inliers=pose.num_inliers)
         if pose.T_world_cam is None:
             return self._without_pose(blank, pose.reason)
+        if not _depths_agree(view, pose, self.sparse_map):
+            view, blank = replace(view, depths=None), replace(blank, reason=Reason.WRONG_DEPTHS)
         self._motion = self._motion.updated(view.timestamp_s, pose.T_world_cam)
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
         landmark_ids = self.sparse_map.ids_by_feature(view, pose.feature_index, pose.landmark_rows)
@@ -259,6 +263,15 @@ class VisualFrontend:
         self.sparse_map = self._motion = self._last_tracked = None
         self._segment_id += 1
         return result
+
+
+def _depths_agree(view: View, pose: PoseEstimate, sparse_map: SparseMap) -> bool:
+    """Tell whether the depths of a view, if it has any, fit the landmarks that it sees."""
+    if view.depths is None or pose.T_world_cam is None:
+        return True
+    points_world = sparse_map.landmarks.points_world[pose.landmark_rows]
+    points_cam = se3.transform_points(se3.inverse(pose.T_world_cam), points_world)
+    return depths_agree(view.depths, pose.feature_index, points_cam[:, 2])
 
 
 @contextmanager

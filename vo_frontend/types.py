@@ -118,7 +118,10 @@ class Status(Enum):
 
 
 class Reason(Enum):
-    """Names why a frame has no pose; with REPEATED_FRAME it may have that of the frame it repeats."""
+    """Names why a frame has no pose.
+
+    With REPEATED_FRAME it may have that of the frame it repeats, with WRONG_DEPTHS one from its pixels alone.
+    """
 
     NONE = ""
     FIRST_VIEW = "waiting for a second view"
@@ -130,6 +133,7 @@ class Reason(Enum):
     UNCONFIRMED = "not sure where"  # it looks like a known place, but too little of that is found
     BAD_IMAGE = "bad image"
     OUT_OF_ORDER = "out of order"  # its stamp is earlier than that of a frame before
+    WRONG_DEPTHS = "depths disagree with the map"  # they were not used
     REPEATED_FRAME = "repeated frame"  # the stamp or the image of the frame before
 
 

@@ -20,6 +20,10 @@ ADVICE = {
         "Check that the right or depth image belongs to the same moment, that --depth-scale is right, and "
         "that enough of the scene lies within the range of the sensor."
     ),
+    Reason.WRONG_DEPTHS: (
+        "Check that the right or depth image belongs to the same moment as the left one, that left and right "
+        "are not swapped, and that --depth-scale and the baseline are right."
+    ),
     Reason.DEGENERATE_GEOMETRY: (
         "Check the calibration first (vo-frontend calibrate): a wrong focal length or lens model looks like "
         "this. Otherwise much of the picture moves by itself, or all of it lies in one plane: show more of "

@@ -54,7 +54,7 @@ class FrameTable:
     def is_tracked(self) -> NDArray[np.bool_]:
         """Return which frames (N,) were placed by landmarks of their own."""
         pairs = zip(self.statuses, self.reasons, strict=True)
-        return np.array([s is Status.TRACKING and r is Reason.NONE for s, r in pairs], bool)
+        return np.array([s is Status.TRACKING and r is not Reason.REPEATED_FRAME for s, r in pairs], bool)
 
     def gaps(self, posed_indices: NDArray[np.int64]) -> list[Gap]:
         """List the stretches without a pose; ``posed_indices`` (M,) are frames that have one by now."""
