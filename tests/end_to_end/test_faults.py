@@ -15,6 +15,7 @@ from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.reports.statistics import RunStatistics, StatisticsSink
 from vo_frontend.reports.trajectory_files import TUM_NAME, TrajectorySink
+from vo_frontend.session.opened_input import open_named
 from vo_frontend.session.session import Session
 from vo_frontend.simulation.faults import (
     BlackOut,
@@ -25,6 +26,8 @@ from vo_frontend.simulation.faults import (
     Flatten,
     Freeze,
     Occlude,
+    SameView,
+    StaleDepth,
     Truncate,
     When,
 )
@@ -125,3 +128,23 @@ def test_spoilt_images_are_survived(fault: Fault, tmp_path: Path) -> None:
     assert ate_rmse_m(poses, Sensor.MONO, statistics.num_frames) < 0.3
     if isinstance(fault, Freeze):
         assert {frames.reason_of[i] for i in range(STRUCK, STRUCK + 4)} == {Reason.REPEATED_FRAME}
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [SameView, StaleDepth])
+def test_a_second_camera_that_shows_something_else_moves_no_pose(
+    fault: type[SameView | StaleDepth], data_root: Path, weights_dir: Path
+) -> None:
+    opened = open_named("kitti/06", data_root, Sensor.STEREO)
+    assert opened.load_ground_truth is not None
+    source = FaultySource(opened.source, [fault(When.at(20, num_frames=8))], seed=0)
+    extractor = load_extractor("aliked-t16", max_keypoints=1000, device="cpu", weights_dir=weights_dir)
+    session, usable = Session.for_source(Config(), source, extractor), UsableFrames()
+    session.run(source, [usable])
+    (poses,) = session.records.trajectory.trajectory().segments().values()
+    assert len(poses) == opened.source.num_frames
+    assert usable.reason_of[20] is Reason.WRONG_DEPTHS
+    found = evaluate(poses, opened.load_ground_truth(), sensor_has_scale=True, num_frames=len(poses))
+    assert found.ate_m is not None
+    assert found.ate_m.max < 0.15

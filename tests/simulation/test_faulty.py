@@ -15,6 +15,8 @@ from vo_frontend.simulation.faults import (
     Flatten,
     Freeze,
     Occlude,
+    SameView,
+    StaleDepth,
     Overtake,
     Side,
     StopClock,
@@ -155,6 +157,22 @@ def test_spoilt_images_keep_size_type_and_depth(fault: Fault, holds: Callable[[I
         assert holds(image, before)
     np.testing.assert_array_equal(known(frame.depth_m), known(clean.depth_m))
     assert_untouched(frames, but=(2,))
+
+
+def test_a_camera_opened_twice_shows_the_left_image_on_the_right_and_nothing_else_changes() -> None:
+    frames = run(SameView(When.at(2)))
+    np.testing.assert_array_equal(known(frames[2].image_right), known(CLEAN[2].image))
+    np.testing.assert_array_equal(known(frames[2].image), known(CLEAN[2].image))
+    assert_untouched(frames, but=(2,))
+
+
+def test_what_depth_is_measured_from_stands_still_while_the_left_image_goes_on() -> None:
+    frames = run(StaleDepth(When.at(2, num_frames=2)))
+    for index in (2, 3):
+        np.testing.assert_array_equal(known(frames[index].image_right), known(CLEAN[1].image_right))
+        np.testing.assert_array_equal(known(frames[index].depth_m), known(CLEAN[1].depth_m))
+        np.testing.assert_array_equal(known(frames[index].image), known(CLEAN[index].image))
+    assert_untouched(frames, but=(2, 3))
 
 
 def test_frames_of_the_source_are_never_written_to() -> None:

@@ -194,6 +194,30 @@ class Occlude:
         return _changed(frame, self.side, covered)
 
 
+@dataclass(frozen=True, slots=True)
+class SameView:
+    """One camera was opened twice: the right image is the left one."""
+
+    when: When
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """Repeat the left image on the right."""
+        return frame if frame.image_right is None else replace(frame, image_right=frame.image)
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDepth:
+    """What depth is measured from stands still: the right image or the depth image of the frame before."""
+
+    when: When
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """Repeat the right image and the depth image of the frame before."""
+        if previous is None:
+            return frame
+        return replace(frame, image_right=previous.image_right, depth_m=previous.depth_m)
+
+
 def _changed(frame: Frame, side: Side, change: Callable[[Image], Image]) -> Frame:
     if frame.image is not None and side != "right":
         frame = replace(frame, image=change(frame.image))
