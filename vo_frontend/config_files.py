@@ -6,7 +6,7 @@ Unknown keys and wrong types are errors that name the key and the nearest right 
 import dataclasses
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vo_frontend.config import Config
 from vo_frontend.errors import ConfigError, did_you_mean, shown
@@ -126,7 +126,7 @@ def _is_required(each: "dataclasses.Field[Any]") -> bool:
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
     """Split ``X | None`` into X and whether None is allowed."""
-    if get_origin(hint) is not UnionType:
+    if get_origin(hint) not in (UnionType, Union):  # the latter with what is Annotated
         return hint, False
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
     return kinds[0], True

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import add_debug, command_parser
+from vo_frontend.errors import shown
 
+MAX_DIFFERENCE_S = 1e6
 EXAMPLES = """examples:
   vo-frontend evaluate runs/kitti/06/latest/trajectory_kitti.txt data/kitti/poses/06.txt
   vo-frontend evaluate runs/x/trajectory_tum.txt data/kitti/poses/06.txt --times \\
@@ -90,9 +92,12 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _positive_seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text}, expected seconds >= 0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MAX_DIFFERENCE_S:
+        raise argparse.ArgumentTypeError(f"got {shown(text)}, expected 0 to {MAX_DIFFERENCE_S:g} seconds")
     return value
 
 

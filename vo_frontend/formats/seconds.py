@@ -2,6 +2,8 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
+from vo_frontend.errors import shown
+
 MAX_SECONDS = Decimal(2**63) / 10**9  # what an int64 of nanoseconds holds
 
 
@@ -20,7 +22,9 @@ def parse_seconds(text: str) -> int:
     try:
         seconds = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"'{text}' is not a number") from None
-    if not seconds.is_finite() or abs(seconds) >= MAX_SECONDS:
-        raise ValueError(f"'{text}' is not a time in seconds")
+        raise ValueError(f"{shown(text)} is not a number") from None
+    # The exponent first: whoever computes with 1e999999999 needs as many digits.
+    is_small = seconds.is_finite() and (not seconds or seconds.adjusted() <= MAX_SECONDS.adjusted())
+    if not is_small or abs(seconds) >= MAX_SECONDS:
+        raise ValueError(f"{shown(text)} is not a time in seconds")
     return int(seconds.scaleb(9).to_integral_value(ROUND_HALF_EVEN))

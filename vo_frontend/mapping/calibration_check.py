@@ -33,6 +33,7 @@ MODEL_ERROR = np.array([0.03, 0.02, 0.02])
 # A calibration is wrong, rather than inexact, if it is off by more than this, by NUM_SIGMAS.
 LIMIT = np.array([0.05, 0.03, 0.06])
 NUM_SIGMAS = 3.0
+MAX_STATED = 0.3  # change of the focal length that one Gauss-Newton step can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,11 @@ class CalibrationCheck:
         """Turn a step (3,) into the warning."""
         camera = self._camera
         shift_px = step[1:] * camera.width
+        # One step from far away says where to go, not how far.
+        change = f"{abs(step[0]):.0%}" if abs(step[0]) < MAX_STATED else f"{MAX_STATED:.0%} or more"
         return (
             f"the calibration may be wrong: the map would fit better with a focal length "
-            f"{abs(step[0]):.0%} {'longer' if step[0] > 0 else 'shorter'} than {camera.focal_px:.0f} px and "
+            f"{change} {'longer' if step[0] > 0 else 'shorter'} than {camera.focal_px:.0f} px and "
             f"the principal point moved by ({shift_px[0]:+.0f}, {shift_px[1]:+.0f}) px; check intrinsics and "
             "distortion, and that they belong to this camera and resolution"
         )

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_frontend.errors import CameraError, ConfigError
+from vo_frontend.errors import CameraError, ConfigError, SourceError
+from vo_frontend.features.image import MIN_SIZE_PX
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.run_config import CameraConfig, RunConfig
 from vo_frontend.session.background import OPENING_LIMIT_S, within
@@ -38,10 +39,19 @@ def open_input(run: RunConfig) -> OpenedInput:
         check_camera_height(run.camera_height_m, sensor)
     if own_source(run) is None:
         check_partners(run)
-        opened = open_named(run.sequence or STREET, _path(run.data_root), sensor, frames)
+        name = STREET if run.sequence is None else run.sequence
+        opened = open_named(name, _path(run.data_root), sensor, frames)
         _check_same_camera(run, opened.source)
         return opened
-    return OpenedInput(open_own_frames(run, frames), None)
+    opened = OpenedInput(open_own_frames(run, frames), None)
+    camera = opened.source.camera
+    if min(camera.width, camera.height) < MIN_SIZE_PX:
+        opened.source.close()
+        raise SourceError(
+            f"{opened.source.name}: images of {camera.width}x{camera.height} px, expected at least "
+            f"{MIN_SIZE_PX}x{MIN_SIZE_PX} px"
+        )
+    return opened
 
 
 def open_in_time(run: RunConfig, stop_requested: Callable[[], bool]) -> OpenedInput:

@@ -108,6 +108,7 @@ def _without_frames() -> dict[str, Any]:
         "resize",
         "refine_focal",
         "frames",
+        "fps",
         "threads",
         "versions",
     ]

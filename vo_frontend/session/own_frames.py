@@ -62,6 +62,8 @@ def check_partners(run: RunConfig) -> None:
         raise ConfigError(f"--topic {run.topic}: does not apply here, it stands beside --bag")
     if len(given) > 1:
         raise ConfigError(f"--{' and --'.join(map(_option, given))}: expected one of them")
+    if run.fps is not None and run.images is None:
+        raise ConfigError(f"--fps {run.fps:g}: does not apply here, only --images have no times of their own")
     if source is None and run.resize is not None:
         raise ConfigError(f"--resize {run.resize}: does not apply here, it is for frames of your own")
     if run.refine_focal and (source in (None, "webcam") or sensor is not Sensor.MONO):

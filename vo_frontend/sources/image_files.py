@@ -2,6 +2,7 @@
 
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from vo_frontend.errors import SourceError
 from vo_frontend.sources.decoding import decode, read_file
 from vo_frontend.types import Image
 
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 
 
 def list_images(folder: Path) -> list[Path]:
     """List the image files of a folder in natural order: ``frame2.png`` before ``frame10.png``.
+
+    Where all names are decimal numbers, as times are, their values count: ``1.36.png`` before ``1.4.png``.
 
     Raises:
         SourceError: the folder is missing or holds no image.
@@ -27,7 +31,9 @@ def list_images(folder: Path) -> list[Path]:
     except OSError as error:
         raise SourceError(f"{folder}: cannot list the image folder ({error.strerror})") from None
     # macOS leaves "._name.png" companions on foreign file systems.
-    images = sorted((path for path in paths if not path.name.startswith(".")), key=_natural_key)
+    images = [path for path in paths if not path.name.startswith(".")]
+    are_times = all(_DECIMAL.fullmatch(path.stem) for path in images)
+    images.sort(key=_decimal_key if are_times else _natural_key)
     if not images:
         kinds = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
         raise SourceError(f"{folder}: no images in this folder, expected files of type {kinds}")
@@ -91,6 +97,10 @@ def _decode(path: Path, flags: int) -> NDArray[Any]:
         return decode(data, flags)
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
+
+
+def _decimal_key(path: Path) -> tuple[Decimal, str]:
+    return Decimal(path.stem), path.name
 
 
 def _natural_key(path: Path) -> list[tuple[bool, int, str]]:

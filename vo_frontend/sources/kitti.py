@@ -23,6 +23,7 @@ from vo_frontend.types import Sensor
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 10.0
+MAX_FRAME_DIGITS = 9  # three years at 10 Hz; more would not fit times of 64 bits
 
 
 def open_kitti(
@@ -83,7 +84,7 @@ def _list_frames(folder: Path, left: int, *, is_stereo: bool) -> list[FrameFiles
 
 
 def _frame_number(path: Path) -> int:
-    if not path.stem.isdecimal():
+    if not path.stem.isdecimal() or len(path.stem) > MAX_FRAME_DIGITS:
         raise SourceError(f"{path}: the file name is not a frame number, expected for example 000042.png")
     return int(path.stem)
 

@@ -25,6 +25,7 @@ from vo_frontend.sources.recorded import (
 from vo_frontend.sources.text_table import read_rows
 from vo_frontend.types import Sensor
 
+MAX_FRAME_DIGITS = 9
 RATE_HZ = 30.0  # the dataset has no timestamps
 DEPTH_FORMAT = DepthFormat(units_per_m=1000.0, invalid=(0, 65535))
 INTRINSICS_FILE = "camera-intrinsics.txt"
@@ -72,7 +73,7 @@ def _list_frames(folder: Path, name: str, *, has_depth: bool) -> list[FrameFiles
     for path in color:
         prefix = path.name.split(".")[0]
         number = prefix.removeprefix("frame-")
-        if not number.isdecimal():
+        if not number.isdecimal() or len(number) > MAX_FRAME_DIGITS:
             raise SourceError(f"{path}: expected a file name like frame-000042.color.png")
         stamp_ns = round(int(number) * 1e9 / RATE_HZ)
         files.append(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.errors import SourceError
+from vo_frontend.errors import SourceError, shown
 from vo_frontend.formats.seconds import parse_seconds
 
 
@@ -21,7 +21,7 @@ class Row:
     def require(self, num_fields: int, expected: str) -> None:
         """Raise SourceError if there are fewer fields; ``expected`` describes a good line."""
         if len(self.fields) < num_fields:
-            raise SourceError(f"{self.where}: got '{' '.join(self.fields)}', expected {expected}")
+            raise SourceError(f"{self.where}: got {shown(' '.join(self.fields))}, expected {expected}")
 
     def numbers(self, fields: Sequence[str], expected: str) -> NDArray[np.float64]:
         """Read fields as finite numbers (N,).
@@ -34,7 +34,7 @@ class Row:
         except ValueError:
             values = np.array([np.nan])
         if not np.isfinite(values).all():
-            raise SourceError(f"{self.where}: got '{' '.join(fields)}', expected {expected}")
+            raise SourceError(f"{self.where}: got {shown(' '.join(fields))}, expected {expected}")
         return values
 
     def seconds_as_ns(self, field: str) -> int:
@@ -42,12 +42,12 @@ class Row:
         try:
             return parse_seconds(field)
         except ValueError:
-            raise SourceError(f"{self.where}: got '{field}', expected a time in seconds") from None
+            raise SourceError(f"{self.where}: got {shown(field)}, expected a time in seconds") from None
 
     def nanoseconds(self, field: str) -> int:
-        """Read integer nanoseconds."""
-        if not field.isdecimal():
-            raise SourceError(f"{self.where}: got '{field}', expected a whole number of nanoseconds")
+        """Read integer nanoseconds of at most 64 bits."""
+        if not field.isdecimal() or len(field) > 19 or int(field) >= 2**63:
+            raise SourceError(f"{self.where}: got {shown(field)}, expected a whole number of nanoseconds")
         return int(field)
 
 

@@ -59,6 +59,8 @@ class VideoFile:
         if size_px is not None and self.size_px == size_px[::-1] != size_px:
             self._turns = False
             self.size_px = self._probe()
+        if self._rotation_deg and self._turns:
+            log.info("%s: turned by %d deg, as its rotation tag says", path, self._rotation_deg)
         if size_px is not None and self.size_px != size_px:
             width, height = self.size_px
             raise SourceError(
@@ -109,6 +111,7 @@ class VideoFile:
             capture.release()
             most = f"{MAX_PIXELS / 1e6:.0f} million px"
             raise SourceError(f"{self.path}: video of {width}x{height} px, expected at most {most}")
+        self._rotation_deg = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         rate_hz = capture.get(cv2.CAP_PROP_FPS)
         count = round(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         is_readable, first = capture.read()

@@ -30,7 +30,7 @@ def parse_euroc_row(row: TextRow) -> PoseRow:
 
 
 def _nanoseconds(text: str) -> int:
-    timestamp_ns = int(text)
+    timestamp_ns = int(text) if len(text) <= 20 else 2**63
     if abs(timestamp_ns) >= 2**63:
         raise ValueError(f"'{text}' does not fit 64 bits")
     return timestamp_ns

@@ -20,6 +20,8 @@ from vo_frontend.formats.trajectories.rows import (
 )
 from vo_frontend.geometry.se3 import Transform
 
+MAX_FRAME_DIGITS = 9
+
 
 def kitti_row(T_world_cam: Transform) -> str:
     """Format the row of a pose (4, 4), newline included."""
@@ -50,7 +52,7 @@ def read_frame_indices(kitti_path: Path, num_rows: int) -> NDArray[np.int64]:
     if not companion.is_file():
         return np.arange(num_rows)
     rows = read_rows(companion)
-    indices = [row.parse(row.text, int, "a frame number") for row in rows]
+    indices = [row.parse(row.text, _frame_number, "a frame number") for row in rows]
     # A run that was killed between its two files leaves one number without a pose.
     if len(indices) not in (num_rows, num_rows + 1):
         raise TrajectoryError(
@@ -61,6 +63,12 @@ def read_frame_indices(kitti_path: Path, num_rows: int) -> NDArray[np.int64]:
         if now <= before:
             raise TrajectoryError(f"{row.where}: frame {now} after {before}, expected increasing numbers")
     return np.array(indices[:num_rows], dtype=np.int64)
+
+
+def _frame_number(text: str) -> int:
+    if len(text) > MAX_FRAME_DIGITS:
+        raise ValueError(f"'{text}' is beyond any sequence")
+    return int(text)
 
 
 def read_times(path: Path) -> NDArray[np.int64]:

@@ -19,6 +19,8 @@ from vo_frontend.types import Trajectory
 
 log = logging.getLogger(__name__)
 
+MAX_SEGMENT_DIGITS = 18
+
 
 class TrajectoryFormat(Enum):
     """How a trajectory file is laid out."""
@@ -108,7 +110,8 @@ def read_poses(path: Path) -> PoseFile:
     for line, text in enumerate(lines, 1):
         if text.startswith("#"):
             marker = SEGMENT.match(text)
-            segment_id = int(marker[1]) if marker else segment_id
+            if marker is not None:
+                segment_id = TextRow(path, line, text).parse(marker[1], _segment_id, "a number of a segment")
         elif text:
             rows.append(parse_row(TextRow(path, line, text)))
             segment_ids.append(segment_id)
@@ -121,6 +124,12 @@ def read_poses(path: Path) -> PoseFile:
         segment_ids=np.array(segment_ids, dtype=np.int64),
         frame_indices=read_frame_indices(path, len(rows)) if is_kitti else None,
     )
+
+
+def _segment_id(text: str) -> int:
+    if len(text) > MAX_SEGMENT_DIGITS:
+        raise ValueError(f"'{text}' does not fit 64 bits")
+    return int(text)
 
 
 def _detect_format(path: Path, lines: Sequence[str]) -> TrajectoryFormat:

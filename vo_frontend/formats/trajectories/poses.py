@@ -9,6 +9,7 @@ from vo_frontend.errors import TrajectoryError
 from vo_frontend.geometry import se3
 
 MAX_QUATERNION_NORM_ERROR = 0.01  # datasets print 4 decimals; more than that is another column order
+MAX_NUMBER = 1e12  # of a position in m: beyond the sun; squares and sums of it are far from overflow
 MAX_ROTATION_ERROR = 0.01  # of R^T R against identity
 
 
@@ -43,8 +44,8 @@ def poses_from_quaternions(
 
 
 def _require_finite(values: NDArray[np.float64], where: Sequence[str]) -> None:
-    is_finite = np.asarray(np.isfinite(values).all(axis=1))
-    _require(is_finite, where, "the pose is not finite, expected numbers only")
+    is_good = np.asarray((np.abs(values) <= MAX_NUMBER).all(axis=1))  # of NaN, too
+    _require(is_good, where, f"the pose is not finite, expected numbers of at most {MAX_NUMBER:g}")
 
 
 def _require(is_good: NDArray[np.bool_], where: Sequence[str], message: str) -> None:

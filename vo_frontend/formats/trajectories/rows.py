@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from vo_frontend.errors import TrajectoryError
+from vo_frontend.errors import TrajectoryError, shown
 from vo_frontend.formats.seconds import format_seconds
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class TextRow:
         try:
             return parser(text.strip())
         except ValueError:
-            raise TrajectoryError(f"{self.where}: got '{text.strip()}', expected {expected}") from None
+            raise TrajectoryError(f"{self.where}: got {shown(text.strip())}, expected {expected}") from None
 
     def numbers(self, columns: Iterable[str]) -> list[float]:
         """Read columns of numbers, NaN and infinity among them."""
