@@ -90,6 +90,7 @@ setup(
             "mypy",
             "types-PyYAML",
             "evo>=1.28",
+            "hypothesis>=6.100",
             "kornia>=0.7.4",
             "pyceres>=2.6",
             "pycolmap>=4.2",

@@ -62,6 +62,16 @@ def test_seconds_beyond_64_bits_are_one_short_line(stamp: str, tmp_path: Path) -
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../b.png", "a" * 300, "a\0b", ""])
+def test_a_data_set_names_no_file_outside_of_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(f"1,{name}\n", encoding="utf-8")
+    (row,) = read_rows(tmp_path / "data.csv", ",")
+    with pytest.raises(SourceError, match=r"data\.csv:1: got .*, expected a file below") as caught:
+        row.path_below(tmp_path, row.fields[1])
+    assert len(str(caught.value)) < 400
+    assert row.path_below(tmp_path, "rgb/1.png") == tmp_path / "rgb" / "1.png"
+
+
 def test_names_that_are_decimal_numbers_are_sorted_by_value(tmp_path: Path) -> None:
     for name in ("1311.4", "1311.36", "1311.3999", "1310.9"):
         write(tmp_path / f"{name}.png", np.zeros((70, 70), np.uint8))
@@ -79,6 +89,7 @@ def test_names_that_are_decimal_numbers_are_sorted_by_value(tmp_path: Path) -> N
         ({"seed": 2**40}, "seed: got 1099511627776, expected 0..2147483647"),
         ({"keypoints": 10**400}, "features.max_keypoints: got 1000"),
         ({"fps": float("nan")}, "run.fps: got nan"),
+        ({"camera_height_m": float("nan")}, "run.camera_height_m: got nan"),
     ],
 )
 def test_an_absurd_option_is_one_short_line(

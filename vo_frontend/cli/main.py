@@ -27,6 +27,7 @@ COMMANDS = {
     "fetch-weights": ("vo_frontend.cli.fetch_weights", "fetch and check the official weights of features"),
     "train": ("vo_frontend.cli.train", "train the network of the features"),
     "evaluate-features": ("vo_frontend.cli.evaluate_features", "compare features with each other"),
+    "fuzz": ("vo_frontend.cli.fuzz", "feed the readers of files with damaged ones"),
     "evaluate-places": ("vo_frontend.cli.evaluate_places", "compare ways to recognise places"),
 }
 

@@ -61,7 +61,7 @@ def _list_images(camera_folder: Path) -> list[FrameFiles]:
     stamps_ns = [row.nanoseconds(row.fields[0]) for row in rows]
     require_increasing(stamps_ns, rows)
     files = [
-        FrameFiles(index, stamp_ns, camera_folder / "data" / row.fields[1])
+        FrameFiles(index, stamp_ns, row.path_below(camera_folder / "data", row.fields[1]))
         for index, (stamp_ns, row) in enumerate(zip(stamps_ns, rows, strict=True))
     ]
     return keep_present(files, listing)

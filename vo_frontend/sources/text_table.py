@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError, shown
 from vo_frontend.formats.seconds import parse_seconds
+
+MAX_NAME_BYTES = 255  # as file systems have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,18 @@ class Row:
         if not field.isdecimal() or len(field) > 19 or int(field) >= 2**63:
             raise SourceError(f"{self.where}: got {shown(field)}, expected a whole number of nanoseconds")
         return int(field)
+
+    def path_below(self, folder: Path, field: str) -> Path:
+        """Read the path of a file below a folder, which a data set has no business to leave.
+
+        Raises:
+            SourceError: it is absolute, goes up, or is no name of a file.
+        """
+        path = PurePosixPath(field)
+        is_short = all(len(part.encode("utf-8", "replace")) <= MAX_NAME_BYTES for part in path.parts)
+        if not field or "\0" in field or path.is_absolute() or ".." in path.parts or not is_short:
+            raise SourceError(f"{self.where}: got {shown(field)}, expected a file below {folder}")
+        return folder / path
 
 
 def read_rows(path: Path, separator: str | None = None) -> list[Row]:

@@ -54,7 +54,7 @@ def _list_images(folder: Path, listing: Path) -> list[FrameFiles]:
     stamps_ns = [row.seconds_as_ns(row.fields[0]) for row in rows]
     require_increasing(stamps_ns, rows)
     files = [
-        FrameFiles(index, stamp_ns, folder / row.fields[1])
+        FrameFiles(index, stamp_ns, row.path_below(folder, row.fields[1]))
         for index, (stamp_ns, row) in enumerate(zip(stamps_ns, rows, strict=True))
     ]
     return keep_present(files, listing)
