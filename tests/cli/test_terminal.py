@@ -118,3 +118,25 @@ def test_a_crash_in_a_library_still_tells_where() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode < 0
     assert "Fatal Python error: Segmentation fault" in found.stderr
+
+
+def test_without_a_folder_to_write_to_libraries_speak_for_themselves(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only() -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    with open_console(quiet=False) as console:
+        os.write(2, b"libpng error: Read Error\n")
+        console.terminal.say("we go on")
+    assert capfd.readouterr().err == "libpng error: Read Error\nwe go on\n"
+
+
+def test_complaints_of_days_take_no_space(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_console(quiet=False) as console:
+        for _ in range(300):
+            os.write(2, b"Corrupt JPEG data: 2 extraneous bytes before marker 0xd9\n" * 200)
+            console.listen()
+        assert os.fstat(2).st_blocks * 512 < 2_000_000
+    assert "libjpeg complained 60000 times" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What libraries in C write to the error stream, past Python: kept, counted, and shown as lines of ours."""
 
+import contextlib
 import faulthandler
 import os
 import re
@@ -8,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 STDERR = 2
 KEPT_BYTES = 1 << 20  # of what was read already
@@ -68,7 +69,7 @@ class ForeignOutput:
 
 @contextmanager
 def foreign_output() -> Iterator[tuple[ForeignOutput, TextIO]]:
-    """Lead file descriptor 2 into a file while the context lasts; on Windows leave it alone.
+    """Lead file descriptor 2 into a file while the context lasts; where that is not possible, leave it alone.
 
     Yields:
         What is written there, and the stream that still shows what we say.
@@ -82,16 +83,27 @@ def foreign_output() -> Iterator[tuple[ForeignOutput, TextIO]]:
     if tells_of_crashes:  # what a crash writes to descriptor 2 would be lost
         faulthandler.enable(kept)
     try:
-        with tempfile.TemporaryFile() as file:
-            if sys.platform != "win32":  # which cannot read at a position of one's own
+        with _open_file() as file:
+            if file.writable():
                 os.dup2(file.fileno(), STDERR)
             yield ForeignOutput(file), shown
     finally:
         if tells_of_crashes:
             faulthandler.disable()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):  # the disk of the file is full
+            sys.stderr.flush()
         os.dup2(kept, STDERR)
         os.close(kept)
+
+
+def _open_file() -> BinaryIO:
+    """Open a file without a name; one that holds nothing where there can be none."""
+    if sys.platform == "win32":  # cannot read at a position of one's own
+        return open(os.devnull, "rb")
+    try:
+        return cast(BinaryIO, tempfile.TemporaryFile())
+    except OSError:  # no folder can be written
+        return open(os.devnull, "rb")
 
 
 def _descriptor(stream: TextIO) -> int | None:
