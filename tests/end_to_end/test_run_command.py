@@ -27,7 +27,8 @@ RUN_FILES = {
     "config.yaml", "trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_kitti_frames.txt",
     "trajectory_euroc.csv", "trajectory_online_tum.txt", "trajectory_online_kitti.txt",
     "trajectory_online_kitti_frames.txt", "trajectory_online_euroc.csv",
-    "map.ply", "metrics.json", "trajectory.png", "log.txt", "frames.csv",
+    "map.ply", "metrics.json", "trajectory.png", "log.txt", "frames.csv", "errors.csv",
+    "map.png", "report.html",
 }  # fmt: skip
 FAST = ["--features", "orb", "--no-view"]
 TRAJECTORY = Path("run/trajectory_tum.txt")
@@ -316,6 +317,7 @@ def test_a_signal_stops_after_the_frame_and_the_report_is_still_written(name: st
     assert process.returncode == 0, errors
     assert "stopped before the end" in output
     assert "Traceback" not in errors
+    assert Path("run/report.html").is_file()
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["complete"] is False
     assert 30 <= metrics["poses"] == len(read_poses(TRAJECTORY))
