@@ -65,7 +65,7 @@ def a_page(folder: Path, table: FrameTable, sequence: str = "my <camera>") -> Ru
     rows = [("frames", 7, ""), ("scale error", None, "no scale")]
     return RunPage(
         folder, info, verdict, rows, [("poses", "6", "of 7")], statistics, table, gaps,
-        PlottedPath("x", [segment], unit="m"), [],
+        [], PlottedPath("x", [segment], unit="m"),
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def test_a_run_without_frames_has_a_page(tmp_path: Path) -> None:
     statistics = StatisticsSink().summary()
     info = RunInfo("nothing", Sensor.MONO, "orb", None, "cpu", 0, [])
     verdict = judge(PathSummary(0, 0, 0, 0), empty, [])
-    page = RunPage(tmp_path, info, verdict, [], [], statistics, empty, [], PlottedPath("x", []), [])
+    page = RunPage(tmp_path, info, verdict, [], [], statistics, empty, [], [], PlottedPath("x", []))
     assert read(tmp_path, page).headings[:2] == ["nothing", "Did not work"]
 
 

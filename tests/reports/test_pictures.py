@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from vo_frontend import palette
 from vo_frontend.errors import OutputError
+from vo_frontend.reports.figures.canvas import to_svg
 from vo_frontend.reports.figures.map_picture import PlottedMap, map_figure, plot_map
 from vo_frontend.reports.figures.path import METRES, Loss, PlottedPath, PlottedSegment, spell_unit
+from vo_frontend.reports.figures.timelines import latency_figure, tracking_figure
 from vo_frontend.reports.figures.trajectory import plot_trajectory, trajectory_figure
-from vo_frontend.types import Image
+from vo_frontend.reports.frame_table import FrameTable
+from vo_frontend.reports.statistics import Percentiles
+from vo_frontend.types import Image, Reason, Status
 
 
 def arc(num_poses: int) -> NDArray[np.float64]:
@@ -144,3 +148,15 @@ def test_a_map_of_a_camera_that_stood_still_is_drawn(tmp_path: Path, num_points:
     still = replace(a_map(num_points), paths=[np.zeros((5, 3))], point_distance=0.0)
     plot_map(tmp_path / "map.png", still)
     assert read_picture(tmp_path / "map.png").std() > 3
+
+
+def test_the_pictures_of_a_long_run_stay_small_and_keep_its_worst_frame() -> None:
+    n = 100_000
+    inliers, zeros = np.full(n, 300), np.zeros(n, np.int64)
+    inliers[77_777] = 7
+    states = (Status.TRACKING,) * n, (Reason.NONE,) * n
+    table = FrameTable(np.arange(n), np.arange(n) / 30, *states, zeros, inliers, zeros, np.ones(n))
+    figure = tracking_figure(table, a_path())
+    assert np.min(np.asarray(figure.axes[0].lines[0].get_ydata())) == 7
+    for drawn in (figure, latency_figure(table, {"track": Percentiles(20.0, 30.0)})):
+        assert len(to_svg(drawn)) < 1e6

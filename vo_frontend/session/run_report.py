@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,19 +116,9 @@ def report_run(
         "verdict": verdict.to_mapping(),
     }
     failure = first_failure(failure, lambda: write_json(folder / METRICS_NAME, metrics))
-    pages = RunPage(
-        folder,
-        info,
-        verdict,
-        rows,
-        tiles(summary, statistics),
-        statistics,
-        table,
-        gaps,
-        display.path(),
-        moments,
-    )
-    write_pictures(display, pages)
+    top = tiles(summary, statistics)
+    page_of = partial(RunPage, folder, info, verdict, rows, top, statistics, table, gaps, moments)
+    write_pictures(folder, display, page_of)
     return RunReport(
         folder=folder,
         info=info,

@@ -61,5 +61,5 @@ def to_svg(figure: "Figure") -> bytes:
     """Return a figure as SVG."""
     content = io.BytesIO()
     with style():
-        figure.savefig(content, format="svg", metadata={"Date": None})
+        figure.savefig(content, dpi=DPI, format="svg", metadata={"Date": None})
     return content.getvalue()

@@ -20,6 +20,7 @@ from vo_frontend.reports.statistics import Percentiles
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_BINS = 2000  # of a long run, whose worst frame stands for the others of a bin
 MAX_LABELS = 6  # reasons written into a picture
 TAIL_PERCENTILE = 99.0  # of the times per frame that the axis must show: the first frames compile
 
@@ -29,11 +30,14 @@ def tracking_figure(table: FrameTable, plotted: PlottedPath) -> "Figure":
     with style():
         figure = new_figure(12.5, 4.4)
         top, bottom = figure.subplots(2, 1, sharex=True)
-        times_s = table.times_s - plotted.start_s
-        top.fill_between(times_s, table.num_inliers, color=palette.BLUE, alpha=0.15, linewidth=0)
-        top.plot(times_s, table.num_inliers, color=palette.BLUE, linewidth=1)
+        starts = _bins(len(table))
+        times_s = table.times_s[starts] - plotted.start_s
+        num_inliers = np.minimum.reduceat(table.num_inliers, starts)
+        num_landmarks = table.num_landmarks[starts]
+        top.fill_between(times_s, num_inliers, color=palette.BLUE, alpha=0.15, linewidth=0)
+        top.plot(times_s, num_inliers, color=palette.BLUE, linewidth=1)
         top.set(title="landmarks that hold each pose (inliers)")
-        bottom.plot(times_s, table.num_landmarks, color=palette.GREEN, linewidth=1.4, drawstyle="steps-post")
+        bottom.plot(times_s, num_landmarks, color=palette.GREEN, linewidth=1.4, drawstyle="steps-post")
         bottom.set(title="landmarks in the local map", xlabel="time [s]")
         for axes in (top, bottom):
             axes.set_ylim(0, max(axes.get_ylim()[1], 10.0))
@@ -49,7 +53,7 @@ def latency_figure(table: FrameTable, stages_ms: Mapping[str, Percentiles]) -> "
         figure = new_figure(12.5, 3.6)
         left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
         times_s = table.times_s - (table.times_s[0] if len(table) else 0.0)
-        left.plot(times_s, table.total_ms, ".", color=palette.BLUE, markersize=3, alpha=0.6)
+        left.plot(times_s, table.total_ms, ".", color=palette.BLUE, markersize=3, alpha=0.6, rasterized=True)
         left.set(title="time per frame, all stages", xlabel="time [s]", ylabel="ms")
         _limit_to_most(left, table.total_ms)
         names = list(stages_ms)[::-1]
@@ -87,6 +91,11 @@ def error_figure(plotted: PlottedPath) -> "Figure":
         for axes in (over_time, rotation):
             draw_losses_over_time(axes, plotted)
         return figure
+
+
+def _bins(num_frames: int) -> NDArray[np.int64]:
+    """Return where bins of frames begin, at most ``MAX_BINS``: a picture has no room for more."""
+    return np.arange(0, num_frames, 1 + (num_frames - 1) // MAX_BINS)
 
 
 def _name_losses(axes: Any, plotted: PlottedPath) -> None:

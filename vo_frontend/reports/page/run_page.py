@@ -38,8 +38,8 @@ class RunPage:
     statistics: RunStatistics
     table: FrameTable
     gaps: Sequence[Gap]
-    path: PlottedPath
     moments: Sequence[Moment]
+    path: PlottedPath
 
 
 def write_run_page(path: Path, run: RunPage) -> None:
