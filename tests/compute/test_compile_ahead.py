@@ -1,0 +1,135 @@
+"""Kernels compiled ahead of their first call, and the files that they are kept in."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vo_frontend.atlas.sighting_kernels import append_list
+from vo_frontend.compute.compilation import Types, called_with, exact_kernel, part, types_of
+from vo_frontend.compute.compile_ahead import Compilation, Readiness, declared_kernels
+from vo_frontend.compute.kernel_files import FOLDER_VARIABLE, kernel_folder
+
+COMPILE = """
+from vo_frontend.atlas.sighting_kernels import append_list
+from vo_frontend.compute.compile_ahead import Compilation
+compilation = Compilation([(append_list, append_list.called_with)], 1)
+compilation.wait()
+print(compilation.readiness())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    kernel_folder.cache_clear()
+    yield tmp_path
+    kernel_folder.cache_clear()
+
+
+def declared() -> Types:
+    assert append_list.called_with is not None
+    return append_list.called_with
+
+
+def compile_elsewhere(folder: Path, **environment: str) -> "subprocess.Popen[str]":
+    everything = {**os.environ, FOLDER_VARIABLE: str(folder), **environment}
+    return subprocess.Popen(
+        [sys.executable, "-c", COMPILE], env=everything, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_missing_kernel_is_compiled_by_another_process_and_found_afterwards(folder: Path) -> None:
+    assert not append_list.is_on_disk(declared())
+    compilation = Compilation([(append_list, declared())], 2)
+    assert compilation.readiness().num_missing == 1
+    compilation.wait()
+    assert compilation.readiness() == Readiness(num_missing=1, num_ready=1)
+    assert append_list.is_on_disk(declared())
+    assert Compilation([(append_list, declared())], 2).readiness() == Readiness(0, 0)
+
+
+def test_processes_that_compile_at_once_leave_one_whole_file(folder: Path) -> None:
+    processes = [compile_elsewhere(folder) for _ in range(2)]
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    assert len(list(folder.iterdir())) == 1
+    assert append_list.is_on_disk(declared())
+
+
+def test_another_processor_has_files_of_its_own(folder: Path) -> None:
+    Compilation([(append_list, declared())], 1).wait()
+    (ours,) = folder.iterdir()
+    content = ours.read_bytes()
+    said, _ = compile_elsewhere(folder, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="").communicate()
+    assert said.strip() == str(Readiness(1, 1))
+    assert len(list(folder.iterdir())) == 2
+    assert ours.read_bytes() == content
+
+
+def test_a_file_that_was_cut_short_is_replaced(folder: Path) -> None:
+    Compilation([(append_list, declared())], 1).wait()
+    (path,) = folder.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    exact_kernel_again = type(append_list)(append_list.py_func, targetoptions=append_list.targetoptions)
+    exact_kernel_again.enable_caching()
+    exact_kernel_again.compile(declared())
+    assert len(path.read_bytes()) > 100
+
+
+def test_where_nothing_can_be_written_kernels_lie_in_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(blocked / "kernels"))
+    kernel_folder.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        compilation = Compilation([(append_list, declared())], 1)
+    compilation.wait()
+    assert append_list.is_on_disk(declared())
+    assert str(blocked / "kernels") in caplog.text
+    assert blocked.is_file()
+    kernel_folder.cache_clear()
+
+
+def test_without_processes_of_its_own_nothing_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(folder / "no-such-python"))
+    compilation = Compilation([(append_list, declared())], 1)
+    compilation.wait()
+    assert compilation.readiness() == Readiness(num_missing=1, num_ready=0)
+
+
+def test_a_part_is_compiled_once_for_all_constants() -> None:
+    @part
+    def twice(x: int) -> int:
+        return 2 * x
+
+    @exact_kernel
+    def sum_of_constants() -> int:
+        return twice(1) + twice(2) + twice(x=3)
+
+    assert sum_of_constants() == 12
+    assert len(twice.signatures) == 1
+
+
+def test_a_declared_call_is_what_python_calls_a_kernel_with() -> None:
+    @called_with("(f4[:,::1], i8)")
+    @exact_kernel
+    def first_row(table: "np.ndarray[tuple[int, int], np.dtype[np.float32]]", column: int) -> float:
+        return float(table[0, column])
+
+    assert first_row.called_with == types_of((np.zeros((2, 3), np.float32), 1))
+
+
+def test_kernels_without_a_declared_call_are_not_listed() -> None:
+    listed = [function for function, _ in declared_kernels(["vo_frontend.atlas.sighting_kernels"])]
+    assert append_list in listed
+    assert len(declared_kernels(["vo_frontend.compute.matmul"])) == 0
