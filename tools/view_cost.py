@@ -43,6 +43,7 @@ def measure(view: str, arguments: list[str]) -> Cost:
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     memory: dict[str, list[tuple[int, float]]] = {}
     cpu_s: dict[str, float] = {}
+    pid_of: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         out, log = Path(folder) / "run", Path(folder) / "output"
         command = [*screen, sys.executable, "run_vo.py", *arguments, *VIEWS[view], "--out", str(out)]
@@ -51,9 +52,10 @@ def measure(view: str, arguments: list[str]) -> Cost:
             while process.poll() is None:
                 num_frames = count_lines(out / "frames.csv") - 1
                 is_over = (out / "metrics.json").exists()
-                for role, pid in ({} if is_over else find_processes(process.pid)).items():
-                    memory.setdefault(role, []).append((num_frames, resident_mb(pid)))
-                    cpu_s[role] = processor_s(pid)
+                for role, pid in ({} if is_over else find_processes(process.pid, view)).items():
+                    if pid_of.setdefault(role, pid) == pid:  # the process that draws map.png is no view
+                        memory.setdefault(role, []).append((num_frames, resident_mb(pid)))
+                        cpu_s[role] = processor_s(pid)
                 time.sleep(PERIOD_S)
         if process.returncode:
             sys.exit(log.read_text())
@@ -75,15 +77,15 @@ def growth(samples: list[tuple[int, float]]) -> tuple[float, float]:
     return (after[0], max(after)) if after else (samples[-1][1], samples[-1][1])
 
 
-def find_processes(root: int) -> dict[str, int]:
+def find_processes(root: int, view: str) -> dict[str, int]:
     """Return the ids of the run and of its view, as far as they have started."""
     found = {}
     for pid in [root, *descendants(root)]:
         command = read(f"/proc/{pid}/cmdline")
         if "run_vo.py" in command and "xvfb-run" not in command:
             found["run"] = pid
-        elif "spawn_main" in command:
-            found["view"] = pid
+        elif "spawn_main" in command and view != "none":
+            found.setdefault("view", pid)
     return found
 
 
