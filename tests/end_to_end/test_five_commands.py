@@ -20,7 +20,7 @@ FILM = Path(__file__).parents[2] / "tools" / "film.py"
 def test_a_new_user_comes_from_a_board_to_a_path_without_editing_a_file(
     data_root: Path, weights_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The video is made of real frames of another camera, through the lens just calibrated, so truth is known."""
+    """The video is made of frames of another camera through the lens just calibrated: truth is known."""
     monkeypatch.chdir(tmp_path)
     Path("board").mkdir()
     for picture in (data_root / "chessboard").glob("left*.jpg"):

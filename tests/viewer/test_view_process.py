@@ -14,7 +14,6 @@ from viewer_street import FedScene, make_result, make_street
 
 from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame
-from vo_frontend.viewer import sink as sink_module
 from vo_frontend.viewer.run_state import RunState
 from vo_frontend.viewer.scene import Scene, SceneSnapshot
 from vo_frontend.viewer.sink import ViewerSink
@@ -299,14 +298,3 @@ def test_without_a_view_nothing_is_kept_of_the_images() -> None:
     sink.close()
     sink.leave()
     assert not sink.stop_requested
-
-
-def test_a_picture_that_fails_is_a_warning(
-    fake: FakeView, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(*args: object) -> None:
-        raise ViewerError("map.png: Open3D crashed")
-
-    monkeypatch.setattr(sink_module, "render_map", fail)
-    ViewerSink(FedScene(), fake.view, Path("map.png")).close()
-    assert "Open3D crashed" in caplog.text

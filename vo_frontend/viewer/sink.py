@@ -1,14 +1,11 @@
-"""The viewer as a sink: shows results in a view while the run goes on, and draws the map at its end."""
+"""The viewer as a sink: shows results in a view while the run goes on."""
 
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from vo_frontend.errors import ViewerError
 from vo_frontend.types import Frame, FrameResult
 from vo_frontend.viewer.image_view import TrackHistory
-from vo_frontend.viewer.map_picture import render_map
 from vo_frontend.viewer.run_state import RunMonitor
 from vo_frontend.viewer.scene import Scene
 from vo_frontend.viewer.view_process import ViewProcess
@@ -28,7 +25,6 @@ class ViewerSink:
     Args:
         scene: empty, created with ground truth if that is to be shown.
         view: a window or a recording, None for none.
-        picture_path: PNG file of the whole map, drawn by ``close``; None for none.
         hold: keep the view open at the end until the user closes it.
         is_live: frames are stamped by Unix time when they are taken.
         released: says that the user wants to go, so that a pause or a view that is held open must end.
@@ -38,7 +34,6 @@ class ViewerSink:
         self,
         scene: Scene,
         view: ViewProcess | None = None,
-        picture_path: Path | None = None,
         *,
         hold: bool = False,
         is_live: bool = False,
@@ -46,7 +41,6 @@ class ViewerSink:
     ) -> None:
         self._scene = scene
         self._view = view
-        self._picture_path = picture_path
         self._hold = hold
         self._released = released
         self._monitor = RunMonitor(is_live=is_live)
@@ -74,13 +68,7 @@ class ViewerSink:
             time.sleep(PAUSE_POLL_S)
 
     def close(self) -> None:
-        """Draw the picture; the view goes on until :meth:`leave`."""
-        if self._picture_path is None:
-            return
-        try:
-            render_map(self._scene.snapshot(is_final=True), self._picture_path)
-        except ViewerError as error:
-            log.warning("%s", error)
+        """Do nothing: the view goes on until :meth:`leave`."""
 
     def leave(self) -> None:
         """Show the end of the run and end the view, with ``hold`` once the user has closed it."""
