@@ -1,6 +1,6 @@
-"""What a message says about a name that nobody knows."""
+"""What a message says about a name that nobody knows, and how much of what it quotes."""
 
-from vo_frontend.errors import did_you_mean
+from vo_frontend.errors import ConfigError, did_you_mean, shown
 
 
 def test_the_nearest_known_name_is_suggested() -> None:
@@ -18,3 +18,12 @@ def test_without_a_near_name_a_short_list_is_told_in_full() -> None:
 
 def test_without_a_near_name_a_long_list_gives_one_example() -> None:
     assert did_you_mean("qqq", map(str, range(100))) == "expected a name such as '0'"
+
+
+def test_a_message_is_short_whatever_it_quotes() -> None:
+    long = "x" * 10**6
+    assert len(str(ConfigError(f"c.yaml: got {long}, expected less"))) < 2100
+    assert str(ConfigError(f"c.yaml: got {long}, expected less")).endswith("expected less")
+    assert len(shown([[long] * 1000] * 1000)) < 500
+    assert len(shown({long: long})) < 1000
+    assert shown(10**30) == str(10**30)

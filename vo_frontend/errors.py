@@ -10,6 +10,7 @@ from collections.abc import Iterable
 MAX_NAMES = 20  # in a message; of a longer list one example says more
 MAX_NAME = 100  # characters of a name that is looked up among known ones, which takes time
 MAX_MESSAGE = 2000  # characters; a name in it may be as long as whoever made the file liked
+MAX_SHOWN = 400  # characters of a value in it
 _SHOWN = reprlib.Repr()
 _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxlong, _SHOWN.maxother = 3, 80, 40, 80
 _SHOWN.maxlist = _SHOWN.maxtuple = 16  # as many as a pose has
@@ -72,7 +73,8 @@ class ViewerError(VoError):
 
 def shown(value: object) -> str:
     """Return a value as Python does, shortened where it is long: nobody reads a million numbers."""
-    return _SHOWN.repr(value)
+    text = _SHOWN.repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def did_you_mean(name: str, known: Iterable[str], at_most: int = 1) -> str:
