@@ -95,7 +95,7 @@ class Display:
         is_known = np.isin(cloud.segment_ids, list(worlds))
         every = np.concatenate(distances)
         return PlottedMap(
-            f"{self.name}: {len(cloud)} points from above",
+            f"{self.name}: {len(cloud)} points from above{self._note_of_joints()}",
             points[is_known],
             cloud.colors[is_known],
             [self._line(segment, worlds[segment.segment_id]) for segment in self.segments],
@@ -115,15 +115,17 @@ class Display:
             )
             for segment in self.segments
         ]
-        later = "; later segments start where the camera was lost" if len(segments) > 1 else ""
         return PlottedPath(
-            self.name + later,
+            self.name + self._note_of_joints(),
             segments,
             online=self._online({i: partial(se3.transform_points, T) for i, T in worlds.items()}),
             loops=self._loops_in(worlds),
             losses=self.losses,
             unit=self.unit,
         )
+
+    def _note_of_joints(self) -> str:
+        return "; later segments start where the camera was lost" if len(self.segments) > 1 else ""
 
     def _line(self, segment: SegmentReport, T_display_world: Transform) -> Points:
         """Return the positions of a segment, with a gap where poses are missing."""

@@ -153,7 +153,7 @@ def _draw_scale_bar(axes: Any, low: Any, high: Any, unit: str) -> None:
     length = _round_length(0.22 * float(high[0] - low[0]))
     x, z = low + 0.04 * (high - low)
     axes.plot([x, x + length], [z, z], color="white", linewidth=3, solid_capstyle="butt")
-    text = f"{length:g} {unit}"
+    text = "1 map unit" if length == 1 and unit == MAP_UNITS else f"{length:g} {unit}"
     box = {"facecolor": BACKGROUND, "edgecolor": "none", "alpha": 0.8, "pad": 2}
     axes.annotate(
         text, (x, z), xytext=(2, 7), textcoords="offset points", color="white", fontsize=10, bbox=box
