@@ -23,7 +23,7 @@ section, .banner {{ background: #fff; border: 1px solid #e1e4e8; border-radius: 
 ul {{ margin: 8px 0 0; padding-left: 20px; max-width: 95ch; }}
 li {{ margin: 4px 0; }}
 figure {{ margin: 10px 0; }}
-figure img {{ display: block; max-width: 100%; height: auto; margin: 0 auto; }}
+figure img {{ display: block; max-width: 100%; max-height: 880px; margin: 0 auto; }}
 figcaption {{ color: #5b6169; font-size: 13.5px; margin-top: 6px; }}
 .tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }}
 .tile {{ background: #fff; border: 1px solid #e1e4e8; border-radius: 8px; padding: 12px 14px; }}
