@@ -38,7 +38,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Trajectory | 
 
 def run_with(load: Callable[[], Trajectory] | None, monkeypatch: pytest.MonkeyPatch) -> int:
     opened = OpenedInput(SyntheticSource(frames=slice(0, 3)), load)
-    monkeypatch.setattr("vo_frontend.session.run.open_input", lambda run: opened)
+    monkeypatch.setattr("vo_frontend.session.opened_input.open_input", lambda run: opened)
     return main(OPTIONS)
 
 

@@ -43,7 +43,17 @@ def open_input(run: RunConfig) -> OpenedInput:
         opened = open_named(name, _path(run.data_root), sensor, frames)
         _check_same_camera(run, opened.source)
         return opened
-    opened = OpenedInput(open_own_frames(run, frames), None)
+    return OpenedInput(open_own_frames(run, frames), None)
+
+
+def open_in_time(run: RunConfig, stop_requested: Callable[[], bool]) -> OpenedInput:
+    """Open the frames as :func:`open_input` does, unless their disk or network stalls.
+
+    Raises:
+        VoError: they cannot be opened in time, are too small, or the options do not fit them.
+        KeyboardInterrupt: the user asked to stop first.
+    """
+    opened = within(OPENING_LIMIT_S, lambda: open_input(run), "the frames", stop_requested)
     camera = opened.source.camera
     if min(camera.width, camera.height) < MIN_SIZE_PX:
         opened.source.close()
@@ -52,16 +62,6 @@ def open_input(run: RunConfig) -> OpenedInput:
             f"{MIN_SIZE_PX}x{MIN_SIZE_PX} px"
         )
     return opened
-
-
-def open_in_time(run: RunConfig, stop_requested: Callable[[], bool]) -> OpenedInput:
-    """Open the frames as :func:`open_input` does, unless their disk or network stalls.
-
-    Raises:
-        VoError: they cannot be opened in time, or the options do not fit them.
-        KeyboardInterrupt: the user asked to stop first.
-    """
-    return within(OPENING_LIMIT_S, lambda: open_input(run), "the frames", stop_requested)
 
 
 def open_named(
