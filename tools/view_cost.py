@@ -1,10 +1,9 @@
 """Measure what a view costs a run: frames/s, processor time and memory, in turns with a run without it.
 
-Linux only.
-python tools/view_cost.py --rounds 3 -- --seq kitti/06
-python tools/view_cost.py --rounds 1 -- --frames 0:5000 --features orb --keypoints 300
+    python tools/view_cost.py --rounds 3 -- --seq kitti/06
+    python tools/view_cost.py --rounds 1 -- --frames 0:5000 --features orb --keypoints 300
 
-A window opens on a virtual screen of its own, so Xvfb must be there.
+Linux only. A window opens on a virtual screen of its own, so Xvfb must be there.
 """
 
 import argparse

@@ -104,7 +104,7 @@ def test_a_real_window_that_is_held_open_shows_the_whole_run_until_q(
     screen: Path, real_window: ViewProcess, street: SceneSnapshot
 ) -> None:
     last = update_of(street, is_last=True, hold=True)
-    end = threading.Thread(target=real_window.finish, args=(last, lambda: False))
+    end = threading.Thread(target=real_window.finish, args=(last, lambda: False), daemon=True)
     end.start()
     # From behind, the drive is in the middle; from above, it lies across the window.
     wait_until(lambda: width_px(pixels_of(palette.GROUND_TRUTH, screen)) > 700)

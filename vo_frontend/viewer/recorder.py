@@ -39,6 +39,9 @@ APPLICATION = "vo_frontend"
 FRAME, TIME = "frame", "time"  # timelines: number of the frame, and s since the first one
 GROWTH = 1.05  # of a list, from one time that it is logged as a whole to the next
 JPEG_QUALITY = 60
+# Rerun collects rows and keeps a note of each batch in memory until the end, so batches of a file are large.
+LIVE_BATCH_S, FILE_BATCH_S = 0.2, 5.0
+MAX_BATCH_BYTES = 4 * 1024 * 1024
 VIEWER_MEMORY = "2GB"  # beyond it rerun's viewer drops what is oldest; the file keeps all
 STATUS_COLORS = {
     Status.INITIALIZING: palette.SEGMENTS[2],
@@ -62,7 +65,10 @@ class Recorder:
 
     def __init__(self, title: str, path: Path, camera: PinholeCamera, *, is_live: bool) -> None:
         self._camera = camera
-        self._stream = rr.RecordingStream(APPLICATION)
+        batches = rr.ChunkBatcherConfig(
+            flush_tick=LIVE_BATCH_S if is_live else FILE_BATCH_S, flush_num_bytes=MAX_BATCH_BYTES
+        )
+        self._stream = rr.RecordingStream(APPLICATION, batcher_config=batches)
         sinks: list[rr.GrpcSink | rr.FileSink] = [rr.FileSink(str(path))]
         try:
             path.open("wb").close()  # rerun says in its own way, and later, that it cannot write

@@ -68,17 +68,16 @@ class ViewerSink:
             time.sleep(PAUSE_POLL_S)
 
     def close(self) -> None:
-        """Do nothing: the view goes on until :meth:`leave`."""
+        """Say what was shown; the view goes on until :meth:`leave`."""
+        if self._num_frames:
+            log.info("view: %d of %d frames shown", self._num_shown, self._num_frames)
 
     def leave(self) -> None:
         """Show the end of the run and end the view, with ``hold`` once the user has closed it."""
         view, self._view = self._view, None
         if view is None:
             return
-        image = None
-        if self._last is not None:
-            image = self._tracks.view(*self._last)
-            log.info("view: %d of %d frames shown", self._num_shown, self._num_frames)
+        image = None if self._last is None else self._tracks.view(*self._last)
         scene = self._scene.snapshot(is_final=True)
         view.finish(Update(scene, self._monitor.state, image, is_last=True, hold=self._hold), self._released)
 

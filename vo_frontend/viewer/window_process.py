@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 REDRAW_PERIOD_S = 0.08  # redrawing more often costs time and shows no more
 MAX_CORES = 0.5  # that drawing may take from the estimator; matters without a graphics card
-SETTLING_S = (
-    5.0  # keep redrawing after an update: the renderer skips a redraw while it is busy with the previous one
-)
+# The renderer skips a redraw while it is busy with the one before, so some more follow whatever is new.
+# They are few: the software renderer never gives back the memory that a redraw takes.
+SETTLING_S, SETTLING_PERIOD_S = 5.0, 0.4
 FOLLOW_SHARE = 0.5  # of the way to the chase camera, per redraw
 
 
@@ -122,7 +122,7 @@ class _Window:
         self._gaze = _Gaze.FOLLOWING
         self._is_paused = self._is_over = False
         self._painted_eye = self._eye()
-        self._news_s = time.monotonic()
+        self._news_s = self._redrawn_s = time.monotonic()
 
     def run(self) -> None:
         """Show updates until the window is closed, the run is over, or its process is gone."""
@@ -134,8 +134,7 @@ class _Window:
             if parent is not None and not parent.is_alive():
                 break
             self._turn_ground_truth()
-            if time.monotonic() - self._news_s < SETTLING_S:
-                self._window.post_redraw()
+            self._settle()
             try:
                 update = self._updates.get_nowait()
             except queue.Empty:
@@ -202,10 +201,17 @@ class _Window:
         self._panels.lay_out(self._window.content_rect, context)
 
     def _refresh(self) -> None:
-        """Draw again, and for a while, until the renderer has caught up."""
-        self._news_s = time.monotonic()
+        """Draw what is new."""
+        self._news_s = self._redrawn_s = time.monotonic()
         self._window.set_needs_layout()
         self._window.post_redraw()
+
+    def _settle(self) -> None:
+        """Draw again now and then, until the renderer must have caught up."""
+        now_s = time.monotonic()
+        if now_s - self._news_s < SETTLING_S and now_s - self._redrawn_s > SETTLING_PERIOD_S:
+            self._redrawn_s = now_s
+            self._window.post_redraw()
 
     def _actions_by_key(self) -> dict[Any, Any]:
         key = self._gui.KeyName
