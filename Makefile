@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 demo: .venv/viewer
 	$(BIN)/python run_vo.py $(if $(DISPLAY)$(WAYLAND_DISPLAY),--view,--no-view)
-	@echo "pictures: runs/synthetic/street/latest/trajectory.png and map.png"
+	@echo "to look at: runs/synthetic/street/latest/report.html, trajectory.png and map.png"
 
 test: .venv/dev
 	$(BIN)/python -m pytest $(TESTS)

@@ -1,23 +1,31 @@
-"""Colours of the viewer. Lines use the Okabe-Ito palette, which colour-blind readers can tell apart."""
+"""Colours of the viewer, on black: those of every plot where they stand out enough."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend import palette
+
 Color = tuple[float, float, float]  # RGB in 0..1
+
+
+def _rgb(color: str) -> Color:
+    blue, green, red = palette.bgr(color)
+    return red / 255, green / 255, blue / 255
+
 
 BACKGROUND: Color = (0.0, 0.0, 0.0)
 CAMERA: Color = (1.0, 1.0, 1.0)
 LOST_CAMERA: Color = (0.95, 0.2, 0.15)
-KEYFRAME: Color = (0.34, 0.71, 0.91)
+KEYFRAME = _rgb(palette.SKY_BLUE)
 GROUND_TRUTH: Color = (0.0, 0.80, 0.50)
 LOOP_BEFORE: Color = (0.95, 0.25, 0.45)
 LOOP: Color = (0.70, 0.55, 1.0)
 KEYPOINT: Color = (0.62, 0.64, 0.67)  # without a landmark
-NEW_TRACK: Color = (0.34, 0.71, 0.91)
+NEW_TRACK = KEYFRAME
 OLD_TRACK: Color = (1.0, 0.65, 0.0)
 OLD_AGE = 30  # frames from which on a track is drawn as old
 TEXT: Color = (0.85, 0.87, 0.9)
-SEGMENTS: tuple[Color, ...] = ((0.95, 0.60, 0.0), (0.84, 0.52, 0.70), (0.94, 0.89, 0.26), (0.84, 0.37, 0.0))
+SEGMENTS = tuple(map(_rgb, (palette.ORANGE, palette.PURPLE, palette.YELLOW, palette.VERMILION)))
 
 
 def segment_color(number: int) -> Color:
