@@ -356,7 +356,7 @@ def test_a_file_that_cannot_be_made_is_one_clear_line(
 
 
 def test_a_budget_below_a_megabyte_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"atlas.max_memory_mb: got 0.5, expected at least 1"):
+    with pytest.raises(ConfigError, match=r"atlas.max_memory_mb: got 0.5, expected 1"):
         AtlasConfig(max_memory_mb=0.5)
 
 
