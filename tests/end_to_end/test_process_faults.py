@@ -16,7 +16,7 @@ from vo_frontend.formats.trajectories import read_poses
 
 ROOT = Path(__file__).parents[2]
 TRAJECTORIES = ("trajectory_tum.txt", "trajectory_kitti.txt", "trajectory_euroc.csv")
-NUM_MOMENTS = 10
+NUM_MOMENTS = int(os.environ.get("VO_NUM_MOMENTS", "2"))  # of each signal
 LATEST_S = 4.0  # after the first row; a run of these frames takes longer
 pytestmark = [
     pytest.mark.slow,
@@ -44,8 +44,8 @@ def wait_for_the_first_row(process: "subprocess.Popen[str]", out: Path) -> None:
 def check_the_files(out: Path) -> tuple[int, int]:
     """Require that all files are whole and agree to one frame; return the numbers of poses and of frames."""
     counts = [len(read_poses(out / name)) for name in TRAJECTORIES]
-    rows = (out / "frames.csv").read_text().splitlines()[1:]
-    assert all(row.count(",") == 9 for row in rows)
+    names, *rows = (out / "frames.csv").read_text().splitlines()
+    assert {row.count(",") for row in rows} == {names.count(",")}
     assert max(counts) - min(counts) <= 1
     assert max(counts) <= len(rows) + 1
     header, _, vertices = (out / "map.ply").read_bytes().partition(b"end_header\n")
