@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 MIN_SCALE_PAIRS = 15  # landmarks known in both scales
 NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
 CONFIRMING_AMONG = 5  # ... among those before it
+POSE_SLACK = 2.0  # of a recognised pose, beside what moves its landmarks by as much as is no drift
 LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
 KEYFRAMES_PER_KEYFRAME = 250  # in a pose graph that is solved, for each one that comes meanwhile
 
@@ -116,7 +117,16 @@ class LoopCloser:
         return recognition.surroundings.segment_id == sparse_map.segment_id
 
     def _agrees(self, newest: Keyframe, recognition: Recognition) -> bool:
-        """Tell whether the map puts the old landmarks nearly where the keyframe sees them."""
+        """Tell whether the map puts the old landmarks, and the camera itself, nearly where they are seen.
+
+        A few landmarks that look alike may lie in the right direction, and yet place the camera elsewhere.
+        """
+        T_map_seen = se3.inverse(newest.T_world_cam) @ recognition.T_world_cam
+        offset_rad = self._config.max_offset_px / self._camera.focal_px
+        if np.linalg.norm(T_map_seen[:3, 3]) > POSE_SLACK * offset_rad * recognition.depth:
+            return False
+        if se3.rotation_angle_rad(T_map_seen[:3, :3]) > POSE_SLACK * offset_rad:
+            return False
         return self._offset_px(newest.T_world_cam, newest, recognition) < self._config.max_offset_px
 
     def _offset_px(self, T_world_cam: Transform, keyframe: Keyframe, recognition: Recognition) -> float:
