@@ -295,7 +295,7 @@ def test_names_of_any_bytes_run_in_any_locale(
     process = start_process(*FAST, "--images", str(images), *camera, "--out", str(out))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert {path.name for path in out.iterdir()} >= RUN_FILES
+    assert {path.name for path in out.iterdir()} >= RUN_FILES - {"errors.csv"}  # there is no truth
 
 
 def test_runs_are_kept_side_by_side_with_a_link_to_the_latest() -> None:

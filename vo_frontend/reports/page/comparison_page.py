@@ -43,4 +43,4 @@ def write_comparison_page(
         html.section("Figures", html.table(header, body)),
         html.section("Where they are", folders),
     ]
-    write_atomically(path, html.page(f"{len(runs)} runs of {', '.join(sequences)}", parts).encode())
+    write_atomically(path, html.page(f"{len(runs)} runs of {', '.join(sequences)}", parts))

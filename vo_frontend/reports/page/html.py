@@ -10,15 +10,16 @@ from vo_frontend.reports.run_metrics import Row, format_value
 SVG, PNG, JPEG = "image/svg+xml", "image/png", "image/jpeg"
 
 
-def page(title: str, body: Sequence[str]) -> str:
-    """Return a whole page with a title and parts that are HTML."""
-    return (
+def page(title: str, body: Sequence[str]) -> bytes:
+    """Return a whole page with a title and parts that are HTML; what is no text shows its codes."""
+    text = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in body if part)
         + "\n</main>\n</body>\n</html>\n"
     )
+    return text.encode("utf-8", "backslashreplace")
 
 
 def section(title: str, *parts: str) -> str:

@@ -65,7 +65,7 @@ def write_run_page(path: Path, run: RunPage) -> None:
         html.section("All figures", html.folded("show the closing table", html.figures_table(run.rows))),
         html.section("How to repeat it", _command(run)),
     ]
-    write_atomically(path, html.page(f"{info.sequence}: {run.verdict.outcome.value}", body).encode())
+    write_atomically(path, html.page(f"{info.sequence}: {run.verdict.outcome.value}", body))
 
 
 def _verdict(verdict: Verdict) -> str:
