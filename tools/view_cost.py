@@ -52,7 +52,7 @@ def measure(view: str, arguments: list[str]) -> Cost:
                 num_frames = count_lines(out / "frames.csv") - 1
                 is_over = (out / "metrics.json").exists()
                 for role, pid in ({} if is_over else find_processes(process.pid, view)).items():
-                    if pid_of.setdefault(role, pid) == pid:  # the process that draws map.png is no view
+                    if pid_of.setdefault(role, pid) == pid:  # the first process of its kind
                         memory.setdefault(role, []).append((num_frames, resident_mb(pid)))
                         cpu_s[role] = processor_s(pid)
                 time.sleep(PERIOD_S)

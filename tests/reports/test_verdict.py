@@ -1,5 +1,7 @@
 """The verdict of a run: known answers, and an advice for everything that can go wrong."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -110,3 +112,13 @@ def test_a_verdict_is_plain_values_for_metrics() -> None:
     found = verdict(path(num_poses=97), gap(3)).to_mapping()
     assert found["outcome"] == "worked with losses"
     assert found["findings"][0]["advice"] == ADVICE[Reason.TOO_FEW_MATCHES]
+
+
+def test_frames_whose_depths_were_not_believed_are_named_though_they_have_poses() -> None:
+    table = frames([100] * 100)
+    reasons = (Reason.WRONG_DEPTHS,) * 8 + table.reasons[8:]
+    found = judge(path(), dataclasses.replace(table, reasons=reasons), [])
+    assert found.outcome is Outcome.WORKED
+    (finding,) = found.findings
+    assert finding.what == "8 frames tracked without depth: depths disagree with the map"
+    assert finding.advice == ADVICE[Reason.WRONG_DEPTHS]

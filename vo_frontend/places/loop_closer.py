@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 MIN_SCALE_PAIRS = 15  # landmarks known in both scales
 NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
 CONFIRMING_AMONG = 5  # ... among those before it
-POSE_SLACK = 2.0  # of a recognised pose, beside what moves its landmarks by as much as is no drift
+POSE_SLACK = 2.0  # a recognised pose may be off by so many times what moves landmarks by max_offset_px
 LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
-KEYFRAMES_PER_KEYFRAME = 250  # in a pose graph that is solved, for each one that comes meanwhile
+SOLVED_PER_KEYFRAME = 250  # keyframes of a pose graph, while one new keyframe comes
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ class LoopCloser:
             correction,
             self._solver.submit(correction.solve),
             recognition.pose.num_inliers,
-            1 + len(correction.frame_indices) // KEYFRAMES_PER_KEYFRAME,
+            1 + len(correction.frame_indices) // SOLVED_PER_KEYFRAME,
         )
 
     def _drift(self, sparse_map: SparseMap, newest: Keyframe, recognition: Recognition) -> Similarity | None:

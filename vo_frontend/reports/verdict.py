@@ -106,7 +106,7 @@ def judge(
         failure: message of the error that broke the run off; None: it ended by itself or by the user.
     """
     findings = [*_broken_off(failure), *_apart(path), *_without_pose(gaps), *_far_off(path)]
-    findings += [*_weak(table), *_still(path)]
+    findings += [*_without_depths(table), *_weak(table), *_still(path)]
     if not path.num_poses or path.longest_segment < USABLE_SHARE * path.num_frames:
         outcome = Outcome.FAILED
     elif (
@@ -161,6 +161,14 @@ def _without_pose(gaps: Sequence[Gap]) -> list[Finding]:
         for reason, number in frames.most_common()
         if reason in ADVICE
     ]
+
+
+def _without_depths(table: FrameTable) -> list[Finding]:
+    number = table.reasons.count(Reason.WRONG_DEPTHS)
+    if not number:
+        return []
+    what = f"{_count(number, 'frame')} tracked without depth: {Reason.WRONG_DEPTHS.value}"
+    return [Finding(what, ADVICE[Reason.WRONG_DEPTHS])]
 
 
 def _far_off(path: PathSummary) -> list[Finding]:

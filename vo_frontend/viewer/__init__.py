@@ -1,1 +1,1 @@
-"""A live window and a picture of the map; the only importer of Open3D, in processes of its own."""
+"""A live window and recordings of a run; the only importer of Open3D and rerun, in processes of their own."""

@@ -1,4 +1,4 @@
-"""Choose what a picture of the whole map shows: all paths, and the landmarks near them."""
+"""Choose what the window shows of the whole map: all paths, and the landmarks near them."""
 
 import dataclasses
 
