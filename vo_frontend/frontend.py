@@ -1,7 +1,7 @@
 """The visual front-end: one frame in, one result out. READ THIS FIRST."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -127,11 +127,11 @@ class VisualFrontend:
         self._motion = self._motion.corrected(self.sparse_map.last_keyframe.T_world_cam)
         return self._with_keyframe(blank, self.sparse_map)
 
-    def finish(self) -> tuple[MapEvent, ...]:
+    def finish(self, stop: Callable[[], bool] = lambda: False) -> tuple[MapEvent, ...]:
         """Adjust all that is known of the current segment; call it after the last frame."""
         if self.sparse_map is None:
             return ()
-        self._recollection.settle(self.sparse_map)
+        self._recollection.settle(self.sparse_map, stop)
         return self.sparse_map.take_events()
 
     def _measure(self, frame: Frame, image: Image) -> tuple[Features, KeypointDepths | None]:

@@ -39,7 +39,7 @@ class RecordingKeeper:
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
-    ) -> None:
+    ) -> NDArray[np.bool_]:
         for number, point, anchor in zip(
             landmarks.ids.tolist(), landmarks.points_world, anchor_indices.tolist(), strict=True
         ):
@@ -48,6 +48,7 @@ class RecordingKeeper:
             assert number not in self.removed
             assert number in self.keyframes[anchor].landmark_ids, "its anchor has left and sees it"
             self.landmarks[number] = anchor, point
+        return np.ones(len(landmarks), bool)
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         for kept, gone in zip(kept_ids.tolist(), gone_ids.tolist(), strict=True):

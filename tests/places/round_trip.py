@@ -42,6 +42,7 @@ class RoundTrip:
     growth: float = 0.0  # by which the unit of length shrinks from step to step: mono alone cannot tell
     looks_like: dict[int, int] = field(default_factory=dict)  # sections that look like others
     lap: int = LAP
+    overlooked: float = 0.0  # share of the landmarks that a visit shows nothing of, each visit another
 
     def poses(self, sections: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return T_world_cam (N, 4, 4) at sections (N,), as odometry sees them."""
@@ -75,7 +76,10 @@ class RoundTrip:
         rng = np.random.default_rng(1000 + self.looks_like.get(number, number))
         local = rng.uniform([-5, -3, 2], [5, 3, 9], (PER_SECTION, 3))
         descriptors = rng.normal(size=(PER_SECTION, 64)).astype(np.float32)
-        return local, descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+        descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+        order = np.random.default_rng(2000 + section).permutation(PER_SECTION)
+        shown = np.sort(order[round(self.overlooked * PER_SECTION) :])
+        return local[shown], descriptors[shown]
 
     def _place(self, section: int, points_cam: NDArray[np.float64]) -> NDArray[np.float64]:
         T_world_cam, scale = self._pose_and_scale(section)

@@ -16,6 +16,8 @@ from vo_frontend.map_events import (
     KeyframesMoved,
     LandmarksAdded,
     LandmarksRecalled,
+    LandmarksRemoved,
+    LandmarksRetired,
     SegmentEnded,
     SegmentJoined,
 )
@@ -111,6 +113,23 @@ def test_a_known_way_is_not_mapped_again(monkeypatch: pytest.MonkeyPatch, mono: 
     assert new_in_lap[1] <= 2
     assert new_in_lap[2] <= 2 + window
     assert error(driven, FLAT.truth(driven.sections), mono=mono) < 0.05
+
+
+def test_a_place_is_known_though_every_visit_shows_other_landmarks_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trip, every_frame = RoundTrip(lap=90, overlooked=0.2), ["keyframes.max_tracked_share=1.0"]
+    driven = drive(trip, range(2 * trip.lap), monkeypatch, settings=every_frame)
+    added = np.array([event.frame_index for event in driven.events(KeyframeAdded)])
+    given_up = np.array([event.frame_index for event in driven.events(KeyframeMerged)])
+    new_in_lap = np.bincount(added // trip.lap) - np.bincount(given_up // trip.lap, minlength=2)
+    window = 12  # what is still in it has not been judged
+    assert new_in_lap[0] > 20
+    assert new_in_lap[1] <= 5 + window
+    assert error(driven, trip.truth(driven.sections), mono=False) < 0.05
+    gone = np.concatenate([event.ids for event in driven.events(LandmarksRemoved)])
+    retired = np.concatenate([event.ids for event in driven.events(LandmarksRetired)])
+    assert len(np.setdiff1d(gone, retired)) > 100, "what no kept keyframe sees is given up, too"
 
 
 def test_segments_join_where_the_second_reaches_the_first(

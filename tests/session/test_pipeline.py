@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ class FakeSource:
 class FakeEstimator:
     def __init__(self) -> None:
         self.extracted_in: threading.Thread | None = None
-        self.has_finished = False
+        self.has_finished = self.was_cut_short = False
 
     def extract(self, frame: Frame) -> Frame:
         self.extracted_in = threading.current_thread()
@@ -49,8 +49,9 @@ class FakeEstimator:
             stage_seconds={"extract": 0.0},
         )  # fmt: skip
 
-    def finish(self) -> None:
+    def finish(self, stop: Callable[[], bool]) -> None:
         self.has_finished = True
+        self.was_cut_short = stop()
 
 
 class FakeSink:
@@ -169,6 +170,20 @@ def test_an_error_of_one_sink_closes_all_sinks_and_the_source() -> None:
     assert [sink.num_closed for sink in sinks] == [1, 1, 1]
     assert source.num_closed == 1
     assert set(threading.enumerate()) <= before, "the reader thread has ended"
+
+
+def test_a_stop_after_the_last_frame_cuts_short_what_is_done_then() -> None:
+    estimator = FakeEstimator()
+    pipeline.feed(FakeSource(3), estimator, [], lambda: estimator.has_finished)
+    assert estimator.was_cut_short
+
+
+def test_what_is_done_after_the_last_frame_is_done_for_a_stopped_run_too() -> None:
+    estimator, sink = FakeEstimator(), FakeSink()
+    pipeline.feed(FakeSource(9), estimator, [sink], lambda: len(sink.results) == 3)
+    assert len(sink.results) == 3
+    assert estimator.has_finished
+    assert not estimator.was_cut_short
 
 
 def test_a_stop_before_the_first_frame_still_closes_everything() -> None:

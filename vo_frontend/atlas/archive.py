@@ -187,9 +187,12 @@ class Archive:
         """Find the heir (N,) that each feature of a keyframe sees, NO_LANDMARK where it sees none."""
         return without_repeats(packed.landmark_ids, self.resolve(packed.landmark_ids))
 
-    def num_views(self, landmark_ids: Ids) -> Ids:
-        """Count the keyframes that see each of these landmarks (L,), which are their own heirs, each once."""
-        return self._sightings.count_views(landmark_ids, self._keyframes.num_rows)
+    def num_views(self, landmark_ids: Ids, among: Ids | None = None) -> Ids:
+        """Count the keyframes, all or some (K,), that see each landmark (L,), its own heir and there once."""
+        counts_row = np.full(self._keyframes.num_rows, among is None)
+        if among is not None:
+            counts_row[self._keyframes.rows(among)] = True
+        return self._sightings.count_views(landmark_ids, counts_row)
 
     def seeing(self, landmark_ids: Ids, min_shared: int = 1) -> Covisible:
         """Find the keyframes that see at least ``min_shared`` of any landmarks (L,), as of a frame."""

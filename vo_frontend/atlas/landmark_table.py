@@ -13,16 +13,10 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK
 Ids = NDArray[np.int64]
 
 NO_ANCHOR = -1
+NOT_HERE = -1
 NO_FRAME = np.iinfo(np.int64).min  # no keyframe: -1 is the newest of an earlier session
 
-_ROW = np.dtype(
-    [
-        ("num_expected", np.int32),
-        ("num_found", np.int32),
-        ("color", np.uint8, 3),
-        ("is_here", np.bool_),
-    ]
-)
+_VALUES = np.dtype([("num_expected", np.int32), ("num_found", np.int32), ("color", np.uint8, 3)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,47 +45,55 @@ class LandmarkRows(NamedTuple):
 
 
 class LandmarkTable:
-    """Keeps landmarks by id, 42 bytes each, and for every id its heir. Ids are dense from 0."""
+    """Keeps landmarks, 43 bytes each, and for every id its heir and its row, 8 bytes. Ids are dense from 0.
+
+    Most landmarks do not last: their rows are used again, so that a map that does not grow needs no more.
+    """
 
     def __init__(self) -> None:
         self._heir = np.zeros(0, np.int32)  # itself, the landmark it was merged into, or NO_LANDMARK
+        self._row = np.zeros(0, np.int32)  # by id; NOT_HERE while it is not here
+        self._free: list[int] = []  # rows
+        self._id = np.zeros(0, np.int32)  # by row; NO_LANDMARK while it is free
         self._points_world = np.zeros((0, 3))
         self._anchors = np.zeros(0, np.int32)  # row of the keyframe that each follows
-        self._rows = np.zeros(0, _ROW)
+        self._values = np.zeros(0, _VALUES)
 
     def put(self, ids: Ids, landmarks: LandmarkRows) -> None:
         """Take landmarks (M,) over, in place of what was known of them."""
         self._know(ids)
-        rows = np.empty(len(ids), _ROW)
-        rows["num_expected"], rows["num_found"] = landmarks.num_expected, landmarks.num_found
-        rows["color"], rows["is_here"] = landmarks.colors, True
-        self._rows[ids] = rows
-        self._points_world[ids], self._anchors[ids] = landmarks.points_world, landmarks.anchors
+        rows = self._rows_for(ids)
+        values = np.empty(len(ids), _VALUES)
+        values["num_expected"], values["num_found"] = landmarks.num_expected, landmarks.num_found
+        values["color"] = landmarks.colors
+        self._values[rows] = values
+        self._points_world[rows], self._anchors[rows] = landmarks.points_world, landmarks.anchors
 
     def ids(self) -> Ids:
         """List the landmarks that are here, in increasing order."""
-        return np.flatnonzero(self._rows["is_here"])
+        return np.sort(self._id[self._id != NO_LANDMARK]).astype(np.int64)
 
     def get(self, ids: Ids) -> LandmarkRows:
         """Return landmarks (M,) that are here."""
-        rows = self._rows[ids]
+        rows = self._row[ids]
+        values = self._values[rows]
         return LandmarkRows(
-            self._points_world[ids],
-            rows["color"],
-            rows["num_expected"],
-            rows["num_found"],
-            self._anchors[ids].astype(np.int64),
+            self._points_world[rows],
+            values["color"],
+            values["num_expected"],
+            values["num_found"],
+            self._anchors[rows].astype(np.int64),
         )
 
     def contains(self, ids: Ids) -> NDArray[np.bool_]:
         """Tell which ids (L,) are here, as a mask (L,). Any number may be asked for."""
-        known = (ids >= 0) & (ids < len(self._rows))
-        known[known] = self._rows["is_here"][ids[known]]
+        known = (ids >= 0) & (ids < len(self._row))
+        known[known] = self._row[ids[known]] != NOT_HERE
         return known
 
     def move(self, ids: Ids, points_world: NDArray[np.float64]) -> None:
-        """Give landmarks (M,) other positions (M, 3)."""
-        self._points_world[ids] = points_world
+        """Give landmarks (M,) that are here other positions (M, 3)."""
+        self._points_world[self._row[ids]] = points_world
 
     def transform(self, part_of_row: Ids, S_new_old: NDArray[np.float64]) -> None:
         """Move what hangs on keyframes along with them.
@@ -104,24 +106,24 @@ class LandmarkTable:
 
     def anchored_at(self, keyframe_row: int) -> Ids:
         """List the landmarks that follow a keyframe, in increasing order."""
-        ids = np.flatnonzero(self._anchors == keyframe_row)
-        return ids[self._rows["is_here"][ids]]
+        return np.sort(self._id[self._anchors == keyframe_row]).astype(np.int64)
 
     def anchor(self, ids: Ids, keyframe_rows: Ids) -> None:
-        """Let landmarks (M,) follow other keyframes (M,), or none (NO_ANCHOR)."""
-        self._anchors[ids] = keyframe_rows
+        """Let landmarks (M,) that are here follow other keyframes (M,), or none (NO_ANCHOR)."""
+        self._anchors[self._row[ids]] = keyframe_rows
 
     def merge(self, kept_id: int, gone_id: int) -> None:
         """Make one landmark the heir of another; both must be their own heirs."""
-        self._know(np.array([kept_id, gone_id]))
+        ids = np.array([kept_id, gone_id])
+        self._know(ids)
         self._heir[gone_id] = kept_id
-        self._rows["is_here"][gone_id] = False
+        self._drop(ids[1:])
 
     def remove(self, ids: Ids) -> None:
         """Forget landmarks (L,) that are their own heirs."""
         self._know(ids)
         self._heir[ids] = NO_LANDMARK
-        self._rows["is_here"][ids] = False
+        self._drop(ids)
 
     def resolve(self, ids: NDArray[np.integer[Any]]) -> Ids:
         """Follow ids (L,) to their last heirs (L,), NO_LANDMARK where they were removed."""
@@ -142,9 +144,31 @@ class LandmarkTable:
         size, num_ids = len(self._heir), int(ids.max(initial=-1)) + 1
         self._heir = grown(self._heir, num_ids)
         self._heir[size:] = np.arange(size, len(self._heir))
-        self._points_world = grown(self._points_world, num_ids)
-        self._anchors = grown(self._anchors, num_ids, NO_ANCHOR)
-        self._rows = grown(self._rows, num_ids)
+        self._row = grown(self._row, num_ids, NOT_HERE)
+
+    def _rows_for(self, ids: Ids) -> NDArray[np.int32]:
+        """Return the rows (M,) of landmarks (M,); those that are not here get one each."""
+        is_new = self._row[ids] == NOT_HERE
+        num_new, size = int(np.count_nonzero(is_new)), len(self._id)
+        if num_new > len(self._free):
+            self._id = grown(self._id, size + num_new - len(self._free), NO_LANDMARK)
+            num_rows = len(self._id)
+            self._points_world = grown(self._points_world, num_rows)
+            self._anchors = grown(self._anchors, num_rows, NO_ANCHOR)
+            self._values = grown(self._values, num_rows)
+            self._free += range(size, num_rows)
+        first = len(self._free) - num_new
+        taken = np.array(self._free[first:], np.int32)
+        del self._free[first:]
+        self._row[ids[is_new]], self._id[taken] = taken, ids[is_new]
+        return self._row[ids]
+
+    def _drop(self, ids: Ids) -> None:
+        rows = self._row[ids]
+        rows = rows[rows != NOT_HERE]
+        self._row[ids] = NOT_HERE
+        self._id[rows], self._anchors[rows] = NO_LANDMARK, NO_ANCHOR
+        self._free += rows.tolist()
 
 
 @called_with("(f8[:,::1], i4[::1], i8[::1], f8[:,:,::1])")

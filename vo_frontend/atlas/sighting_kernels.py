@@ -86,18 +86,19 @@ def count_shared(
     return counts
 
 
+@called_with("(i4[::1], i4[::1], i4[::1], i8[::1], b1[::1])")
 @kernel
 def count_views(
-    first: Rows, keyframe: Rows, following: Rows, ids: NDArray[np.int64], num_keyframes: int
+    first: Rows, keyframe: Rows, following: Rows, ids: NDArray[np.int64], counts_row: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Count the keyframes that see each landmark (L,), each there once."""
+    """Count the keyframes, of those that count (K,), that see each landmark (L,), each there once."""
     counts = np.zeros(len(ids), np.int64)
-    last_counted = np.full(num_keyframes, -1, np.int64)
+    last_counted = np.full(len(counts_row), -1, np.int64)
     for i in range(len(ids)):
         sighting = first[ids[i]]
         while sighting != END:
             row = keyframe[sighting]
-            if last_counted[row] != ids[i]:
+            if counts_row[row] and last_counted[row] != ids[i]:
                 last_counted[row] = ids[i]
                 counts[i] += 1
             sighting = following[sighting]

@@ -57,10 +57,10 @@ class Sightings:
         self._know(ids)
         return kernels.count_shared(self._first, self._keyframe, self._following, ids, num_rows)
 
-    def count_views(self, ids: Ids, num_rows: int) -> Ids:
-        """Count the keyframes that see each landmark (L,)."""
+    def count_views(self, ids: Ids, counts_row: NDArray[np.bool_]) -> Ids:
+        """Count the keyframes, of those rows (num_rows,) that count, that see each landmark (L,)."""
         self._know(ids)
-        return kernels.count_views(self._first, self._keyframe, self._following, ids, num_rows)
+        return kernels.count_views(self._first, self._keyframe, self._following, ids, counts_row)
 
     def newest_view(self, ids: Ids, frame_index_of_row: Ids) -> Ids:
         """Find the row of the newest keyframe that sees each landmark (L,), -1 where none does."""

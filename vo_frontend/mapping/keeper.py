@@ -32,8 +32,12 @@ class Keeper(Protocol):
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
-    ) -> None:
-        """Take over M landmarks; each hangs on the keyframe of a frame (M,), and follows its corrections."""
+    ) -> NDArray[np.bool_]:
+        """Take over M landmarks; each hangs on the keyframe of a frame (M,), and follows its corrections.
+
+        Returns:
+            Which of them (M,) stay part of the map; the others are gone for good.
+        """
         ...
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
@@ -55,8 +59,9 @@ class Forgetful:
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
-    ) -> None:
-        """Forget them."""
+    ) -> NDArray[np.bool_]:
+        """Forget them; they were part of the map all the same."""
+        return np.ones(len(landmarks), bool)
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Ignore it."""

@@ -84,10 +84,9 @@ class SparseMap:
             T_world_cam: (4, 4) its pose.
             landmark_ids: (N,) of each feature, NO_LANDMARK where it has none.
         """
-        keyframe = Keyframe(view, T_world_cam, landmark_ids)
-        self.keyframes.append(keyframe)
+        self.keyframes.append(Keyframe(view, T_world_cam, landmark_ids))
         self._events.append(KeyframeAdded(self.segment_id, view.frame_index, view.timestamp_ns, T_world_cam))
-        seen = np.flatnonzero(keyframe.has_landmark)
+        seen = np.flatnonzero(self.last_keyframe.has_landmark)
         # The latest view looks most like the next frame.
         descriptors = self.landmarks.descriptors.copy()
         descriptors[self.landmarks.rows(landmark_ids[seen])] = view.features.descriptors[seen]
@@ -115,9 +114,7 @@ class SparseMap:
                 self._retire(unseen, np.full(unseen.sum(), left))
 
     def add_landmarks(
-        self,
-        points_world: NDArray[np.float64],
-        observations: list[tuple[int, NDArray[np.int64]]],
+        self, points_world: NDArray[np.float64], observations: list[tuple[int, NDArray[np.int64]]]
     ) -> None:
         """Add landmarks seen by keyframes.
 
@@ -290,10 +287,13 @@ class SparseMap:
         return heir
 
     def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
-        gone = self.landmarks.select(mask)
-        self._keeper.keep_landmarks(self.segment_id, gone, anchor_indices)
+        left = self.landmarks.select(mask)
+        is_kept = self._keeper.keep_landmarks(self.segment_id, left, anchor_indices)
         self.landmarks = self.landmarks.select(~mask)
-        self._events.append(LandmarksRetired(self.segment_id, gone.ids, gone.points_world, gone.colors))
+        kept = left.select(is_kept)
+        self._events.append(LandmarksRetired(self.segment_id, kept.ids, kept.points_world, kept.colors))
+        if not is_kept.all():
+            self._events.append(LandmarksRemoved(self.segment_id, left.ids[~is_kept]))
 
     def _frame_indices(self) -> NDArray[np.int64]:
         return np.array([keyframe.view.frame_index for keyframe in self.keyframes], np.int64)

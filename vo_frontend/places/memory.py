@@ -1,5 +1,6 @@
 """What has left the local map, findable by what it shows."""
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.atlas.archive import Archive
 from vo_frontend.atlas.archive_ties import ties_of_archive
-from vo_frontend.atlas.covisibility import REDUNDANT_VIEWS
+from vo_frontend.atlas.covisibility import REDUNDANT_SHARE, REDUNDANT_VIEWS
 from vo_frontend.atlas.landmark_table import RetiredLandmarks
 from vo_frontend.atlas.motions import Motions
 from vo_frontend.config import AtlasConfig
@@ -22,11 +23,10 @@ from vo_frontend.places.surroundings import Surroundings
 from vo_frontend.places.vlad import Vlad
 
 PLACE_METHOD = "vlad"
-# A keyframe is known if so many of its landmarks are seen by three that are kept. ORB-SLAM asks for 0.9
-# (section VI-E); then rounds through the same streets add keyframes forever, because no two views have all
-# their keypoints in common.
-KNOWN_SHARE = 0.7
-NUM_RECENT = 64  # views whose places are remembered: about a window
+# A keyframe of a place that an earlier visit has mapped adds nothing either. ORB-SLAM's rule alone keeps
+# keyframes of every round through the same streets: no two views have all their keypoints in common.
+EARLIER_SHARE = 0.5  # of its landmarks, seen by keyframes of earlier visits
+NUM_RECENT = 64  # keyframes that make a visit, and whose places are remembered: more than a window
 
 
 class PlaceMemory:
@@ -42,6 +42,7 @@ class PlaceMemory:
         self._vlad = vlad
         self._index = PlaceIndex(vlad.descriptor_size)
         self._recent: dict[int, NDArray[np.float32]] = {}  # places by frame index
+        self._left: list[int] = []  # frames of this run's keyframes that left, kept or not, in order
         for frame_index in archive:
             self._index.add(frame_index, self._place(archive, frame_index))
         self.motions.tie(ties_of_archive(archive))
@@ -64,6 +65,8 @@ class PlaceMemory:
         """
         self.motions.tie(ties)
         heir_index = self._heir(segment_id, keyframe)
+        if keyframe.view.frame_index not in self.archive:
+            insort(self._left, keyframe.view.frame_index)
         if heir_index is not None:
             poses = {each.view.frame_index: each.T_world_cam for each in window}
             T_world_heir = poses.get(heir_index, self.archive.T_world_cam(np.array([heir_index]))[0])
@@ -79,12 +82,14 @@ class PlaceMemory:
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
-    ) -> None:
-        """Take over landmarks (M,) that hang on the keyframes of frames (M,)."""
-        counts = landmarks.num_expected, landmarks.num_found
-        self.archive.retire(
-            RetiredLandmarks(landmarks.ids, landmarks.points_world, landmarks.colors, *counts, anchor_indices)
-        )
+    ) -> NDArray[np.bool_]:
+        """Take over landmarks (M,) that hang on keyframes (M,), as far as a kept keyframe sees them."""
+        is_seen = self.archive.num_views(landmarks.ids) > 0
+        seen = landmarks.select(is_seen)
+        values = seen.points_world, seen.colors, seen.num_expected, seen.num_found
+        self.archive.retire(RetiredLandmarks(seen.ids, *values, anchor_indices[is_seen]))
+        self.archive.remove(landmarks.ids[~is_seen])
+        return is_seen
 
     def recall(self, surroundings: Surroundings, sparse_map: SparseMap) -> None:
         """Bring keyframes and all that they saw back into the local map."""
@@ -127,12 +132,21 @@ class PlaceMemory:
         ids = keyframe.landmark_ids[keyframe.has_landmark]
         if frame_index in archive or not len(ids):
             return None
-        if (archive.num_views(ids) >= REDUNDANT_VIEWS).mean() < KNOWN_SHARE:
+        is_redundant = (archive.num_views(ids) >= REDUNDANT_VIEWS).mean() >= REDUNDANT_SHARE
+        if not is_redundant and not self._is_of_known_place(ids, frame_index):
             return None
         older = archive.seeing(ids).frame_indices
         older = older[older < frame_index]
         older = older[archive.segment_ids(older) == segment_id]
         return int(older[0]) if len(older) else None
+
+    def _is_of_known_place(self, ids: NDArray[np.int64], frame_index: int) -> bool:
+        """Tell whether an earlier visit has mapped the place of a keyframe that sees landmarks (L,)."""
+        visit = self._left[: bisect_left(self._left, frame_index)][-NUM_RECENT:]
+        visit_begin = visit[0] if len(visit) == NUM_RECENT else 0  # before 0: an earlier run
+        frames = self.archive.frame_indices()
+        num_earlier = self.archive.num_views(ids, frames[frames < visit_begin])
+        return bool((num_earlier > 0).mean() >= EARLIER_SHARE)
 
     def _described(self, view: View) -> NDArray[np.float32]:
         """Describe a view, once: it is looked up, compared with the next one, and kept when it leaves."""

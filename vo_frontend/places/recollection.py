@@ -1,5 +1,6 @@
 """What the front-end asks of all that has left its local map."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -43,8 +44,8 @@ class Recollection(Protocol):
         """Apply what is still being worked out beside tracking, before the segment ends."""
         ...
 
-    def settle(self, sparse_map: SparseMap) -> None:
-        """Adjust all that is known of the segment of the local map."""
+    def settle(self, sparse_map: SparseMap, stop: Callable[[], bool]) -> None:
+        """Adjust all that is known of the segment of the local map, until it is done or shall stop."""
         ...
 
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
@@ -70,7 +71,7 @@ class NoRecollection:
     def complete(self, sparse_map: SparseMap) -> None:
         """Do nothing."""
 
-    def settle(self, sparse_map: SparseMap) -> None:
+    def settle(self, sparse_map: SparseMap, stop: Callable[[], bool]) -> None:
         """Leave it as it is."""
 
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
@@ -127,10 +128,10 @@ class PlaceRecollection:
         """Apply the correction of a loop that is being solved, if there is one."""
         self._closer.complete(sparse_map)
 
-    def settle(self, sparse_map: SparseMap) -> None:
+    def settle(self, sparse_map: SparseMap, stop: Callable[[], bool]) -> None:
         """Adjust the archived keyframes and landmarks of the segment with those of the local map."""
         self._closer.complete(sparse_map)
-        self._adjuster.adjust(sparse_map)
+        self._adjuster.adjust(sparse_map, stop)
 
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
         """Make a local map of the archived keyframes around a view, which then belongs to their segment."""

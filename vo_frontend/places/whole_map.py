@@ -1,5 +1,6 @@
 """Bundle adjustment of a whole segment: the local map, and all that has left it."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +16,11 @@ from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.optimization.global_bundle import GlobalProblem, GlobalSolution, adjust_all
 from vo_frontend.places.memory import PlaceMemory
 
+log = logging.getLogger(__name__)
+
 MAX_ITERATIONS = 15
 ROUNDS = 2  # between which the observations that disagree are left out
+ANNOUNCED = 200  # keyframes from which on it takes seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +54,11 @@ class WholeMapAdjuster:
         segment = self._gather(sparse_map)
         if len(segment.keyframes) < 2:
             return
+        if len(segment.keyframes) >= ANNOUNCED:
+            log.info(
+                "adjusting the whole map once more: %d keyframes; a stop keeps what is reached by then",
+                len(segment.keyframes),
+            )
         problem, rows = self._problem(segment)
         for _ in range(ROUNDS):
             solution = self._solve(problem, stop)

@@ -35,8 +35,8 @@ class Estimator(Protocol[Extracted]):
         """Do what needs all frames before. Called in order."""
         ...
 
-    def finish(self) -> None:
-        """Do what needs all frames, before the sinks are closed."""
+    def finish(self, stop: Callable[[], bool]) -> None:
+        """Do what needs all frames, before the sinks are closed; stop early when asked to."""
         ...
 
 
@@ -58,7 +58,8 @@ def feed(
 
     Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an error; the
     first error is raised afterwards. What a source gave before it failed is finished like a whole. A stop
-    takes effect between two frames, so that no file ends in half a record.
+    takes effect between two frames, so that no file ends in half a record; after the last frame, it ends what
+    the estimator does then.
 
     Raises:
         VoError: of the source or of a sink.
@@ -89,7 +90,8 @@ def feed(
     attempt = Attempts()
     attempt(track)
     if attempt.first is None or isinstance(attempt.first, SourceError):
-        attempt(estimator.finish)
+        was_stopped = stop_requested()  # whoever stops the frames still wants the best of those that came
+        attempt(lambda: estimator.finish(lambda: not was_stopped and stop_requested()))
     attempt(source.close)  # ends a pending read of a live source
     attempt(items.close)
     for sink in sinks:

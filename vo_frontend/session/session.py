@@ -90,10 +90,10 @@ class Session:
         self.records.update(result)
         return result
 
-    def finish(self) -> None:
-        """Adjust all that is known once more, after the last frame."""
+    def finish(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Adjust all that is known once more, after the last frame, until it is done or shall stop."""
         if self._follower is None:
-            self.records.hear(self.frontend.finish())
+            self.records.hear(self.frontend.finish(stop))
 
     def save_map(self, path: Path) -> None:
         """Write all that is known to a map file, what is in the local map included.
