@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vo_frontend.atlas.sighting_kernels import append_list
+from vo_frontend.atlas.sighting_kernels import append_lists
 from vo_frontend.compute.compilation import Types, called_with, exact_kernel, part, types_of
 from vo_frontend.compute.compile_ahead import Compilation, Readiness, declared_kernels
 from vo_frontend.compute.kernel_files import FOLDER_VARIABLE, kernel_folder
 
 COMPILE = """
-from vo_frontend.atlas.sighting_kernels import append_list
+from vo_frontend.atlas.sighting_kernels import append_lists
 from vo_frontend.compute.compile_ahead import Compilation
-compilation = Compilation([(append_list, append_list.called_with)], 1)
+compilation = Compilation([(append_lists, append_lists.called_with)], 1)
 compilation.wait()
 print(compilation.readiness())
 """
@@ -33,8 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def declared() -> Types:
-    assert append_list.called_with is not None
-    return append_list.called_with
+    assert append_lists.called_with is not None
+    return append_lists.called_with
 
 
 def compile_elsewhere(folder: Path, **environment: str) -> "subprocess.Popen[str]":
@@ -45,13 +45,13 @@ def compile_elsewhere(folder: Path, **environment: str) -> "subprocess.Popen[str
 
 
 def test_a_missing_kernel_is_compiled_by_another_process_and_found_afterwards(folder: Path) -> None:
-    assert not append_list.is_on_disk(declared())
-    compilation = Compilation([(append_list, declared())], 2)
+    assert not append_lists.is_on_disk(declared())
+    compilation = Compilation([(append_lists, declared())], 2)
     assert compilation.readiness().num_missing == 1
     compilation.wait()
     assert compilation.readiness() == Readiness(num_missing=1, num_ready=1)
-    assert append_list.is_on_disk(declared())
-    assert Compilation([(append_list, declared())], 2).readiness() == Readiness(0, 0)
+    assert append_lists.is_on_disk(declared())
+    assert Compilation([(append_lists, declared())], 2).readiness() == Readiness(0, 0)
 
 
 def test_processes_that_compile_at_once_leave_one_whole_file(folder: Path) -> None:
@@ -60,11 +60,11 @@ def test_processes_that_compile_at_once_leave_one_whole_file(folder: Path) -> No
         process.communicate()
         assert process.returncode == 0
     assert len(list(folder.iterdir())) == 1
-    assert append_list.is_on_disk(declared())
+    assert append_lists.is_on_disk(declared())
 
 
 def test_another_processor_has_files_of_its_own(folder: Path) -> None:
-    Compilation([(append_list, declared())], 1).wait()
+    Compilation([(append_lists, declared())], 1).wait()
     (ours,) = folder.iterdir()
     content = ours.read_bytes()
     said, _ = compile_elsewhere(folder, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="").communicate()
@@ -74,11 +74,11 @@ def test_another_processor_has_files_of_its_own(folder: Path) -> None:
 
 
 def test_a_file_that_was_cut_short_is_replaced(folder: Path) -> None:
-    Compilation([(append_list, declared())], 1).wait()
+    Compilation([(append_lists, declared())], 1).wait()
     (path,) = folder.iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
-    exact_kernel_again = type(append_list)(append_list.py_func, targetoptions=append_list.targetoptions)
+    exact_kernel_again = type(append_lists)(append_lists.py_func, targetoptions=append_lists.targetoptions)
     exact_kernel_again.enable_caching()
     exact_kernel_again.compile(declared())
     assert len(path.read_bytes()) > 100
@@ -92,9 +92,9 @@ def test_where_nothing_can_be_written_kernels_lie_in_a_temporary_folder(
     monkeypatch.setenv(FOLDER_VARIABLE, str(blocked / "kernels"))
     kernel_folder.cache_clear()
     with caplog.at_level(logging.WARNING):
-        compilation = Compilation([(append_list, declared())], 1)
+        compilation = Compilation([(append_lists, declared())], 1)
     compilation.wait()
-    assert append_list.is_on_disk(declared())
+    assert append_lists.is_on_disk(declared())
     assert str(blocked / "kernels") in caplog.text
     assert blocked.is_file()
     kernel_folder.cache_clear()
@@ -102,7 +102,7 @@ def test_where_nothing_can_be_written_kernels_lie_in_a_temporary_folder(
 
 def test_without_processes_of_its_own_nothing_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(folder / "no-such-python"))
-    compilation = Compilation([(append_list, declared())], 1)
+    compilation = Compilation([(append_lists, declared())], 1)
     compilation.wait()
     assert compilation.readiness() == Readiness(num_missing=1, num_ready=0)
 
@@ -131,5 +131,5 @@ def test_a_declared_call_is_what_python_calls_a_kernel_with() -> None:
 
 def test_kernels_without_a_declared_call_are_not_listed() -> None:
     listed = [function for function, _ in declared_kernels(["vo_frontend.atlas.sighting_kernels"])]
-    assert append_list in listed
+    assert append_lists in listed
     assert len(declared_kernels(["vo_frontend.compute.matmul"])) == 0

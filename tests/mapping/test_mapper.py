@@ -112,7 +112,7 @@ def test_a_wrong_observation_is_forgotten() -> None:
     thrice = sparse_map.landmarks.ids[sparse_map.num_observations() == 3]
     swapped = np.flatnonzero(np.isin(ids, thrice))[:2]
     a, b = ids[swapped]
-    ids[swapped] = [b, a]  # two landmarks change places in one view
+    sparse_map.observe(1, swapped, np.array([b, a]))  # two landmarks change places in one view
     mapper.adjust(sparse_map)
     check(sparse_map)
     assert (sparse_map.keyframes[1].landmark_ids[swapped] != [b, a]).all()

@@ -270,15 +270,10 @@ class Archive:
 
     def merge(self, kept_ids: Ids, gone_ids: Ids) -> None:
         """Merge pairs of any landmarks (M,), one after the other: the second's views become the first's."""
-        for pair in zip(kept_ids.tolist(), gone_ids.tolist(), strict=True):
-            kept_id, gone_id = self.resolve(np.array(pair)).tolist()
-            if gone_id == NO_LANDMARK or kept_id == gone_id:
-                continue
-            if kept_id == NO_LANDMARK:
-                self.remove(np.array([gone_id]))
-                continue
-            self._landmarks.merge(kept_id, gone_id)
-            self._sightings.merge(kept_id, gone_id)
+        heirs, gone = self._landmarks.merge(kept_ids, gone_ids)
+        is_removed = heirs == NO_LANDMARK
+        self._sightings.merge(heirs[~is_removed], gone[~is_removed])
+        self._sightings.remove_landmarks(gone[is_removed])
 
     def remove(self, landmark_ids: Ids) -> None:
         """Forget any landmarks (L,) for good: they were wrong."""

@@ -112,12 +112,17 @@ class LandmarkTable:
         """Let landmarks (M,) that are here follow other keyframes (M,), or none (NO_ANCHOR)."""
         self._anchors[self._row[ids]] = keyframe_rows
 
-    def merge(self, kept_id: int, gone_id: int) -> None:
-        """Make one landmark the heir of another; both must be their own heirs."""
-        ids = np.array([kept_id, gone_id])
-        self._know(ids)
-        self._heir[gone_id] = kept_id
-        self._drop(ids[1:])
+    def merge(self, kept_ids: Ids, gone_ids: Ids) -> tuple[Ids, Ids]:
+        """Merge pairs of any landmarks (P,), one after the other: the heir of the first becomes the second's.
+
+        Returns:
+            The heirs (E,) of both of those pairs that were two landmarks until then, the first NO_LANDMARK
+            where it had been removed; the second is removed then, too.
+        """
+        self._know(np.concatenate([kept_ids, gone_ids]))
+        heirs, gone = merge_pairs(self._heir, kept_ids, gone_ids)
+        self._drop(gone)
+        return heirs, gone
 
     def remove(self, ids: Ids) -> None:
         """Forget landmarks (L,) that are their own heirs."""
@@ -187,6 +192,25 @@ def transform_anchored(
         x, y, z = points[i]
         for axis in range(3):
             points[i, axis] = S[axis, 0] * x + S[axis, 1] * y + S[axis, 2] * z + S[axis, 3]
+
+
+@called_with("(i4[::1], i8[::1], i8[::1])")
+@kernel
+def merge_pairs(heir: NDArray[np.int32], kept_ids: Ids, gone_ids: Ids) -> tuple[Ids, Ids]:
+    """Write the heirs that pairs of landmarks (P,) leave, one after the other; see LandmarkTable.merge."""
+    heirs, gone = np.empty(len(kept_ids), np.int64), np.empty(len(kept_ids), np.int64)
+    count = 0
+    for i in range(len(kept_ids)):
+        first, second = kept_ids[i], gone_ids[i]
+        while first >= 0 and heir[first] != first:
+            first = heir[first]
+        while second >= 0 and heir[second] != second:
+            second = heir[second]
+        if second >= 0 and first != second:
+            heir[second] = first
+            heirs[count], gone[count] = first, second
+            count += 1
+    return heirs[:count], gone[:count]
 
 
 def without_repeats(ids: Ids, heirs: Ids) -> Ids:

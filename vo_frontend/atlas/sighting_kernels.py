@@ -51,20 +51,24 @@ def unlink(first: Rows, keyframe: Rows, following: Rows, free: Rows, ids: NDArra
     return num_freed
 
 
-@called_with("(i4[::1], i4[::1], i8, i8)")
+@called_with("(i4[::1], i4[::1], i8[::1], i8[::1])")
 @kernel
-def append_list(first: Rows, following: Rows, kept_id: int, gone_id: int) -> None:
-    """Hang the list of one landmark on that of another."""
-    if first[gone_id] == END:
-        return
-    if first[kept_id] == END:
-        first[kept_id] = first[gone_id]
-    else:
-        last = first[kept_id]
-        while following[last] != END:
-            last = following[last]
-        following[last] = first[gone_id]
-    first[gone_id] = END
+def append_lists(
+    first: Rows, following: Rows, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]
+) -> None:
+    """Hang the lists of landmarks (P,) on those of others (P,), pair after pair."""
+    for i in range(len(kept_ids)):
+        kept, gone = kept_ids[i], gone_ids[i]
+        if first[gone] == END:
+            continue
+        if first[kept] == END:
+            first[kept] = first[gone]
+        else:
+            last = first[kept]
+            while following[last] != END:
+                last = following[last]
+            following[last] = first[gone]
+        first[gone] = END
 
 
 @called_with("(i4[::1], i4[::1], i4[::1], i8[::1], i8)")

@@ -47,10 +47,10 @@ class Sightings:
         """Forget who sees landmarks (L,)."""
         self._unlink(ids, END)
 
-    def merge(self, kept_id: int, gone_id: int) -> None:
-        """Let whoever sees the second landmark see the first."""
-        self._know(np.array([kept_id, gone_id]))
-        kernels.append_list(self._first, self._following, kept_id, gone_id)
+    def merge(self, kept_ids: Ids, gone_ids: Ids) -> None:
+        """Let whoever sees the second landmark of a pair (P,) see the first, pair after pair."""
+        self._know(np.concatenate([kept_ids, gone_ids]))
+        kernels.append_lists(self._first, self._following, kept_ids, gone_ids)
 
     def count_shared(self, ids: Ids, num_rows: int) -> Ids:
         """Count how many of the landmarks (L,) each keyframe, by row (num_rows,), sees."""

@@ -61,11 +61,3 @@ class Keyframe:
         ids = self.landmark_ids.copy()
         ids[feature_index] = landmark_ids
         return replace(self, landmark_ids=ids)
-
-    def inheriting(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> "Keyframe":
-        """Return it with the first landmark of each pair (P,) in place of the second; of both the first."""
-        index = np.flatnonzero(np.isin(self.landmark_ids, gone_ids))
-        order = np.argsort(gone_ids)
-        heirs = kept_ids[order[np.searchsorted(gone_ids, self.landmark_ids[index], sorter=order)]]
-        heirs[np.isin(heirs, self.landmark_ids)] = NO_LANDMARK
-        return self.seeing(index, heirs)

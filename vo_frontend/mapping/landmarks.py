@@ -1,11 +1,13 @@
 """The landmarks of the map, as a table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_TABLE = 1_000_000  # ids: it takes as long to fill as a window takes to be looked up by binary search
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,22 @@ class Landmarks:
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Find the row (L,) of each id (L,). All ids must exist."""
-        return self._row_of_id[ids - self.ids[0]] if len(ids) else np.zeros(0, np.int64)
+        if not len(ids):
+            return np.zeros(0, np.int64)
+        if self._is_spread:
+            return np.searchsorted(self.ids, ids)
+        return self._row_of_id[ids - self.ids[0]]
 
     def contains(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which ids (L,) exist, as a mask (L,). Any number may be asked for."""
         if not len(self):
             return np.zeros(len(ids), bool)
         known = (ids >= self.ids[0]) & (ids <= self.ids[-1])
-        known[known] = self._row_of_id[ids[known] - self.ids[0]] >= 0
+        inside = ids[known]
+        if self._is_spread:
+            known[known] = self.ids[np.searchsorted(self.ids, inside)] == inside
+        else:
+            known[known] = self._row_of_id[inside - self.ids[0]] >= 0
         return known
 
     def select(self, mask_or_index: NDArray[Any] | slice) -> "Landmarks":
@@ -74,6 +84,19 @@ class Landmarks:
             self.num_expected[s],
             self.num_found[s],
         )
+
+    def tracked(self, expected_rows: NDArray[np.int64], found_rows: NDArray[np.int64]) -> "Landmarks":
+        """Return them after a frame that should have seen some (E,), and found some (F,), perhaps others."""
+        num_expected, num_found = self.num_expected.copy(), self.num_found.copy()
+        num_found[found_rows] += 1
+        num_expected[np.union1d(expected_rows, found_rows)] += 1
+        return replace(self, num_expected=num_expected, num_found=num_found)
+
+    def looking_like(self, rows: NDArray[np.int64], descriptors: NDArray[np.float32]) -> "Landmarks":
+        """Return them with other descriptors (L, D) at rows (L,)."""
+        changed = self.descriptors.copy()
+        changed[rows] = descriptors
+        return replace(self, descriptors=changed)
 
     def joined(self, newer: "Landmarks") -> "Landmarks":
         """Append landmarks whose ids are all greater than those here."""
@@ -90,6 +113,11 @@ class Landmarks:
         """Add landmarks with other ids, which may lie between those here."""
         both = self.joined(others)
         return both.select(np.argsort(both.ids))
+
+    @property
+    def _is_spread(self) -> bool:
+        """Tell whether old ids came back late in a long run, so that a table of all between is too large."""
+        return bool(self.ids[-1] - self.ids[0] >= MAX_TABLE)
 
     @cached_property
     def _row_of_id(self) -> NDArray[np.int64]:

@@ -66,7 +66,7 @@ class Mapper:
         points = point_of_row[seen.landmark_row]
         order = np.argsort(points, kind="stable")  # by point, then by keyframe
         order = order[np.searchsorted(points, 0, sorter=order) :]
-        seen = Observations(*(column[order] for column in seen))
+        seen = seen.select(order)
 
         problem = self._problem(sparse_map, seen, points[order], rows, num_fixed)
         solution = adjust(problem, huber=config.huber_px / focal_px, max_iterations=config.max_iterations)
@@ -74,7 +74,7 @@ class Mapper:
         points_world[rows] = solution.points_world
         sparse_map.move(solution.T_world_cam, points_world)
         bad = np.linalg.norm(solution.residuals, axis=1) * focal_px > config.max_reprojection_px
-        sparse_map.remove_observations(Observations(*(column[bad] for column in seen)))
+        sparse_map.remove_observations(seen.select(bad))
 
     def _neighbors(self, sparse_map: SparseMap) -> NDArray[np.int64]:
         """Find the keyframes that share most landmarks with the newest: positions (K,), oldest first."""

@@ -1,7 +1,7 @@
 """Which keyframe of the window sees which landmark."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,27 @@ class Observations(NamedTuple):
         first = np.cumsum(sizes) - sizes
         return cls(position, seen - first[position], landmarks.rows(all_ids[seen]))
 
+    def select(self, mask_or_index: NDArray[Any]) -> "Observations":
+        """Return those of a mask (O,) or an index."""
+        return Observations(*(column[mask_or_index] for column in self))
+
+    def inherited(self, heir: NDArray[np.int64]) -> "Observations":
+        """List what changes when landmarks become others.
+
+        Args:
+            heir: (M,) row of the landmark that each becomes; its own where it stays.
+
+        Returns:
+            The observations that change, with the rows of the heirs; -1 where a keyframe sees that already.
+        """
+        heirs = heir[self.landmark_row]
+        changed = np.flatnonzero(heirs != self.landmark_row)
+        sees = np.zeros((self.position.max(initial=-1) + 1, len(heir)), bool)
+        sees[self.position, self.landmark_row] = True
+        position, heirs = self.position[changed], heirs[changed]
+        heirs[sees[position, heirs]] = -1
+        return Observations(position, self.feature_index[changed], heirs)
+
     def newest(self, num_landmarks: int) -> NDArray[np.int64]:
         """Find the position (M,) of the newest keyframe that sees each landmark, 0 where none does."""
         newest = np.zeros(num_landmarks, np.int64)
@@ -40,3 +61,21 @@ class Observations(NamedTuple):
         shared = np.bincount(self.position[own[self.landmark_row]], minlength=num_keyframes)
         shared[position] = 0
         return shared
+
+
+class LatestObservations:
+    """Lists observations, and the same list again as long as nothing has changed: keyframes share arrays."""
+
+    def __init__(self) -> None:
+        self._landmark_ids: list[NDArray[np.int64]] = []
+        self._ids: NDArray[np.int64] | None = None  # of the landmarks
+        self._observations: Observations | None = None
+
+    def of(self, landmark_ids: list[NDArray[np.int64]], landmarks: Landmarks) -> Observations:
+        """List those of keyframes, as :meth:`Observations.of` does; the arrays must never be written to."""
+        is_same = landmarks.ids is self._ids and len(landmark_ids) == len(self._landmark_ids)
+        is_same = is_same and all(a is b for a, b in zip(landmark_ids, self._landmark_ids, strict=True))
+        if self._observations is None or not is_same:
+            self._landmark_ids, self._ids = landmark_ids, landmarks.ids
+            self._observations = Observations.of(landmark_ids, landmarks)
+        return self._observations

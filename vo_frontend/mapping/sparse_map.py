@@ -36,7 +36,7 @@ from vo_frontend.mapping.eviction import least_useful
 from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
-from vo_frontend.mapping.observations import Observations
+from vo_frontend.mapping.observations import LatestObservations, Observations
 from vo_frontend.mapping.ties import Tie, carried, ties_of
 from vo_frontend.types import MapSnapshot
 
@@ -60,6 +60,7 @@ class SparseMap:
         self.max_keyframes = max_keyframes
         self._keeper = keeper
         self._recalled: set[int] = set()  # frame indices: their ties are known
+        self._latest = LatestObservations()
         self._events: list[MapEvent] = [SegmentBegun(segment_id)]
 
     @property
@@ -88,9 +89,8 @@ class SparseMap:
         self._events.append(KeyframeAdded(self.segment_id, view.frame_index, view.timestamp_ns, T_world_cam))
         seen = np.flatnonzero(self.last_keyframe.has_landmark)
         # The latest view looks most like the next frame.
-        descriptors = self.landmarks.descriptors.copy()
-        descriptors[self.landmarks.rows(landmark_ids[seen])] = view.features.descriptors[seen]
-        self.landmarks = replace(self.landmarks, descriptors=descriptors)
+        rows = self.landmarks.rows(landmark_ids[seen])
+        self.landmarks = self.landmarks.looking_like(rows, view.features.descriptors[seen])
         self.trim()
 
     def recall(self, keyframes: Sequence[Keyframe], landmarks: Landmarks) -> None:
@@ -143,10 +143,7 @@ class SparseMap:
 
     def note_tracked(self, expected_rows: NDArray[np.int64], found_rows: NDArray[np.int64]) -> None:
         """Count, for landmarks by row (E,) and (F,), that a frame should have seen them, and that it did."""
-        num_expected, num_found = self.landmarks.num_expected.copy(), self.landmarks.num_found.copy()
-        num_found[found_rows] += 1
-        num_expected[np.union1d(expected_rows, found_rows)] += 1
-        self.landmarks = replace(self.landmarks, num_expected=num_expected, num_found=num_found)
+        self.landmarks = self.landmarks.tracked(expected_rows, found_rows)
 
     def ids_by_feature(
         self, view: View, feature_index: NDArray[np.int64], landmark_rows: NDArray[np.int64]
@@ -175,8 +172,11 @@ class SparseMap:
         """
         if not len(kept_ids):
             return
-        self.keyframes = [keyframe.inheriting(kept_ids, gone_ids) for keyframe in self.keyframes]
-        self._drop(np.isin(self.landmarks.ids, gone_ids))
+        heir = np.arange(len(self.landmarks))
+        heir[self.landmarks.rows(gone_ids)] = self.landmarks.rows(kept_ids)
+        changed = self.observations().inherited(heir)
+        self._note(changed, np.append(self.landmarks.ids, NO_LANDMARK)[changed.landmark_row])
+        self.landmarks = self.landmarks.select(heir == np.arange(len(heir)))
         self._keeper.merge(kept_ids, gone_ids)
         self._events.append(LandmarksMerged(self.segment_id, kept_ids, gone_ids))
 
@@ -186,7 +186,7 @@ class SparseMap:
         A landmark that loses one and is left with fewer than two is forgotten too: nothing supports
         its depth any more.
         """
-        self._forget(bad)
+        self._note(bad, NO_LANDMARK)
         unsupported = np.zeros(len(self.landmarks), bool)
         unsupported[bad.landmark_row] = True
         self.remove_landmarks(unsupported & (self.num_observations() < 2))
@@ -208,18 +208,19 @@ class SparseMap:
     def _drop(self, mask: NDArray[np.bool_]) -> None:
         """Take the landmarks of a mask (M,) and their observations out of the map."""
         seen = self.observations()
-        gone = mask[seen.landmark_row]
-        self._forget(Observations(*(column[gone] for column in seen)))
+        self._note(seen.select(mask[seen.landmark_row]), NO_LANDMARK)
         self.landmarks = self.landmarks.select(~mask)
 
-    def _forget(self, bad: Observations) -> None:
-        for position in np.unique(bad.position).tolist():
-            index = bad.feature_index[bad.position == position]
-            self.observe(position, index, np.full(len(index), NO_LANDMARK))
+    def _note(self, changed: Observations, landmark_ids: NDArray[np.int64] | int) -> None:
+        """Note that observations (O,) are of landmarks (O,) now, or all of one or none."""
+        ids = np.broadcast_to(landmark_ids, len(changed.position))
+        for position in np.unique(changed.position).tolist():
+            own = changed.position == position
+            self.observe(position, changed.feature_index[own], ids[own])
 
     def observations(self) -> Observations:
         """Return every observation in the window, ordered by keyframe, then by feature."""
-        return Observations.of([keyframe.landmark_ids for keyframe in self.keyframes], self.landmarks)
+        return self._latest.of([keyframe.landmark_ids for keyframe in self.keyframes], self.landmarks)
 
     def num_observations(self) -> NDArray[np.int64]:
         """Count the keyframes that see each landmark (M,)."""
