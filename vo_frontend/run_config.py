@@ -73,6 +73,7 @@ class RunConfig:
     save_map: str | None = None  # map file to write at the end
     keep_all_points: bool = False  # in map.ply: those that one frame alone found, and those far outside
     deterministic: bool = False  # extract and track in one thread: the same result, slower
+    realtime: bool = False  # recorded frames come at their own pace, and late ones are dropped
     data_root: str | None = None  # where named sequences lie
     weights_dir: str | None = None  # where official weights lie, before the cache and the download
     threads: Count | None = None  # of extraction when it was run: others change the last digits
@@ -85,6 +86,11 @@ class RunConfig:
         require(
             self.T_left_right is None or len(self.T_left_right) == 16,
             f"run.T_left_right: got {self.T_left_right}, expected 16 numbers",
+        )
+        require(
+            not (self.realtime and self.deterministic),
+            "run.realtime: which frames come in time depends on the machine, so the run cannot be "
+            "deterministic; leave one of the two out",
         )
         require(
             not self.localize_only or self.map is not None,

@@ -23,6 +23,14 @@ class Sensor(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """Tells when a frame came that nobody could ask for earlier, and what was missed before it."""
+
+    captured_ns: int  # Unix time
+    num_dropped: int = 0  # frames since the one before, which nobody took in time
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Carries one input frame, undistorted.
 
@@ -36,6 +44,7 @@ class Frame:
     image: Image | None
     image_right: Image | None = None  # stereo: rectified, same size
     depth_m: NDArray[np.float32] | None = None  # rgbd: (H, W) z in metres, NaN where unknown
+    capture: Capture | None = None  # of a live source
 
     @property
     def timestamp_s(self) -> float:

@@ -54,10 +54,10 @@ def start_process(*args: str) -> "subprocess.Popen[str]":
     )
 
 
-def wait_for_poses(process: "subprocess.Popen[str]", num_poses: int) -> None:
+def wait_for_poses(process: "subprocess.Popen[str]", num_poses: int, path: Path = TRAJECTORY) -> None:
     """Wait until a run with ``--out run`` has written so many."""
     deadline = time.monotonic() + 120
-    while not (TRAJECTORY.is_file() and len(TRAJECTORY.read_text().splitlines()) > num_poses):
+    while not (path.is_file() and len(path.read_text().splitlines()) > num_poses):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -276,7 +276,35 @@ def test_a_camera_runs_until_ctrl_c_and_counts_what_it_dropped(
     assert metrics["frames"] >= 5
     frames = [int(line.split(",")[0]) for line in Path("run/frames.csv").read_text().splitlines()[1:]]
     assert metrics["dropped"] == frames[-1] - frames[0] + 1 - len(frames)
+    assert metrics["latency_ms"] is None or metrics["latency_ms"]["max"] > 0
     assert "dropped because we were late" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
+def test_a_recording_in_real_time_says_what_came_too_early_and_how_late_its_poses_are(
+    sensor: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_in_process("--realtime", "--sensor", sensor, "--frames", "0:24:2", "--out", "run") == 0
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert metrics["complete"]
+    assert metrics["frames"] + metrics["dropped"] == 12, "numbers left out on purpose are not dropped"
+    assert 0 < metrics["latency_ms"]["p50"] <= metrics["latency_ms"]["p95"] <= metrics["latency_ms"]["max"]
+    output = capsys.readouterr().out
+    assert "dropped because we were late" in output
+    assert "from capture to pose, p50 / p95 / max" in output
+    assert "From capture to pose" in Path("run/report.html").read_text()
+
+
+def test_ctrl_c_ends_a_run_that_waits_for_a_frame_of_a_recording(street: Path) -> None:
+    camera = ("--camera", str(street / "cam.yaml"))
+    images = ("--images", str(street), *camera, "--fps", "0.2")  # five seconds each
+    process = start_process(*FAST, *images, "--realtime", "--out", "run")
+    wait_for_poses(process, 1, Path("run/frames.csv"))  # below the header: the first frame
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "stopped before the end" in output
+    assert json.loads(Path("run/metrics.json").read_text())["complete"] is False
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The pages of a run: they hold all they show, and text in them is text."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from vo_frontend.reports.loop_log import HEADER, LOOPS_NAME
 from vo_frontend.reports.page import html
 from vo_frontend.reports.page.run_page import RunPage, write_run_page
 from vo_frontend.reports.run_metrics import RunInfo
-from vo_frontend.reports.statistics import StatisticsSink
+from vo_frontend.reports.statistics import Percentiles, Punctuality, StatisticsSink
 from vo_frontend.reports.verdict import PathSummary, judge
 from vo_frontend.types import Sensor
 
@@ -98,6 +99,15 @@ def test_a_page_holds_all_that_it_shows(tmp_path: Path, table: FrameTable) -> No
     assert len(page.sources) >= 4
     assert all(source.startswith("data:image/") for source in page.sources)
     assert "url(" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_page_says_how_late_the_poses_of_a_live_run_were(tmp_path: Path, table: FrameTable) -> None:
+    page = a_page(tmp_path, table)
+    assert "From capture to pose" not in read(tmp_path, page).text
+    found = replace(page.statistics, punctuality=Punctuality(3, Percentiles(60.2, 96.0), 120.0))
+    text = " ".join(read(tmp_path, replace(page, statistics=found)).text.split())
+    assert "From capture to pose it took 60 ms in the median, 96 for 95 % of them and 120 at most" in text
+    assert "3 of 10 frames came while an earlier one was worked on" in text
 
 
 def test_names_cannot_become_markup(tmp_path: Path, table: FrameTable) -> None:

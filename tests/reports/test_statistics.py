@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from known import known
 from made_up_results import a_run, feed, tracked, with_events
 
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.map_events import LandmarksRecalled, LoopClosed, SegmentJoined
 from vo_frontend.reports.run_metrics import statistics_rows
-from vo_frontend.reports.statistics import MAX_SEGMENTS, SegmentSummary, StatisticsSink
-from vo_frontend.types import Reason, Status
+from vo_frontend.reports.statistics import MAX_SEGMENTS, Punctuality, SegmentSummary, StatisticsSink
+from vo_frontend.types import Capture, Frame, Reason, Status
 
 
 def test_statistics_count_status_reason_segments_and_times() -> None:
@@ -68,9 +69,32 @@ def test_a_segment_that_is_joined_before_its_first_pose_is_none() -> None:
     assert found.num_segments == 1
 
 
-def test_gaps_in_the_frame_numbers_are_counted() -> None:
+def test_frames_that_come_live_are_late_by_their_age_and_missed_ones_are_counted() -> None:
+    sink = StatisticsSink(now_ns=lambda: 1_000_000_000)
+    for index, (age_ms, num_dropped) in enumerate([(100, 0), (40, 2), (60, 1), (900, 0)]):
+        result = tracked(index) if index < 3 else replace(tracked(index), T_world_cam=None)
+        capture = Capture(1_000_000_000 - age_ms * 1_000_000, num_dropped)
+        sink.consume(Frame(index, 0, None, capture=capture), result)
+    found = known(sink.summary().punctuality)
+    assert found.num_dropped == 3
+    assert known(found.latency_ms).p50 == pytest.approx(60)
+    assert known(found.latency_ms).p95 == pytest.approx(96)
+    assert found.max_latency_ms == pytest.approx(100)  # the frame without a pose, 900 ms old, is none
+    rows = statistics_rows(sink.summary())
+    assert ("dropped because we were late", 3, "of 7 frames") in rows
+    assert ("from capture to pose, p50 / p95 / max", "60 / 96 / 100", "ms") in rows
+
+
+def test_live_frames_without_a_pose_have_no_latency() -> None:
+    sink = StatisticsSink()
+    sink.consume(Frame(0, 0, None, capture=Capture(0)), replace(tracked(0), T_world_cam=None))
+    assert sink.summary().punctuality == Punctuality(0, None, None)
+
+
+def test_recorded_frames_are_neither_late_nor_dropped_whatever_their_numbers() -> None:
     found = feed(StatisticsSink(), [tracked(index) for index in (5, 6, 9, 10, 12)]).summary()
-    assert found.num_skipped == 3
+    assert found.punctuality is None
+    assert not any("dropped" in name for name, _, _ in statistics_rows(found))
 
 
 def test_statistics_of_nothing_are_empty() -> None:

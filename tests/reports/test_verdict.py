@@ -56,6 +56,17 @@ def test_a_run_is_judged_by_the_poses_that_it_found(summary: PathSummary, outcom
     assert verdict(summary).outcome is outcome
 
 
+def test_many_dropped_frames_are_said_with_what_to_do_and_few_are_not() -> None:
+    def dropped(number: int) -> Verdict:
+        return judge(path(), frames([100] * 100), [], num_dropped=number)
+
+    assert dropped(2).findings == ()
+    (found,) = dropped(25).findings
+    assert found.what.startswith("20% of the frames came while an earlier one was worked on")
+    assert "--config realtime" in found.advice
+    assert dropped(25).outcome is Outcome.WORKED
+
+
 def test_a_run_that_broke_off_has_losses_and_says_why_first() -> None:
     found = verdict(path(), failure="run/map.ply: cannot write (No space left on device)")
     assert found.outcome is Outcome.WITH_LOSSES

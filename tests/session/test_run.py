@@ -153,6 +153,7 @@ def test_without_a_folder_the_run_goes_where_runs_go(tmp_path: Path, monkeypatch
         ({"sequence": "kitti/06", "video": "a.mp4"}, "run: got sequence and video, expected at most one"),
         ({"sensor": "lidar"}, "run.sensor: got 'lidar', expected mono, stereo or rgbd"),
         ({"frames": "1"}, "--frames 1: expected start:stop"),
+        ({"realtime": True, "deterministic": True}, "run.realtime: which frames come in time depends on"),
         ({"settings": ("run.fps=quick",)}, "run.fps: got 'quick', expected float"),
         ({"settings": ("run.camera={}",)}, "run.camera: intrinsics and resolution missing"),
     ],

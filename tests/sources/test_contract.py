@@ -12,6 +12,7 @@ import pytest
 from fake_capture import FakeCapture
 from known import known
 from numpy.typing import NDArray
+from step_clock import PatientlyRead
 from tiny_bags import LEFT, RIGHT, write_mono_bag, write_stereo_bag
 from tiny_datasets import (
     CAMERA,
@@ -101,6 +102,10 @@ def bag(kind: str, *, is_stereo: bool = False, compressed: bool = False) -> Buil
     return build
 
 
+def in_real_time(build: BuildAny) -> BuildAny:
+    return lambda folder: PatientlyRead(build(folder))
+
+
 BAGS = {
     "bag ros1": bag("ros1"),
     "bag ros2": bag("ros2"),
@@ -108,13 +113,17 @@ BAGS = {
     "bag stereo": bag("mcap", is_stereo=True),
 }
 RECORDED_SOURCES: dict[str, Build] = {**OTHER_RECORDED_SOURCES, **BAGS}
-SOURCES: dict[str, BuildAny] = {
+REPEATABLE_SOURCES: dict[str, BuildAny] = {
     **RECORDED_SOURCES,
-    "webcam pair": build_webcam_pair,
-    "webcam": build_webcam,
     "synthetic mono": synthetic(Sensor.MONO),
     "synthetic stereo": synthetic(Sensor.STEREO),
     "synthetic rgbd": synthetic(Sensor.RGBD),
+}
+SOURCES: dict[str, BuildAny] = {
+    **REPEATABLE_SOURCES,
+    **{f"{name} in real time": in_real_time(build) for name, build in REPEATABLE_SOURCES.items()},
+    "webcam pair": build_webcam_pair,
+    "webcam": build_webcam,
     "faulty kitti stereo": without_faults(RECORDED_SOURCES["kitti stereo"]),
     "faulty tum rgbd": without_faults(RECORDED_SOURCES["tum rgbd"]),
     "faulty webcam": without_faults(build_webcam),
@@ -179,6 +188,14 @@ def test_closing_twice_is_fine_and_ends_the_iteration(source: FrameSource) -> No
     source.close()
     source.close()
     assert next(iterator, None) is None
+
+
+def test_frames_of_live_sources_alone_say_when_they_were_captured(source: FrameSource) -> None:
+    captures = [frame.capture for frame in take(source)]
+    if not source.is_live:
+        assert captures == [None] * NUM_FRAMES
+    else:
+        assert (np.diff([known(capture).captured_ns for capture in captures]) > 0).all()
 
 
 def test_recorded_sources_end_after_num_frames_and_live_ones_do_not_know(source: FrameSource) -> None:

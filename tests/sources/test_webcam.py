@@ -16,6 +16,7 @@ from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sources.webcam import WebcamSource
+from vo_frontend.types import Capture
 
 IMAGE = colored(render(DISTORTED, 0))
 
@@ -31,7 +32,9 @@ def test_only_the_newest_frame_is_kept_and_a_gap_in_the_index_tells_of_the_other
     assert next(frames).index == 0
     capture.push(IMAGE, IMAGE, IMAGE)
     capture.wait_until_all_are_read()
-    assert next(frames).index == 3
+    newest = next(frames)
+    assert newest.index == 3
+    assert newest.capture == Capture(newest.timestamp_ns, num_dropped=2)
     source.close()
 
 

@@ -8,7 +8,7 @@ from viewer_street import FedScene, make_pose, make_result
 
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.map_events import LandmarksRecalled, LoopClosed, MapEvent, SegmentBegun, SegmentJoined
-from vo_frontend.types import Frame, FrameResult, Reason, Status
+from vo_frontend.types import Capture, Frame, FrameResult, Reason, Status
 from vo_frontend.viewer.layers import Layer
 from vo_frontend.viewer.run_state import RunMonitor, RunState
 from vo_frontend.viewer.window_text import KEYS, NOTE_FRAMES, note_text, status_text
@@ -36,8 +36,9 @@ def test_rate_and_latency_are_those_of_the_latest_frames() -> None:
 
 
 def test_the_latency_of_a_live_camera_counts_from_the_capture() -> None:
-    monitor = RunMonitor(is_live=True, now_ns=lambda: 5 * 10**8)
-    assert follow(make_result(3, (0, 0, 0)), monitor=monitor).latency_s == pytest.approx(0.2)
+    monitor = RunMonitor(now_ns=lambda: 5 * 10**8)
+    monitor.update(Frame(3, 0, None, capture=Capture(3 * 10**8)), make_result(3, (0, 0, 0)))
+    assert monitor.state.latency_s == pytest.approx(0.2)
 
 
 def test_a_rate_is_unknown_after_one_frame() -> None:

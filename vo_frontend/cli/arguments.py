@@ -86,6 +86,11 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     frames.add_argument("--frames", metavar="A:B[:STEP]", help="positions in the sequence, as in Python")
     frames.add_argument("--fps", metavar="HZ", type=float, help="frame rate of --images (default 10)")
     frames.add_argument(
+        "--realtime",
+        action="store_true",
+        help="recorded frames come at their own pace, and late ones are dropped, as from a camera",
+    )
+    frames.add_argument(
         "--data-root",
         metavar="DIR",
         type=Path,

@@ -133,6 +133,7 @@ def configuration(args: argparse.Namespace) -> "Config":
         save_map=args.save_map,
         keep_all_points=args.keep_all_points or None,
         deterministic=args.deterministic or None,
+        realtime=args.realtime or None,
         data_root=args.data_root,
         weights_dir=args.weights_dir,
         features=args.features,

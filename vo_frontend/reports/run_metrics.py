@@ -11,7 +11,7 @@ from typing import Any
 
 from vo_frontend.formats.atomic import write_atomically
 from vo_frontend.reports.machine import this_machine
-from vo_frontend.reports.statistics import Percentiles, RunStatistics
+from vo_frontend.reports.statistics import Percentiles, Punctuality, RunStatistics
 from vo_frontend.types import Reason, Sensor, Status
 
 Row = tuple[str, str | int | float | None, str]  # metric, value, unit
@@ -74,6 +74,7 @@ def metrics_mapping(
         "fps": statistics.frames_per_second,
         "wall_time_s": statistics.wall_time_s,
         "kernels_s": info.kernels_s,
+        **_punctuality(statistics.punctuality),
         "frame_ms": _percentiles(statistics.frame_ms),
         "stages_ms": {stage: _percentiles(value) for stage, value in statistics.stage_ms.items()},
         "peak_memory_mb": peak_memory_mb(),
@@ -116,7 +117,7 @@ def statistics_rows(statistics: RunStatistics) -> list[Row]:
     ]
     timed = {**statistics.stage_ms, **({"frame": statistics.frame_ms} if statistics.frame_ms else {})}
     rows += [(f"{name}, p50 / p95", f"{v.p50:.1f} / {v.p95:.1f}", "ms") for name, v in timed.items()]
-    return [*rows, ("peak memory", peak_memory_mb(), "MB")]
+    return [*rows, *_punctuality_rows(statistics), ("peak memory", peak_memory_mb(), "MB")]
 
 
 def format_table(rows: Sequence[Row]) -> str:
@@ -151,6 +152,29 @@ def peak_memory_mb() -> float | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, other systems kilobytes
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+def _punctuality_rows(statistics: RunStatistics) -> list[Row]:
+    """List how a run kept up with a live source; nothing of a recording."""
+    found = statistics.punctuality
+    if found is None:
+        return []
+    num_came = statistics.num_frames + found.num_dropped
+    rows: list[Row] = [("dropped because we were late", found.num_dropped, f"of {num_came} frames")]
+    if found.latency_ms is None or found.max_latency_ms is None:
+        return rows
+    latency = f"{found.latency_ms.p50:.0f} / {found.latency_ms.p95:.0f} / {found.max_latency_ms:.0f}"
+    return [*rows, ("from capture to pose, p50 / p95 / max", latency, "ms")]
+
+
+def _punctuality(found: Punctuality | None) -> dict[str, Any]:
+    if found is None:
+        return {"dropped": 0, "latency_ms": None}
+    latency_ms = _percentiles(found.latency_ms)
+    return {
+        "dropped": found.num_dropped,
+        "latency_ms": None if latency_ms is None else {**latency_ms, "max": found.max_latency_ms},
+    }
 
 
 def _percentiles(value: Percentiles | None) -> dict[str, float] | None:

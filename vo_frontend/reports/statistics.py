@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vo_frontend.map_events import LandmarksRecalled, LoopClosed, SegmentJoined
-from vo_frontend.types import Frame, FrameResult, Reason, Status
+from vo_frontend.types import Capture, Frame, FrameResult, Reason, Status
 
 WINDOW_FRAMES = 10_000  # percentiles and medians are over the latest so many
 MAX_SEGMENTS = 1000  # later ones are counted but not listed
@@ -20,6 +20,15 @@ class Percentiles:
 
     p50: float
     p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Punctuality:
+    """Tells how a run kept up with a live source: how late its poses were, and what it missed."""
+
+    num_dropped: int  # frames that nobody took in time
+    latency_ms: Percentiles | None  # from capture to pose, waiting included; None without a pose
+    max_latency_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,6 @@ class RunStatistics:
     """Tells a run in numbers. Inliers and times are of the latest frames only."""
 
     num_frames: int
-    num_skipped: int  # gaps in the frame numbers: dropped by a live source, or left out on purpose
     num_poses: int  # known poses, those found in hindsight included
     num_keyframes: int
     num_single_images: int  # frames with an image, but neither a right image nor depth
@@ -53,6 +61,7 @@ class RunStatistics:
     stage_ms: Mapping[str, Percentiles]  # in execution order
     wall_time_s: float  # from the first result to the last
     frames_per_second: float | None
+    punctuality: Punctuality | None  # None where frames were there when they were asked for
     segments: tuple[SegmentSummary, ...]
 
 
@@ -60,15 +69,22 @@ class StatisticsSink:
     """Counts results as they come; :meth:`summary` can be asked at any time, also after ``close``."""
 
     def __init__(
-        self, *, window_frames: int = WINDOW_FRAMES, clock: Callable[[], float] = time.perf_counter
+        self,
+        *,
+        window_frames: int = WINDOW_FRAMES,
+        clock: Callable[[], float] = time.perf_counter,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._clock = clock
+        """Take a clock (s, of any origin) for speed, and Unix time for the age of live frames."""
+        self._clock, self._now_ns = clock, now_ns
         self._window_frames = window_frames
         self._first_s = self._last_s = 0.0
         self._num_frames = self._num_poses = self._num_keyframes = self._num_segments = 0
-        self._num_skipped = self._num_single_images = self._num_repeated = 0
+        self._num_single_images = self._num_repeated = 0
         self._by_event: Counter[type] = Counter()
-        self._last_index: int | None = None
+        self._num_dropped: int | None = None  # of a live source
+        self._latency_s: deque[float] = deque(maxlen=window_frames)
+        self._max_latency_s = 0.0
         self._by_status: Counter[Status] = Counter()
         self._by_reason: Counter[Reason] = Counter()
         self._inliers: deque[int] = deque(maxlen=window_frames)
@@ -83,9 +99,8 @@ class StatisticsSink:
         if self._num_frames == 0:
             self._first_s = self._last_s
         self._num_frames += 1
-        if self._last_index is not None:
-            self._num_skipped += frame.index - self._last_index - 1
-        self._last_index = frame.index
+        if frame.capture is not None:
+            self._note_capture(frame.capture, has_pose=result.T_world_cam is not None)
         self._num_keyframes += result.is_keyframe
         self._by_event.update(type(event) for event in result.events)
         for event in result.events:
@@ -118,7 +133,6 @@ class StatisticsSink:
         wall_time_s = self._last_s - self._first_s
         return RunStatistics(
             num_frames=self._num_frames,
-            num_skipped=self._num_skipped,
             num_poses=self._num_poses,
             num_keyframes=self._num_keyframes,
             num_single_images=self._num_single_images,
@@ -138,8 +152,22 @@ class StatisticsSink:
             },
             wall_time_s=wall_time_s,
             frames_per_second=(self._num_frames - 1) / wall_time_s if wall_time_s > 0 else None,
+            punctuality=self._punctuality(),
             segments=tuple(self._segments.values()),
         )
+
+    def _note_capture(self, capture: Capture, *, has_pose: bool) -> None:
+        self._num_dropped = (self._num_dropped or 0) + capture.num_dropped
+        if has_pose:
+            latency_s = (self._now_ns() - capture.captured_ns) * 1e-9
+            self._latency_s.append(latency_s)
+            self._max_latency_s = max(self._max_latency_s, latency_s)
+
+    def _punctuality(self) -> Punctuality | None:
+        if self._num_dropped is None:
+            return None
+        max_ms = 1e3 * self._max_latency_s if self._latency_s else None
+        return Punctuality(self._num_dropped, _percentiles_ms(self._latency_s), max_ms)
 
     def _count_poses(self, segment_id: int, frames: list[int]) -> None:
         self._num_poses += len(frames)

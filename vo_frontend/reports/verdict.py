@@ -95,7 +95,12 @@ class Verdict:
 
 
 def judge(
-    path: PathSummary, table: FrameTable, gaps: Sequence[Gap], *, failure: str | None = None
+    path: PathSummary,
+    table: FrameTable,
+    gaps: Sequence[Gap],
+    *,
+    failure: str | None = None,
+    num_dropped: int = 0,
 ) -> Verdict:
     """Judge a run by the frames that have a pose, and by ground truth where there is some.
 
@@ -104,9 +109,10 @@ def judge(
         table: what happened to each frame.
         gaps: every stretch of frames without a pose.
         failure: message of the error that broke the run off; None: it ended by itself or by the user.
+        num_dropped: frames of a live source that nobody took in time.
     """
     findings = [*_broken_off(failure), *_apart(path), *_without_pose(gaps), *_far_off(path)]
-    findings += [*_without_depths(table), *_weak(table), *_still(path)]
+    findings += [*_without_depths(table), *_weak(table), *_still(path), *_late(path, num_dropped)]
     if not path.num_poses or path.longest_segment < USABLE_SHARE * path.num_frames:
         outcome = Outcome.FAILED
     elif (
@@ -208,6 +214,19 @@ def _still(path: PathSummary) -> list[Finding]:
         Finding(
             f"The camera hardly moved: {moved} about its mean position, with landmarks {far} away",
             "Its rotation is meaningful, its positions and their scale say little.",
+        )
+    ]
+
+
+def _late(path: PathSummary, num_dropped: int) -> list[Finding]:
+    share = num_dropped / max(path.num_frames + num_dropped, 1)
+    if share <= 1 - WORKED_SHARE:
+        return []
+    return [
+        Finding(
+            f"{share:.0%} of the frames came while an earlier one was worked on, and were dropped",
+            "Give each frame less to do: --config realtime, fewer --keypoints, --resize 0.5 for frames of "
+            "your own.",
         )
     ]
 

@@ -41,6 +41,7 @@ _FIELDS = {
     "save_map": "run.save_map",
     "keep_all_points": "run.keep_all_points",
     "deterministic": "run.deterministic",
+    "realtime": "run.realtime",
     "data_root": "run.data_root",
     "weights_dir": "run.weights_dir",
     "features": "features.name",

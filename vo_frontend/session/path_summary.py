@@ -51,6 +51,9 @@ def tiles(summary: PathSummary, statistics: RunStatistics) -> list[tuple[str, st
         found.append(("loops closed", f"{statistics.num_loops}", ""))
     found.append(("inliers, median", format_value(statistics.median_inliers), ""))
     found.append(("speed", format_value(statistics.frames_per_second), "frames/s"))
+    if (live := statistics.punctuality) is not None and live.latency_ms is not None:
+        found.append(("dropped", f"{live.num_dropped}", f"of {statistics.num_frames + live.num_dropped}"))
+        found.append(("capture to pose, p95", f"{live.latency_ms.p95:.0f}", "ms"))
     return found
 
 

@@ -81,7 +81,8 @@ def feed(
     def track() -> None:
         for frame, read_s, extracted in items:
             result = estimator.track(extracted)
-            result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
+            if not source.is_live:  # there it is waiting, not work
+                result = replace(result, stage_seconds={"read": read_s, **result.stage_seconds})
             for sink in sinks:
                 sink.consume(frame, result)
             if stop_requested():

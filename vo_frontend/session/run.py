@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vo_frontend.config import Config
@@ -20,7 +20,6 @@ from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.failures import first_failure
 from vo_frontend.session.file_sinks import file_sinks
-from vo_frontend.session.latency import LatencySink
 from vo_frontend.session.load_features import load_features, load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_in_time
 from vo_frontend.session.options import configure
@@ -30,6 +29,7 @@ from vo_frontend.session.repeat import as_run, warn_of_other_versions
 from vo_frontend.session.run_log import RunLog
 from vo_frontend.session.run_report import RunReport, report_run
 from vo_frontend.session.session import Session
+from vo_frontend.sources.realtime import RealtimeSource
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ def run(
     device: str | None = None,
     seed: int | None = None,
     deterministic: bool | None = None,
+    realtime: bool | None = None,
     weights_dir: str | Path | None = None,
     config: Config | str | Path | None = None,
     settings: Sequence[str] = (),
@@ -109,6 +110,7 @@ def run(
         device: "auto" (default), "cpu", "cuda" or "cuda:1".
         seed: of every random draw.
         deterministic: extract and track in one thread; the result is the same, only slower.
+        realtime: recorded frames come at their own pace, and late ones are dropped; live ones always do.
         weights_dir: folder with official weights; else ``VO_WEIGHTS_DIR``, the cache, a download.
         config: a configuration, or a YAML file such as the ``config.yaml`` of an earlier run.
         settings: ``section.field=value`` assignments, applied last.
@@ -154,6 +156,7 @@ def run(
             save_map=save_map,
             keep_all_points=keep_all_points,
             deterministic=deterministic,
+            realtime=realtime,
             data_root=data_root,
             weights_dir=weights_dir,
             features=features,
@@ -206,6 +209,8 @@ def execute(
             opened = open_in_time(config.run, surroundings.stop_requested)
         config = as_run(config, opened)
         write_config(folder, config)
+        if config.run.realtime and not opened.source.is_live:
+            opened = replace(opened, source=RealtimeSource(opened.source))
         return _estimate(config, opened, extractor, folder, surroundings)
 
 
@@ -222,11 +227,10 @@ def _estimate(
     statistics, moments = StatisticsSink(), WorstMomentsSink()
     height = None if config.run.camera_height_m is None else CameraHeightSink(config.run.camera_height_m)
     sinks: list[Sink] = [
+        statistics,  # first: it takes the time
         *file_sinks(folder, session),
-        statistics,
         moments,
         *([height] if height else []),
-        *([LatencySink()] if source.is_live else []),
         *surroundings.sinks(opened, folder, session.records),
     ]
     kernels_s = rehearse(config, extractor, source.sensor, source.camera)

@@ -99,8 +99,11 @@ def report_run(
     name = f"{info.sequence}, {info.features}"
     display = Display(name, segments, estimate, ground_truth, losses_of(table, gaps))
     summary = summarize_path(display, statistics.num_frames)
-    verdict = judge(summary, table, gaps, failure=None if failure is None else str(failure))
-    rows = [*_rows_of_frames(opened, info, statistics, estimate.num_landmarks), *_scale_rows(scales)]
+    dropped = statistics.punctuality.num_dropped if statistics.punctuality else 0
+    verdict = judge(
+        summary, table, gaps, failure=None if failure is None else str(failure), num_dropped=dropped
+    )
+    rows = [*_rows_of_frames(info, statistics, estimate.num_landmarks), *_scale_rows(scales)]
     rows += hindsight.rows() if longest else []
     rows += _rows_of_errors(final, summary, has_truth=opened.load_ground_truth is not None)
     metrics = {
@@ -109,7 +112,6 @@ def report_run(
         "landmarks": estimate.num_landmarks,
         "map_points": len(estimate.landmarks),
         "scale_from_camera_height": _plain(scales),
-        "dropped": statistics.num_skipped if opened.source.is_live else 0,
         "complete": failure is None and not stopped,
         "path_length": summary.length,
         "path_unit": summary.length_unit,
@@ -155,15 +157,11 @@ def _plain(scales: Mapping[int, MetricScale] | None) -> dict[str, Any] | None:
     return None if scales is None else {str(i): dataclasses.asdict(scale) for i, scale in scales.items()}
 
 
-def _rows_of_frames(
-    opened: OpenedInput, info: RunInfo, statistics: RunStatistics, num_landmarks: int
-) -> list[Row]:
+def _rows_of_frames(info: RunInfo, statistics: RunStatistics, num_landmarks: int) -> list[Row]:
     rows = [*statistics_rows(statistics), ("landmarks", num_landmarks, "")]
     if info.sensor is not Sensor.MONO:
         partner = "right image" if info.sensor is Sensor.STEREO else "depth image"
         rows.append((f"without {partner}", statistics.num_single_images, "frames"))
-    if opened.source.is_live:
-        rows.append(("dropped because we were late", statistics.num_skipped, "frames"))
     return rows
 
 

@@ -54,7 +54,6 @@ def open_viewer(
         Scene(records, ground_truth_to_show(opened), with_scale=opened.source.sensor is Sensor.MONO),
         view,
         hold=kind is ViewKind.WINDOW,
-        is_live=opened.source.is_live,
         released=released,
     )
 

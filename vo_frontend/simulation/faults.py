@@ -66,7 +66,8 @@ class Freeze:
         """Show the images of the frame before."""
         if previous is None:
             return frame
-        return replace(previous, index=frame.index, timestamp_ns=frame.timestamp_ns)
+        stamp_ns, capture = frame.timestamp_ns, frame.capture
+        return replace(previous, index=frame.index, timestamp_ns=stamp_ns, capture=capture)
 
 
 @dataclass(frozen=True, slots=True)

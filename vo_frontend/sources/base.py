@@ -47,7 +47,7 @@ class FrameSource(Protocol):
 
     @property
     def is_live(self) -> bool:
-        """Whether frames come in real time and are dropped (oldest first) when we are late."""
+        """Whether frames come in real time, each with its ``capture``, and are dropped when we are late."""
         ...
 
     def __iter__(self) -> Iterator[Frame]: ...

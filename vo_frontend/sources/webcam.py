@@ -12,7 +12,7 @@ from vo_frontend.sensors.rectification import RectifiedPair
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
 from vo_frontend.sources.live_camera import CapturedImage, LiveCamera, OpenCapture
-from vo_frontend.types import Frame, Image, Sensor
+from vo_frontend.types import Capture, Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class WebcamSource:
     """Newest frame first: one that nobody took in time is dropped.
 
     Timestamps are Unix time, by the driver's clock where it stamps images, and never step back. Gaps in
-    ``Frame.index`` are dropped frames.
+    ``Frame.index`` are dropped frames. What came before the first frame is taken was not waited for.
     """
 
     sensor = Sensor.MONO
@@ -59,8 +59,11 @@ class WebcamSource:
         self._live = open_calibrated(device, self._undistort, timeout_s, open_capture)
 
     def __iter__(self) -> Iterator[Frame]:
+        last_index = None
         while (captured := self._live.take()) is not None:
-            yield Frame(captured.index, captured.timestamp_ns, _undistorted(captured, self._undistort))
+            image = _undistorted(captured, self._undistort)
+            yield Frame(captured.index, captured.timestamp_ns, image, capture=_capture(captured, last_index))
+            last_index = captured.index
 
     def close(self) -> None:
         """End a running iteration and release the device as soon as its pending read returns."""
@@ -106,13 +109,15 @@ class WebcamPairSource:
             raise
 
     def __iter__(self) -> Iterator[Frame]:
+        last_index = None
         while (left := self._left.take()) is not None:
             right = self._right.peek_at(left.timestamp_ns - SAME_MOMENT_NS, PAIR_PATIENCE_S)
             if right is None:
                 return
             self._note_skew(abs(left.timestamp_ns - right.timestamp_ns))
             images = _undistorted(left, self._pair.left), _undistorted(right, self._pair.right)
-            yield Frame(left.index, left.timestamp_ns, *images)
+            yield Frame(left.index, left.timestamp_ns, *images, capture=_capture(left, last_index))
+            last_index = left.index
 
     def close(self) -> None:
         """End a running iteration, release both devices, and say how far apart the images of pairs were."""
@@ -155,6 +160,10 @@ def open_calibrated(
         live.close()
         raise
     return live
+
+
+def _capture(captured: CapturedImage, last_index: int | None) -> Capture:
+    return Capture(captured.timestamp_ns, 0 if last_index is None else captured.index - last_index - 1)
 
 
 def _undistorted(captured: CapturedImage, undistort: Undistorter) -> Image:

@@ -34,7 +34,7 @@ class RunState:
     num_matches: int = 0
     num_inliers: int = 0
     frames_per_second: float = math.nan  # NaN where unknown
-    latency_s: float = math.nan  # median from a frame to its pose; from its capture for a live camera
+    latency_s: float = math.nan  # median from a frame to its pose; from its capture for a live source
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     note: Note | None = None  # the latest
 
@@ -43,7 +43,6 @@ class RunMonitor:
     """Follows results and says how the run is doing.
 
     Args:
-        is_live: frames are stamped by Unix time when they are taken, so that their age is known.
         clock: in s, of no particular origin.
         now_ns: Unix time in ns.
     """
@@ -51,11 +50,9 @@ class RunMonitor:
     def __init__(
         self,
         *,
-        is_live: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._is_live = is_live
         self._clock, self._now_ns = clock, now_ns
         self._arrivals_s: deque[float] = deque(maxlen=AVERAGED_FRAMES)
         self._latencies_s: deque[float] = deque(maxlen=AVERAGED_FRAMES)
@@ -83,8 +80,8 @@ class RunMonitor:
         )
 
     def _latency_s(self, frame: Frame, result: FrameResult) -> float:
-        if self._is_live:
-            return (self._now_ns() - frame.timestamp_ns) * 1e-9
+        if frame.capture is not None:
+            return (self._now_ns() - frame.capture.captured_ns) * 1e-9
         return sum(seconds for stage, seconds in result.stage_seconds.items() if stage != "read")
 
     def _frames_per_second(self) -> float:

@@ -26,7 +26,6 @@ class ViewerSink:
         scene: empty, created with ground truth if that is to be shown.
         view: a window or a recording, None for none.
         hold: keep the view open at the end until the user closes it.
-        is_live: frames are stamped by Unix time when they are taken.
         released: says that the user wants to go, so that a pause or a view that is held open must end.
     """
 
@@ -36,14 +35,13 @@ class ViewerSink:
         view: ViewProcess | None = None,
         *,
         hold: bool = False,
-        is_live: bool = False,
         released: Callable[[], bool] = lambda: False,
     ) -> None:
         self._scene = scene
         self._view = view
         self._hold = hold
         self._released = released
-        self._monitor = RunMonitor(is_live=is_live)
+        self._monitor = RunMonitor()
         self._tracks = TrackHistory()
         self._last: tuple[Frame, FrameResult] | None = None
         self._num_frames = self._num_shown = 0

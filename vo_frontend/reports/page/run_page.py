@@ -169,8 +169,21 @@ def _latency(run: RunPage) -> str:
         return ""
     figure = latency_figure(run.table, run.statistics.stage_ms)
     rate = format_value(run.statistics.frames_per_second)
-    caption = f"{rate} frames/s over the whole run, reading and writing included."
+    caption = f"{rate} frames/s over the whole run, reading and writing included.{_lateness(run.statistics)}"
     return html.picture(to_svg(figure), html.SVG, "time per frame", caption)
+
+
+def _lateness(statistics: RunStatistics) -> str:
+    """Say in a sentence how the run kept up with a live source."""
+    found = statistics.punctuality
+    if found is None or found.latency_ms is None:
+        return ""
+    latency, num_came = found.latency_ms, statistics.num_frames + found.num_dropped
+    return (
+        f" From capture to pose it took {latency.p50:.0f} ms in the median, {latency.p95:.0f} for 95 % of "
+        f"them and {found.max_latency_ms:.0f} at most; {found.num_dropped} of {num_came} frames came while "
+        "an earlier one was worked on, and were dropped."
+    )
 
 
 def _map(run: RunPage) -> str:

@@ -1,0 +1,166 @@
+"""A recording played at its own pace: as from a live camera, whoever is late misses frames."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.sources.base import FrameSource
+from vo_frontend.types import Capture, Frame, Sensor
+
+log = logging.getLogger(__name__)
+
+MAX_PAUSE_NS = 10_000_000_000  # between two frames; longer ones, and stamps that jump, are cut to it
+MAX_LAG_NS = 1_000_000_000  # of decoding behind the pace, before that is warned of
+CLOSING_S = 0.5  # for a frame that is being decoded, when the source is closed
+
+
+class Clock(Protocol):
+    """Tells the time and waits for it."""
+
+    def now_ns(self) -> int:
+        """Return Unix time, which never steps back."""
+        ...
+
+    def wait_until(self, time_ns: int, given_up: threading.Event) -> None:
+        """Return at that time, or as soon as ``given_up`` is set."""
+        ...
+
+
+class SystemClock:
+    """Unix time once, then the monotonic clock: nobody who sets the system's clock disturbs it."""
+
+    def __init__(self) -> None:
+        self._unix_offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Return Unix time."""
+        return self._unix_offset_ns + time.monotonic_ns()
+
+    def wait_until(self, time_ns: int, given_up: threading.Event) -> None:
+        """Return at that time, or as soon as ``given_up`` is set."""
+        if (rest_ns := time_ns - self.now_ns()) > 0:
+            given_up.wait(rest_ns * 1e-9)
+
+
+class RealtimeSource:
+    """Another source, whose frames come when they were taken; of those that are due only the newest is kept.
+
+    The first frame is due when it is there, each other one as long after the one before as their stamps say.
+    A thread decodes one frame ahead, those that are dropped too: a camera would have delivered them. Stamps
+    stay those of the recording; ``Frame.capture`` says when a frame was due, and how many before it were
+    dropped. The last one is never dropped.
+    """
+
+    num_frames = None
+    is_live = True
+
+    def __init__(self, source: FrameSource, clock: Clock | None = None) -> None:
+        """Take over a recorded source; ``clock`` replaces that of the system."""
+        self._source = source
+        self._clock = clock or SystemClock()
+        self._changed = threading.Condition()
+        self._newest: Frame | None = None
+        self._has_ended = False
+        self._error: BaseException | None = None
+        self._closed = threading.Event()
+        self._player = threading.Thread(target=self._play, name="realtime", daemon=True)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the source behind."""
+        return self._source.name
+
+    @property
+    def sensor(self) -> Sensor:
+        """Return the sensor of the source behind."""
+        return self._source.sensor
+
+    @property
+    def camera(self) -> PinholeCamera:
+        """Return the camera of the source behind."""
+        return self._source.camera
+
+    @property
+    def baseline_m(self) -> float | None:
+        """Return the baseline of the source behind."""
+        return self._source.baseline_m
+
+    @property
+    def T_body_cam(self) -> Transform:
+        """Return the pose (4, 4) of the camera of the source behind."""
+        return self._source.T_body_cam
+
+    def __iter__(self) -> Iterator[Frame]:
+        self._player.start()
+        while (frame := self._take()) is not None:
+            yield frame
+
+    def close(self) -> None:
+        """End a running iteration, wake up whoever waits, and close the source behind."""
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._source.close()
+        if self._player.is_alive():
+            self._player.join(CLOSING_S)
+
+    def _take(self) -> Frame | None:
+        """Wait for a frame that nobody took yet; None at the end.
+
+        Raises:
+            VoError: of the source behind, after the frames before it.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._newest is not None or self._has_ended or self._closed.is_set()
+            )
+            frame, self._newest = self._newest, None
+            if self._closed.is_set():
+                return None
+            if frame is None and self._error is not None:
+                raise self._error
+            return frame
+
+    def _play(self) -> None:
+        try:
+            for frame, due_ns in self._paced():
+                self._clock.wait_until(due_ns, self._closed)
+                if self._closed.is_set():
+                    return
+                self._offer(frame, due_ns)
+        except BaseException as error:  # handed over and raised by whoever takes, never swallowed
+            self._error = error
+        finally:
+            with self._changed:
+                self._has_ended = True
+                self._changed.notify_all()
+
+    def _paced(self) -> Iterator[tuple[Frame, int]]:
+        """Read the source behind and say when each frame is due."""
+        due_ns, last_ns, is_behind = 0, None, False
+        for frame in self._source:
+            now_ns = self._clock.now_ns()
+            step_ns = 0 if last_ns is None else frame.timestamp_ns - last_ns
+            due_ns = now_ns if last_ns is None else due_ns + min(max(step_ns, 0), MAX_PAUSE_NS)
+            last_ns = frame.timestamp_ns
+            if now_ns - due_ns > MAX_LAG_NS and not is_behind:
+                is_behind = True
+                log.warning(
+                    "%s: frames are decoded %.1f s later than they were taken (said once), which latencies "
+                    "include; is the disk too slow, or the processor?",
+                    self.name,
+                    (now_ns - due_ns) * 1e-9,
+                )
+            yield frame, due_ns
+
+    def _offer(self, frame: Frame, due_ns: int) -> None:
+        with self._changed:
+            missed = self._newest
+            num_dropped = 0 if missed is None or missed.capture is None else missed.capture.num_dropped + 1
+            self._newest = replace(frame, capture=Capture(due_ns, num_dropped))
+            self._changed.notify_all()
