@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from vo_frontend.cli.ablation import main
+from vo_frontend.config_files import load_config
 from vo_frontend.evaluation import evaluate
 from vo_frontend.experiments.ablation import extraction
 from vo_frontend.experiments.ablation import runs as ablation_runs
@@ -20,6 +21,9 @@ from vo_frontend.experiments.ablation.plan import (
     BUDGETS,
     COMPARED,
     FEATURES,
+    IMAGE_SCALES,
+    KEPT_BY_PRESETS,
+    PRESETS,
     TABLES,
     Case,
     Table,
@@ -49,11 +53,12 @@ NUM_FRAMES = 16
 STREET_MONO = SensorSequence("street", Sensor.MONO)
 ORB = Variant(features="orb", keypoints=500)
 RUN = ScoredRun(
-    sequence="street", sensor="mono", features="orb", keypoints=500, estimator="poselib",
+    sequence="street", sensor="mono", features="orb", keypoints=500, image_scale=1.0, preset="default",
+    estimator="poselib",
     bundle_adjustment=True, seed=0, frames=10, segments=1, unreported_segments=0, tracked_percent=100.0,
     usable_tracked_percent=100.0, path_length_m=10.0, ate_m=0.1, rotation_deg=0.1, final_heading_deg=0.1,
     final_position_percent=0.1, scale_error_percent=None, scale_drift=1.0, t_rel_percent=1.0,
-    r_rel_deg_per_100m=1.0, reach_m=10.0, extract_ms=30.0, track_ms=20.0,
+    r_rel_deg_per_100m=1.0, reach_m=10.0, extract_ms=30.0, track_ms=20.0, core_ms=80.0,
 )  # fmt: skip
 
 
@@ -195,12 +200,50 @@ def test_by_default_every_bound_is_looked_at_and_every_ablation_made() -> None:
     tables = choose_tables(TABLES, None, FEATURES, BUDGETS)
     assert [table.key for table in tables] == list(TABLES)
     assert {case.sequence for _, case in tables[0].cases} == set(REQUIRED)
-    sizes = [len(table.cases) // len(COMPARED) for table in tables[1:]]
-    assert sizes == [len(FEATURES), len(BUDGETS), 2, 2]
+    sizes = [len(table.cases) // len(COMPARED) for table in tables[1:-1]]
+    assert sizes == [len(FEATURES), len(BUDGETS), len(IMAGE_SCALES), 2, 2]
+    assert {case.sequence for _, case in tables[-1].cases} == set(KEPT_BY_PRESETS)
     needed = seeds_of(tables, range(5))
     default = [Case(sequence, Variant()) for sequence in REQUIRED]
     assert {case for case, seeds in needed.items() if len(seeds) == 5} == set(default)
     assert {len(seeds) for seeds in needed.values()} == {1, 3, 5}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_run_as_its_file_says(name: str) -> None:
+    config, preset = Variant.of_preset(name).config(7), load_config(name)
+    assert config.seed == 7
+    assert config.features == replace(preset.features, device="cpu")
+    assert replace(config, seed=0, features=preset.features) == preset
+
+
+def test_the_default_preset_is_run_once_for_all_tables() -> None:
+    assert Variant.of_preset("default") == Variant()
+
+
+def test_presets_use_other_features_where_those_are_compared() -> None:
+    (table,) = choose_tables(["presets"], [STREET_MONO], ["orb", "alike-t"], BUDGETS)
+    assert {case.variant.features for _, case in table.cases} == {"orb"}
+    assert [case.variant.keypoints for _, case in table.cases] == [
+        load_config(name).features.max_keypoints for name in PRESETS
+    ]
+
+
+def test_presets_have_a_picture_of_their_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], no_warm_up: None
+) -> None:
+    markdown = tmp_path / "presets.md"
+    markdown.write_text(f"{BEGIN}\n{END}\n")
+    options = ["--sequences", "street:mono", "--features", "orb", "--frames", "10", "--budgets", "300"]
+    options += ["--out", str(tmp_path / "out"), "--markdown", str(markdown)]
+    assert main([*options, "--only", "budget,resolution,presets"]) == 0
+    found = json.loads((tmp_path / "out" / "ablation.json").read_text())
+    assert [row["variant"] for row in found["presets"]] == list(PRESETS)
+    assert all(run["core_ms"] > 0 for run in found["runs"])
+    assert {run["image_scale"] for run in found["runs"]} >= {0.5, 0.75, 1.0}
+    assert "(presets_pareto.png)" in markdown.read_text()
+    assert (tmp_path / "presets_pareto.png").stat().st_size > 10_000
+    assert "core ms per frame" in capsys.readouterr().out
 
 
 def test_the_street_with_faults_brings_the_one_without() -> None:

@@ -26,8 +26,9 @@ EXAMPLES = """examples:
   vo-frontend ablate --only accuracy --sequences kitti/07,kitti/07:stereo     any other sequence
   vo-frontend ablate --sequences street --features orb --frames 100           needs no data, no weights
 
-Tables: accuracy, features, budget, adjustment, estimator. The built-in street goes by the names street
-(1000 frames), street-short (300) and street-faults (300). What is measured is said in docs/accuracy.md.
+Tables: accuracy, features, budget, resolution, adjustment, estimator, presets. With presets, a picture shows
+what accuracy costs. The built-in street goes by the names street (1000 frames), street-short (300) and
+street-faults (300). What is measured is said in docs/accuracy.md and docs/presets.md.
 """
 
 
@@ -41,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--sequences",
         metavar="A,B:SENSOR",
         type=names,
-        help="in all tables (default: those with a bound for accuracy, four of them for the others)",
+        help="in all tables (default: those with a bound for accuracy, nine for presets, else four)",
     )
     what.add_argument(
         "--features", metavar="A,B,C", type=names, help="to compare; the other tables use the first"

@@ -163,7 +163,7 @@ def _add_estimate(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="YAML",
         type=Path,
-        help="differences from the defaults; of ours the name: accurate",
+        help="differences from the defaults; of ours the name: realtime, accurate",
     )
     estimate.add_argument(
         "--set",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vo_frontend.errors import VoError, WeightsError, did_you_mean
 from vo_frontend.features.extractor import FeatureExtractor
+from vo_frontend.features.scaled import ScaledExtractor
 from vo_frontend.features.weights import Progress, find_or_download, read_verified, weights_file
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def load_extractor(
     precision: str = "fp32",
     weights_dir: str | Path | None = None,
     score_threshold: float = 0.0,
+    image_scale: float = 1.0,
     report: Progress | None = None,
 ) -> FeatureExtractor:
     """Build an extractor, where it is a network with the official weights, or for "vof-t16" with ours.
@@ -60,6 +62,8 @@ def load_extractor(
             else they are looked for.
         score_threshold: keep only keypoints with a score above it, in the extractor's own unit; 0 keeps
             the full budget.
+        image_scale: of the sides of the image in which features are found, above 0 and at most 1; their
+            pixels are those of the whole image.
         report: progress of a download: file name, bytes received, bytes expected.
 
     Raises:
@@ -70,7 +74,8 @@ def load_extractor(
     if max_keypoints < 1:
         raise ValueError(f"max_keypoints: got {max_keypoints}, expected at least 1")
     folder = None if weights_dir is None else Path(weights_dir)
-    return family.build(Request(name, max_keypoints, device, precision, folder, score_threshold, report))
+    extractor = family.build(Request(name, max_keypoints, device, precision, folder, score_threshold, report))
+    return extractor if image_scale == 1 else ScaledExtractor(extractor, image_scale)
 
 
 def available_precisions(name: str, device_type: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ def load_features(config: Config, *, report_download: Progress | None = None) ->
         precision=features.precision,
         weights_dir=None if config.run.weights_dir is None else Path(config.run.weights_dir),
         score_threshold=features.score_threshold,
+        image_scale=features.image_scale,
         report=report_download,
     )
     others.wait()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vo_frontend.experiments.ablation.bounds import REQUIRED, Bound, judge
+from vo_frontend.experiments.ablation.pareto import CostPoint, plot_pareto
 from vo_frontend.experiments.ablation.plan import Case, Table
 from vo_frontend.experiments.ablation.plots import Ablation, AblationPoint, plot_ablations
 from vo_frontend.experiments.ablation.scores import ScoredRun
@@ -31,7 +32,12 @@ METRICS = {
     "r_rel_deg_per_100m": "r_rel [deg/100 m]",
     "ate_over_clean": "ATE rmse / without faults",
 }
-DRAWN = {"features": ("features", False), "budget": ("keypoints", True)}  # quantity, is it a number
+DRAWN = {  # quantity, is it a number
+    "features": ("features", False),
+    "budget": ("keypoints", True),
+    "resolution": ("image size of the features", True),
+}
+KINDS = {"presets": "presets", **{key: quantity for key, (quantity, _) in DRAWN.items()}}  # of points
 
 Runs = Mapping[Case, Sequence[ScoredRun]]
 
@@ -61,6 +67,7 @@ class _AblationRow:
     tracked_percent: float | None
     segments: float | None
     frames_per_second: float | None
+    core_ms_per_frame: float | None
 
 
 def describe(arguments: Sequence[str], *, is_part: bool) -> Setting:
@@ -96,7 +103,7 @@ def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section
         plot_ablations(picture, ablations)
         number, last = drawn[-1]
         found[number] = replace(last, picture=picture)
-    return found
+    return [*found[:-1], _with_pareto(found[-1], tables, runs, picture)] if found else found
 
 
 def as_mapping(setting: Setting, tables: Sequence[Section], runs: Runs) -> dict[str, Any]:
@@ -144,7 +151,29 @@ def _ablation_row(label: str, sequence: SensorSequence, runs: Sequence[ScoredRun
         tracked_percent=_median(runs, "tracked_percent"),
         segments=_median(runs, "segments"),
         frames_per_second=_median(runs, "frames_per_second"),
+        core_ms_per_frame=_median(runs, "core_ms"),
     )
+
+
+def _with_pareto(section: Section, tables: Sequence[Table], runs: Runs, picture: Path) -> Section:
+    """Draw what accuracy costs below the table of presets, which is the last one."""
+    if section.key != "presets":
+        return section
+    path = picture.with_stem(f"{picture.stem}_pareto")
+    plot_pareto(path, _cost_points(tables, runs))
+    return replace(section, picture=path)
+
+
+def _cost_points(tables: Sequence[Table], runs: Runs) -> list[CostPoint]:
+    by_key = {table.key: table for table in tables}
+    points = []
+    for table in (by_key[key] for key in KINDS if key in by_key):
+        for label, case in table.cases:
+            own = runs[case][: table.max_seeds]
+            core_ms, ate_m = (float(np.median(_values(own, metric))) for metric in ("core_ms", "ate_m"))
+            ate_m = ate_m if np.isfinite(ate_m) else np.nan
+            points.append(CostPoint(case.sequence, KINDS[table.key], label, core_ms, ate_m))
+    return points
 
 
 def _points(table: Table, runs: Runs) -> list[AblationPoint]:

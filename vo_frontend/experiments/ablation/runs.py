@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vo_frontend.config import DepthImageConfig, FeaturesConfig, StereoConfig
 from vo_frontend.experiments.ablation.extraction import ExtractedSequence, extract_sequence, with_faults
-from vo_frontend.experiments.ablation.plan import Case, Variant
+from vo_frontend.experiments.ablation.plan import DEFAULT_PRESET, Case, Variant
 from vo_frontend.experiments.ablation.scores import (
     ScoredRun,
     compared_with_clean,
@@ -40,9 +41,17 @@ def measure(
         VoError: a sequence, its ground truth or the weights of some features are missing or malformed.
     """
     prepared = []
-    for (sequence, name, keypoints), cases in _with_shared_features(seeds_of).items():
+    for (sequence, measured), cases in _with_shared_features(seeds_of).items():
         opened = _open(sequence, _longest(cases), data_root, max_frames)
-        extractor = load_extractor(name, max_keypoints=keypoints, device="cpu", weights_dir=weights_dir)
+        extractor = load_extractor(
+            measured.features.name,
+            max_keypoints=measured.features.max_keypoints,
+            score_threshold=measured.features.score_threshold,
+            image_scale=measured.features.image_scale,
+            precision=measured.features.precision,
+            device="cpu",
+            weights_dir=weights_dir,
+        )
         prepared.append((opened, _session(opened, extractor, cases[0].variant, 0), cases))
     warm_up()
     runs: dict[Case, list[ScoredRun]] = {}
@@ -70,11 +79,12 @@ def track(case: Case, seed: int, extracted: ExtractedSequence) -> ScoredRun:
     if case.sequence.name == FAULTY_STREET:
         frames, usable_ns = with_faults(frames, opened, session, seed)
     statistics = StatisticsSink()
-    track_s = 0.0
+    track_s = core_s = 0.0
     for frame in frames:
-        begin_s = time.perf_counter()
+        begin_s, core_begin_s = time.perf_counter(), time.process_time()
         result = session.track(frame)
         track_s += time.perf_counter() - begin_s
+        core_s += time.process_time() - core_begin_s
         statistics.consume(frame.frame, result)
     return score_run(
         case,
@@ -85,6 +95,7 @@ def track(case: Case, seed: int, extracted: ExtractedSequence) -> ScoredRun:
         usable_ns,
         extract_ms=extracted.extract_ms,
         track_ms=1e3 * track_s / len(frames),
+        core_ms=extracted.extract_core_ms + 1e3 * core_s / len(frames),
     )
 
 
@@ -97,16 +108,25 @@ def warm_up() -> None:
         track(case, 0, extract_sequence(opened, _session(opened, extractor, case.variant, 0)))
 
 
-def _with_shared_features(
-    cases: Mapping[Case, object],
-) -> dict[tuple[SensorSequence, str, int], list[Case]]:
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The sections of the configuration that say what is measured in a frame, before it is tracked."""
+
+    features: FeaturesConfig
+    stereo: StereoConfig
+    depth_image: DepthImageConfig
+
+
+def _with_shared_features(cases: Mapping[Case, object]) -> dict[tuple[SensorSequence, _Measured], list[Case]]:
     """Group cases that track the same features of the same frames."""
-    groups: dict[tuple[SensorSequence, str, int], list[Case]] = {}
+    groups: dict[tuple[SensorSequence, _Measured], list[Case]] = {}
     for case in cases:
         sequence = case.sequence
         if sequence.is_street:  # the streets show the same frames, some fewer of them
             sequence = replace(sequence, name=STREET)
-        groups.setdefault((sequence, case.variant.features, case.variant.keypoints), []).append(case)
+        config = case.variant.config(0)
+        measured = _Measured(config.features, config.stereo, config.depth_image)
+        groups.setdefault((sequence, measured), []).append(case)
     return groups
 
 
@@ -130,4 +150,8 @@ def _session(opened: OpenedInput, extractor: FeatureExtractor, variant: Variant,
 
 def _describe(variant: Variant) -> str:
     parts = [variant.features, f"{variant.keypoints} keypoints", variant.estimator]
+    if variant.image_scale != 1:
+        parts.append(f"images of {variant.image_scale:g} the size")
+    if variant.preset != DEFAULT_PRESET:
+        parts.append(f"preset {variant.preset}")
     return ", ".join([*parts, *([] if variant.adjusts else ["no bundle adjustment"])])

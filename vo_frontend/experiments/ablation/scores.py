@@ -26,6 +26,8 @@ class ScoredRun:
     sensor: str
     features: str
     keypoints: int
+    image_scale: float
+    preset: str
     estimator: str
     bundle_adjustment: bool
     seed: int
@@ -46,6 +48,7 @@ class ScoredRun:
     reach_m: float | None  # farthest position from the first, in the estimate's own unit
     extract_ms: float  # mean per frame; stereo: both images and depth
     track_ms: float  # mean per frame, with mapping
+    core_ms: float  # mean per frame of both, processor time of all threads
     ate_over_clean: float | None = None  # the street with faults: over the same without, same seed
 
     @property
@@ -64,6 +67,7 @@ def score_run(
     *,
     extract_ms: float,
     track_ms: float,
+    core_ms: float,
 ) -> ScoredRun:
     """Compare the trajectory of a run with ground truth.
 
@@ -76,6 +80,7 @@ def score_run(
         usable_ns: stamps of the frames that show something.
         extract_ms: mean per frame.
         track_ms: mean per frame.
+        core_ms: mean per frame.
     """
     variant, segments = case.variant, list(poses.segments().values())
     longest = max(segments, key=len, default=Trajectory(np.empty(0, np.int64), np.empty((0, 4, 4))))
@@ -90,6 +95,8 @@ def score_run(
         sensor=case.sequence.sensor.value,
         features=variant.features,
         keypoints=variant.keypoints,
+        image_scale=variant.image_scale,
+        preset=variant.preset,
         estimator=variant.estimator,
         bundle_adjustment=variant.adjusts,
         seed=seed,
@@ -110,6 +117,7 @@ def score_run(
         reach_m=_reach(longest),
         extract_ms=extract_ms,
         track_ms=track_ms,
+        core_ms=core_ms,
     )
 
 

@@ -1,0 +1,158 @@
+"""A picture of what accuracy costs: error against processor time, a panel for each sequence and sensor."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vo_frontend import palette
+from vo_frontend.errors import OutputError
+from vo_frontend.experiments.ablation.sequences import SensorSequence
+from vo_frontend.types import Sensor
+
+DPI = 120
+PANEL_IN = (5.6, 4.0)
+COLUMNS = 2
+MARKERS = "osD^vP"
+
+
+@dataclass(frozen=True, slots=True)
+class CostPoint:
+    """One variant on one sequence, medians over seeds."""
+
+    sequence: SensorSequence
+    kind: str  # what it varies, e.g. "features"
+    variant: str
+    core_ms: float  # per frame
+    ate_m: float  # rmse, NaN where there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The cost of a system on the first frames of a sequence, by the processor time of its whole process."""
+
+    name: str
+    sequence: SensorSequence
+    core_ms: tuple[float, float]  # per frame, from and to
+
+
+# Measured one after the other on one Intel Xeon of 2.5 GHz; ours, of an older version, tells how fast it is.
+REFERENCE_MACHINE = "on a 2.5 GHz Xeon"
+REFERENCES = (
+    Reference("ORB-SLAM3", SensorSequence("kitti/06", Sensor.MONO), (60.0, 230.0)),
+    Reference("vo_frontend, older", SensorSequence("kitti/06", Sensor.MONO), (189.0, 220.0)),
+    Reference("libviso2", SensorSequence("kitti/06", Sensor.STEREO), (36.0, 36.0)),
+    Reference("ORB-SLAM3", SensorSequence("kitti/06", Sensor.STEREO), (145.0, 145.0)),
+    Reference("vo_frontend, older", SensorSequence("kitti/06", Sensor.STEREO), (335.0, 367.0)),
+)
+
+
+def frontier(points: Sequence[CostPoint]) -> list[CostPoint]:
+    """Return the points that no other one beats in both, the cheapest first."""
+    best: list[CostPoint] = []
+    for point in sorted(points, key=lambda point: (point.core_ms, point.ate_m)):
+        if math.isfinite(point.ate_m) and (not best or point.ate_m < best[-1].ate_m):
+            best.append(point)
+    return best
+
+
+def plot_pareto(path: Path, points: Sequence[CostPoint]) -> None:
+    """Draw a panel for each sequence: points, the line of the best, and what peers cost where that is known.
+
+    Raises:
+        OutputError: the picture cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+
+    sequences = list(dict.fromkeys(point.sequence for point in points))
+    kinds = list(dict.fromkeys(point.kind for point in points))
+    rows = math.ceil(len(sequences) / COLUMNS)
+    figure = Figure(figsize=(COLUMNS * PANEL_IN[0], 0.5 + rows * PANEL_IN[1]), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes, sequence in zip(panels, sequences, strict=False):
+        _draw(axes, sequence, kinds, [point for point in points if point.sequence == sequence])
+    for axes in panels[len(sequences) :]:
+        axes.set_axis_off()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
+    try:
+        figure.savefig(path, dpi=DPI, format="png")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write the picture ({error.strerror})") from None
+
+
+def _draw(axes: Any, sequence: SensorSequence, kinds: Sequence[str], points: Sequence[CostPoint]) -> None:
+    best = frontier(points)
+    axes.plot(
+        [point.core_ms for point in best],
+        [100 * point.ate_m for point in best],
+        color="0.6",
+        linewidth=1,
+        zorder=1,
+        label="no other one beats it in both",
+    )
+    named: set[str] = set()
+    for number, kind in enumerate(kinds):
+        own = [point for point in points if point.kind == kind]
+        axes.plot(
+            [point.core_ms for point in own],
+            [100 * point.ate_m for point in own],
+            MARKERS[number % len(MARKERS)],
+            color=palette.series_color(number),
+            markersize=6,
+            label=kind,
+        )
+        for point in own:
+            if point.variant not in named and math.isfinite(point.ate_m):
+                _name(axes, point)
+                named.add(point.variant)
+    _mark_references(axes, sequence)
+    axes.set(title=sequence.label, xlabel="processor time per frame [core-ms]", ylabel="ATE rmse [cm]")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        _use_plain_numbers(axis)
+    axes.margins(0.12, 0.15)
+    axes.grid(alpha=0.3, which="both")
+
+
+def _name(axes: Any, point: CostPoint) -> None:
+    axes.annotate(
+        point.variant,
+        (point.core_ms, 100 * point.ate_m),
+        xytext=(4, 4),
+        textcoords="offset points",
+        fontsize=7.5,
+    )
+
+
+def _mark_references(axes: Any, sequence: SensorSequence) -> None:
+    for reference in REFERENCES:
+        if reference.sequence != sequence:
+            continue
+        low, high = reference.core_ms
+        axes.axvspan(low, high, color="0.5", alpha=0.15, linewidth=0)
+        for edge in {low, high}:
+            axes.axvline(edge, color="0.35", linewidth=1, linestyle=":")
+        axes.text(
+            math.sqrt(low * high),
+            0.98,
+            f"{reference.name} {REFERENCE_MACHINE}",
+            transform=axes.get_xaxis_transform(),
+            rotation=90,
+            va="top",
+            ha="center",
+            fontsize=7.5,
+            color="0.25",
+        )
+
+
+def _use_plain_numbers(axis: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
