@@ -58,6 +58,7 @@ class RunConfig:
     )
     topic: str | None = None  # images in bag
     topic_right: str | None = None  # of the right camera in bag
+    topic_depth: str | None = None  # depth images in bag, registered to those of topic
     refine_focal: bool = False  # of recorded own frames of one camera, from their first part
     resize: str | None = None  # of own frames, WIDTHxHEIGHT in px or a factor; the calibration follows
     sensor: SensorName = "mono"

@@ -13,7 +13,7 @@ from fake_capture import FakeCapture
 from known import known
 from numpy.typing import NDArray
 from step_clock import PatientlyRead
-from tiny_bags import LEFT, RIGHT, write_mono_bag, write_stereo_bag
+from tiny_bags import COLOUR, DEPTH, LEFT, RIGHT, write_mono_bag, write_rgbd_bag, write_stereo_bag
 from tiny_datasets import (
     CAMERA,
     DEPTH_M,
@@ -36,9 +36,10 @@ from vo_frontend.sensors.rig import MountedCamera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.simulation.street import SyntheticSource
+from vo_frontend.sources.bag_source import BagSource, DepthTopic, RightTopic
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.frame_range import parse_frames
-from vo_frontend.sources.ros_bag import BagSource, RosBag
+from vo_frontend.sources.ros_bag import RosBag
 from vo_frontend.sources.webcam import WebcamPairSource, WebcamSource
 from vo_frontend.types import Frame, Image, Sensor
 
@@ -94,12 +95,19 @@ def bag(kind: str, *, is_stereo: bool = False, compressed: bool = False) -> Buil
             recording = RosBag(write_stereo_bag(folder, kind))
             mounted = [recording.camera(topic) for topic in (LEFT, RIGHT)]
             pair = rectify(mounted[0], mounted[1], "rig")
-            return BagSource(recording, LEFT, pair.left, right=(RIGHT, pair), frames=frames)
+            partner = RightTopic(RIGHT, pair)
+            return BagSource(recording, LEFT, pair.left, partner=partner, frames=frames)
         recording = RosBag(write_mono_bag(folder, kind, compressed=compressed))
         topic = recording.image_topic(None)
         return BagSource(recording, topic, Undistorter(recording.camera(topic).calibration), frames=frames)
 
     return build
+
+
+def bag_rgbd(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
+    recording = RosBag(write_rgbd_bag(folder, "ros1"))
+    undistort = Undistorter(recording.camera(COLOUR).calibration)
+    return BagSource(recording, COLOUR, undistort, partner=DepthTopic(DEPTH, 1000.0), frames=frames)
 
 
 def in_real_time(build: BuildAny) -> BuildAny:
@@ -111,6 +119,7 @@ BAGS = {
     "bag ros2": bag("ros2"),
     "bag mcap, compressed": bag("mcap", compressed=True),
     "bag stereo": bag("mcap", is_stereo=True),
+    "bag rgbd": bag_rgbd,
 }
 RECORDED_SOURCES: dict[str, Build] = {**OTHER_RECORDED_SOURCES, **BAGS}
 REPEATABLE_SOURCES: dict[str, BuildAny] = {
@@ -260,9 +269,9 @@ def test_a_truncated_first_image_does_not_stop_the_source(kind: str, tmp_path: P
     assert [frame.image is None for frame in source] == [True] + [False] * (NUM_FRAMES - 1)
 
 
-@pytest.mark.parametrize("kind", ["tum rgbd", "7scenes rgbd", "images rgbd"])
+@pytest.mark.parametrize("kind", ["tum rgbd", "7scenes rgbd", "images rgbd", "bag rgbd"])
 def test_depth_is_in_metres_and_nan_where_invalid(kind: str, tmp_path: Path) -> None:
-    depth_m = known(next(iter(FILE_SOURCES[kind](tmp_path))).depth_m)
+    depth_m = known(next(iter(RECORDED_SOURCES[kind](tmp_path))).depth_m)
     assert np.isnan(depth_m[46:50, 56:64]).all()
     np.testing.assert_array_equal(depth_m[20:36, 20:100], np.float32(DEPTH_M))
 

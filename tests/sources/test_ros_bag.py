@@ -7,15 +7,30 @@ import cv2
 import numpy as np
 import pytest
 from known import known
-from tiny_bags import KINDS, LEFT, RIGHT, BagWriter, stamp_ns, write_mono_bag, write_stereo_bag
-from tiny_datasets import CAMERA, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM
+from numpy.typing import NDArray
+from tiny_bags import (
+    COLOUR,
+    DEPTH,
+    KINDS,
+    LEFT,
+    RIGHT,
+    BagWriter,
+    png,
+    stamp_ns,
+    write_mono_bag,
+    write_rgbd_bag,
+    write_stereo_bag,
+)  # fmt: skip
+from tiny_datasets import CAMERA, DEPTH_M, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM, depth_image
 
 from vo_frontend.cli.arguments import build_parser
 from vo_frontend.cli.run import configuration
-from vo_frontend.errors import CameraError, SourceError
+from vo_frontend.errors import CameraError, ConfigError, SourceError
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.session.opened_input import open_input
-from vo_frontend.sources.ros_bag import BagSource, RosBag, StampedMessage, pair_by_time
+from vo_frontend.sources.bag_source import BagSource, DepthTopic
+from vo_frontend.sources.ros_bag import RosBag
+from vo_frontend.sources.stamped_messages import StampedMessage, pair_by_time
 from vo_frontend.types import Image, Sensor
 
 
@@ -161,3 +176,124 @@ def test_images_pair_with_the_nearest_in_time_and_with_none_that_is_too_far(
         for left, right in pair_by_time(messages)
     ]
     assert pairs == expected
+
+
+DEPTH_ENCODINGS = ("16UC1", "32FC1", "16UC1; compressedDepth png", "32FC1; compressedDepth png")
+
+
+def depths_of(path: Path, topic: str, units_per_m: float = 1000.0) -> NDArray[np.float32]:
+    bag = RosBag(path)
+    return known(bag.decode_depth(next(bag.read([topic], threading.Event()))[1], units_per_m))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("encoding", DEPTH_ENCODINGS)
+def test_every_way_to_write_depths_comes_out_in_metres(tmp_path: Path, kind: str, encoding: str) -> None:
+    bag = BagWriter(tmp_path, kind)
+    units = depth_image(1000, 0)
+    units[0, :3] = 500, 1000, 4000
+    with bag.writer:
+        bag.depth("/depth", units, 1, encoding)
+    depth_m = depths_of(bag.path, "/depth")
+    quantised = "32FC1;" in encoding  # inverse depths in steps of 1/200
+    expected = np.where(units == 0, np.nan, units / 1000)
+    np.testing.assert_allclose(depth_m, expected, rtol=0.011 if quantised else 1e-6)
+    assert depth_m.dtype == np.float32
+
+
+def test_whole_numbers_of_another_unit_follow_the_depth_scale(tmp_path: Path) -> None:
+    bag = BagWriter(tmp_path, "ros2")
+    with bag.writer:
+        bag.depth("/depth", depth_image(5000, 0), 1, "16UC1")
+    assert depths_of(bag.path, "/depth", 5000.0)[0, 0] == pytest.approx(DEPTH_M)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "message"),
+    [
+        ("16UC1; compressedDepth rvl", b"", "format '16UC1; compressedDepth rvl', expected depths"),
+        ("rgb8; jpeg compressed bgr8", b"", "format 'rgb8; jpeg compressed bgr8', expected depths"),
+        ("16UC1; compressedDepth png", b"abc", "cannot decode the image"),
+        ("16UC1; compressedDepth png", bytes(12) + png(np.zeros((9, 9, 3), np.uint16)), "expected 16 bits"),
+    ],
+)
+def test_compressed_depths_that_are_none_are_named(
+    tmp_path: Path, kind: str, data: bytes, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bag = BagWriter(tmp_path, "ros2")
+    with bag.writer:
+        bag.jpeg("/depth/compressedDepth", data, 1, kind)
+    with pytest.raises(SourceError, match="no image of /depth/compressedDepth can be decoded"):
+        RosBag(bag.path).size_of("/depth/compressedDepth", is_depth=True)
+    assert message in caplog.text
+
+
+def test_colour_is_no_depth(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SourceError, match="no image of /camera/image_raw can be decoded"):
+        RosBag(write_mono_bag(tmp_path, "ros2")).size_of("/camera/image_raw", is_depth=True)
+    assert "encoding 'bgr8', expected depths: 16UC1, mono16, 32FC1" in caplog.text
+
+
+@pytest.mark.parametrize("encoding", DEPTH_ENCODINGS)
+def test_the_command_line_opens_colour_with_depths(tmp_path: Path, encoding: str) -> None:
+    topic = f"{DEPTH}/compressedDepth" if ";" in encoding else DEPTH
+    path = str(write_rgbd_bag(tmp_path, "mcap", encoding))
+    arguments = ["--bag", path, "--topic", COLOUR, "--topic-depth", topic, "--resize", "0.5"]
+    source = open_input(configuration(build_parser().parse_args(arguments)).run).source
+    assert source.sensor is Sensor.RGBD
+    frames = list(source)
+    assert len(frames) == NUM_FRAMES
+    for frame in frames:
+        depth_m = known(frame.depth_m)
+        assert depth_m.shape == known(frame.image).shape[:2] == (CAMERA.height // 2, CAMERA.width // 2)
+        assert np.isnan(depth_m[23:25, 28:32]).all()
+        np.testing.assert_allclose(depth_m[10:18, 10:50], DEPTH_M, rtol=0.005)
+
+
+def test_a_frame_whose_depth_did_not_come_is_without(tmp_path: Path) -> None:
+    bag = BagWriter(tmp_path, "ros1")
+    with bag.writer:
+        for i in range(3):
+            bag.image("/image", np.zeros((96, 128), np.uint8), stamp_ns(i), "mono8")
+            if i != 1:
+                bag.depth("/depth", depth_image(1000, 0), stamp_ns(i) - 15_000_000, "16UC1")
+    source = BagSource(
+        RosBag(bag.path), "/image", Undistorter(DISTORTED), partner=DepthTopic("/depth", 1000.0)
+    )
+    assert [frame.depth_m is None for frame in source] == [False, True, False]
+
+
+def test_depths_of_another_size_than_the_colour_image_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    bag = BagWriter(tmp_path, "ros1")
+    with bag.writer:
+        bag.image("/image", np.zeros((96, 128), np.uint8), stamp_ns(0), "mono8")
+        bag.depth("/depth", np.ones((48, 64), np.uint16), stamp_ns(0), "16UC1")
+    with pytest.raises(
+        SourceError, match="/depth holds images of 64x48 px, expected 128x96 .* registered to"
+    ):
+        BagSource(RosBag(bag.path), "/image", Undistorter(DISTORTED), partner=DepthTopic("/depth", 1000.0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--images", "x", "--topic-depth", "/d"],
+            "--topic-depth: does not apply here, it stands beside --bag",
+        ),
+        (["--topic-right", "/r", "--topic-depth", "/d"], "--topic-right and --topic-depth: expected one of"),
+        (["--sensor", "rgbd"], "--sensor rgbd: does not apply here, .* add --topic-depth TOPIC"),
+        (["--topic-depth", "/d"], "no topic '/d'"),
+    ],
+)
+def test_options_that_contradict_a_recording_are_one_line(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    path = write_rgbd_bag(tmp_path, "ros2")
+    camera = tmp_path / "cam.yaml"
+    camera.write_text("intrinsics: [100, 102, 62.5, 47.25]\nresolution: [128, 96]\n")
+    if "--images" not in arguments:
+        arguments = ["--bag", str(path), "--topic", COLOUR, *arguments]
+    config = configuration(build_parser().parse_args([*arguments, "--camera", str(camera)]))
+    with pytest.raises((ConfigError, SourceError), match=message):
+        open_input(config.run)

@@ -10,11 +10,22 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
-from tiny_datasets import CAMERA, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM, colored, render
+from tiny_datasets import (
+    CAMERA,
+    DISTORTED,
+    LENS,
+    NUM_FRAMES,
+    T_BODY_CAM,
+    colored,
+    depth_image,
+    render,
+)
 
 FIRST_NS, PERIOD_NS = 1_700_000_000_123_456_789, 50_000_000
 LEFT, RIGHT = "/stereo/left/image_raw", "/stereo/right/image_raw"
+COLOUR, DEPTH = "/camera/rgb/image_raw", "/camera/depth/image_raw"
 KINDS = ("ros1", "ros2", "mcap")
+QUANT_A, QUANT_B = 200.0, -1.5  # of compressed floats: 200 / (code + 1.5) is the depth
 
 
 class BagWriter:
@@ -61,11 +72,26 @@ class BagWriter:
         )
         self.write(topic, "sensor_msgs/msg/Image", message, stamp_ns)
 
-    def jpeg(self, topic: str, data: bytes, stamp_ns: int) -> None:
+    def depth(self, topic: str, units: NDArray[np.uint16], stamp_ns: int, encoding: str) -> None:
+        """Write whole millimetres (H, W), 0 where unknown, in one of the ways in which ROS writes depths."""
+        depth_m = np.where(units == 0, np.nan, units / 1000)
+        header = np.array([0, *np.array([QUANT_A, QUANT_B], np.float32).view(np.int32)], np.int32).tobytes()
+        if encoding == "16UC1":
+            self.image(topic, units.view(np.uint8).reshape(*units.shape, 2), stamp_ns, encoding)
+        elif encoding == "32FC1":
+            floats = depth_m.astype(np.float32)
+            self.image(topic, floats.view(np.uint8).reshape(*floats.shape, 4), stamp_ns, encoding)
+        elif encoding.startswith("16UC1"):
+            self.jpeg(topic, header + png(units), stamp_ns, encoding)
+        else:
+            codes = np.rint(np.nan_to_num(QUANT_A / depth_m + QUANT_B)).astype(np.uint16)
+            self.jpeg(topic, header + png(codes), stamp_ns, encoding)
+
+    def jpeg(self, topic: str, data: bytes, stamp_ns: int, kind: str = "jpeg") -> None:
         message = self.message(
             "sensor_msgs/msg/CompressedImage",
             header=self.header(stamp_ns),
-            format="jpeg",
+            format=kind,
             data=np.frombuffer(data, np.uint8),
         )
         self.write(topic, "sensor_msgs/msg/CompressedImage", message, stamp_ns)
@@ -89,6 +115,10 @@ class BagWriter:
             **fields,
         )
         self.write(topic, "sensor_msgs/msg/CameraInfo", message, FIRST_NS)
+
+
+def png(image: NDArray[np.uint16]) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def stamp_ns(position: int) -> int:
@@ -126,4 +156,16 @@ def write_stereo_bag(folder: Path, kind: str) -> Path:
             # The body is the rectified left camera, to which R turns each of the two.
             for topic, R, late_ns in ((LEFT, R1, 0), (RIGHT, R2, 3_000_000)):
                 bag.image(topic, render(DISTORTED, i, np.asarray(R)), stamp_ns(i) + late_ns, "mono8")
+    return bag.path
+
+
+def write_rgbd_bag(folder: Path, kind: str, encoding: str = "16UC1") -> Path:
+    """Write colour images and the depths registered to them, 5 ms late."""
+    bag = BagWriter(folder, kind)
+    topic = f"{DEPTH}/compressedDepth" if ";" in encoding else DEPTH
+    with bag.writer:
+        bag.camera_info("/camera/rgb/camera_info", np.eye(3), np.column_stack([CAMERA.K, np.zeros(3)]))
+        for i in range(NUM_FRAMES):
+            bag.image(COLOUR, colored(render(DISTORTED, i)), stamp_ns(i))
+            bag.depth(topic, depth_image(1000, 0), stamp_ns(i) + 5_000_000, encoding)
     return bag.path

@@ -17,6 +17,7 @@ examples:
   vo-frontend run --images L --images-right R --camera pair.yaml      stereo: metric
   vo-frontend run --images DIR --depth DIR --depth-scale 5000 --camera cam.yaml
   vo-frontend run --bag drive.mcap --topic /left/image --topic-right /right/image
+  vo-frontend run --bag desk.bag --topic /camera/rgb/image_color --topic-depth /camera/depth/image
   vo-frontend run --video drive.mp4 --camera guess:65    a first look without a calibration
   vo-frontend run --save-map street.vomap                also after Ctrl-C; for --map and localize
   vo-frontend run --map street.vomap --frames 300:600    goes on with it; see --localize-only
@@ -118,6 +119,7 @@ def _add_own_sensors(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--webcam-right", metavar="DEVICE", help="of the right camera, beside --webcam")
     own.add_argument("--topic", metavar="NAME", help="images in --bag")
     own.add_argument("--topic-right", metavar="NAME", help="images of the right camera in --bag")
+    own.add_argument("--topic-depth", metavar="NAME", help="depth images in --bag, registered to --topic")
     own.add_argument(
         "--camera-right", metavar="YAML", help="its calibration, where --camera is of the left camera alone"
     )

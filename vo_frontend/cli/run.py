@@ -121,6 +121,7 @@ def configuration(args: argparse.Namespace) -> "Config":
         depth_scale=args.depth_scale,
         topic=args.topic,
         topic_right=args.topic_right,
+        topic_depth=args.topic_depth,
         resize=args.resize,
         refine_focal=args.refine_focal or None,
         camera_right=args.camera_right,

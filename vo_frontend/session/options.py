@@ -30,6 +30,7 @@ _FIELDS = {
     "depth_scale": "run.depth_scale",
     "topic": "run.topic",
     "topic_right": "run.topic_right",
+    "topic_depth": "run.topic_depth",
     "resize": "run.resize",
     "refine_focal": "run.refine_focal",
     "sensor": "run.sensor",

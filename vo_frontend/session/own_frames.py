@@ -21,8 +21,9 @@ PARTNERS = {
     "side_by_side": "video",
     "webcam_right": "webcam",
     "topic_right": "bag",
+    "topic_depth": "bag",
 }
-DEPTH_PARTNER = "depth"
+DEPTH_PARTNERS = ("depth", "topic_depth")
 # What a user may add to have a sensor, by the source.
 _HOW = {
     ("images", Sensor.STEREO): "--images-right DIR",
@@ -30,6 +31,7 @@ _HOW = {
     ("video", Sensor.STEREO): "--video-right FILE or --side-by-side",
     ("webcam", Sensor.STEREO): "--webcam-right DEVICE",
     ("bag", Sensor.STEREO): "--topic-right TOPIC",
+    ("bag", Sensor.RGBD): "--topic-depth TOPIC",
 }
 
 
@@ -44,7 +46,7 @@ def sensor_of(run: RunConfig) -> Sensor | None:
     given = [name for name in PARTNERS if getattr(run, name)]
     if not given:
         return None
-    return Sensor.RGBD if given[0] == DEPTH_PARTNER else Sensor.STEREO
+    return Sensor.RGBD if given[0] in DEPTH_PARTNERS else Sensor.STEREO
 
 
 def check_partners(run: RunConfig) -> None:
@@ -164,12 +166,16 @@ def _open_images(
 def _open_bag(
     run: RunConfig, undistort: Undistorter, pair: RectifiedPair | None, frames: slice | None
 ) -> FrameSource:
-    from vo_frontend.sources.ros_bag import BagSource, RosBag
+    from vo_frontend.sources.bag_source import BagSource, DepthTopic, RightTopic
+    from vo_frontend.sources.ros_bag import RosBag
 
     bag = RosBag(Path(str(run.bag)))
-    topic = bag.image_topic(run.topic)
-    right = None if pair is None else (bag.image_topic(run.topic_right, "--topic-right"), pair)
-    return BagSource(bag, topic, undistort, right=right, frames=frames)
+    partner: RightTopic | DepthTopic | None = None
+    if pair is not None:
+        partner = RightTopic(bag.image_topic(run.topic_right, "--topic-right"), pair)
+    elif run.topic_depth is not None:
+        partner = DepthTopic(bag.image_topic(run.topic_depth, "--topic-depth"), run.depth_scale)
+    return BagSource(bag, bag.image_topic(run.topic), undistort, partner=partner, frames=frames)
 
 
 def parse_resize(text: str, size_px: SIZE) -> SIZE:

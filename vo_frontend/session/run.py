@@ -59,6 +59,7 @@ def run(
     depth_scale: float | None = None,
     topic: str | None = None,
     topic_right: str | None = None,
+    topic_depth: str | None = None,
     resize: str | None = None,
     refine_focal: bool | None = None,
     sensor: str | None = None,
@@ -94,8 +95,8 @@ def run(
         images_right, video_right, webcam_right: of the right camera of a pair.
         side_by_side: ``video`` shows left and right image in one frame.
         depth: folder of 16-bit depth images beside ``images``.
-        depth_scale: units of a depth image per metre, default 1000.
-        topic, topic_right: of the images in ``bag``.
+        depth_scale: units of a depth image per metre, default 1000; of ``bag``, where it holds whole numbers.
+        topic, topic_right, topic_depth: of the images in ``bag``.
         resize: "WIDTHxHEIGHT" in px or a factor; own frames are scaled, and their calibration with them.
         refine_focal: estimate the focal length from the first frames, if the motion determines it.
         sensor: "mono" (default), "stereo" or "rgbd"; of own frames what stands beside them says it.
@@ -144,6 +145,7 @@ def run(
             depth_scale=depth_scale,
             topic=topic,
             topic_right=topic_right,
+            topic_depth=topic_depth,
             resize=resize,
             refine_focal=refine_focal,
             camera_right=camera_right,

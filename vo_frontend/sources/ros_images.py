@@ -32,6 +32,8 @@ ENCODINGS: dict[str, tuple[str, int, int | None]] = {
     "yuv422": ("u1", 2, cv2.COLOR_YUV2RGB_UYVY),
     "yuv422_yuy2": ("u1", 2, cv2.COLOR_YUV2RGB_YUY2),
 }
+DEPTH_ENCODINGS = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4"}
+HEADER_BYTES = 12  # of a compressed depth image
 
 
 def decode(message: Any) -> Image:
@@ -41,6 +43,48 @@ def decode(message: Any) -> Image:
         SourceError: an encoding that we do not know, or data that do not fill the image.
     """
     return _decode_compressed(message) if "CompressedImage" in message.__msgtype__ else _decode_raw(message)
+
+
+def decode_depth(message: Any, units_per_m: float) -> NDArray[np.float32]:
+    """Decode depths (H, W) in metres, NaN where unknown, as REP 118 and compressed_depth_image_transport say.
+
+    ``16UC1`` holds whole numbers of which ``units_per_m`` (1000 in ROS) are a metre, ``32FC1`` metres.
+
+    Raises:
+        SourceError: an encoding that is no depth or that we do not know, or damaged data.
+    """
+    if "CompressedImage" in message.__msgtype__:
+        depth_m = _compressed_depth_m(message, units_per_m)
+    elif message.encoding in DEPTH_ENCODINGS:
+        kind = np.dtype((">" if message.is_bigendian else "<") + DEPTH_ENCODINGS[message.encoding])
+        values = _rows(message, kind, 1)[..., 0].astype(np.float32)
+        depth_m = values / np.float32(units_per_m) if kind.kind == "u" else values
+    else:
+        raise SourceError(
+            f"images of encoding '{message.encoding}', expected depths: {', '.join(DEPTH_ENCODINGS)}"
+        )
+    is_known = np.isfinite(depth_m) & (depth_m > 0)
+    return np.where(is_known, depth_m, np.float32(np.nan)).astype(np.float32)
+
+
+def _compressed_depth_m(message: Any, units_per_m: float) -> NDArray[np.float32]:
+    """Decode a PNG behind a header of twelve bytes: format, and how floats became whole inverse depths."""
+    encoding, _, transport = (part.strip() for part in str(message.format).partition(";"))
+    data = np.asarray(message.data, dtype=np.uint8).tobytes()
+    if encoding not in DEPTH_ENCODINGS or "compressedDepth" not in transport or "rvl" in transport.lower():
+        raise SourceError(
+            f"images of format '{message.format}', expected depths: '16UC1; compressedDepth png' or "
+            "'32FC1; compressedDepth png'"
+        )
+    values = decode_image(data[HEADER_BYTES:], cv2.IMREAD_UNCHANGED)
+    if values.ndim != 2 or values.dtype != np.uint16:
+        raise SourceError(f"a {values.dtype} image of shape {values.shape}, expected 16 bits of depth")
+    if DEPTH_ENCODINGS[encoding] == "u2":
+        return values.astype(np.float32) / np.float32(units_per_m)
+    quant_a, quant_b = np.frombuffer(data, "<f4", count=2, offset=4)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth_m = quant_a / (values.astype(np.float32) - quant_b)
+    return np.where(values > 0, depth_m, np.float32(np.nan)).astype(np.float32)
 
 
 def _decode_compressed(message: Any) -> Image:
