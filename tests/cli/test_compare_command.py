@@ -80,6 +80,18 @@ def test_every_run_has_a_column_and_every_figure_a_row(
     assert "different sequences" not in text
 
 
+def test_runs_in_real_time_are_compared_by_what_they_dropped_and_how_late_they_were(
+    copies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(copies / "mono"), str(copies / "stereo")]) == 0
+    assert "dropped" not in rows(capsys.readouterr().out)
+    change(copies / "mono", dropped=7, latency_ms={"p50": 60.0, "p95": 90.0, "max": 120.0})
+    assert main([str(copies / "mono"), str(copies / "stereo")]) == 0
+    found = rows(capsys.readouterr().out)
+    assert found["dropped"] == ["7", "n/a", "frames"]
+    assert found["capture to pose, p95"] == ["90", "n/a", "ms"]
+
+
 def test_a_run_that_is_named_twice_is_shown_once(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(runs / name) for name in ("stereo", "latest", "mono")]) == 0
     assert rows(capsys.readouterr().out)[""] == ["stereo", "mono"]

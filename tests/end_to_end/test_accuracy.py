@@ -95,6 +95,15 @@ def test_a_sequence_is_one_segment_within_its_bounds(
     assert exceeded(bounds, metrics) == {}
 
 
+@pytest.mark.parametrize(("name", "sensor", "bounds"), SEQUENCES, ids=[f"{s[0]}-{s[1]}" for s in SEQUENCES])
+def test_the_realtime_preset_loses_no_frame_and_at_most_half_of_the_accuracy(
+    name: str, sensor: str, bounds: Bounds, run: Run
+) -> None:
+    metrics, _ = run("--seq", name, "--sensor", sensor, "--config", "realtime")
+    assert (metrics["num_segments"], metrics["lost"]) == (1, 0)
+    assert ate_m(metrics) <= 1.5 * bounds[ate_m]
+
+
 STREETS: list[tuple[str, Bounds]] = [
     ("stereo", {t_rel_percent: 0.6, r_rel_deg_per_100m: 0.2}),
     ("mono", {t_rel_percent: 2.0}),

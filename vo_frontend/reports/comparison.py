@@ -39,6 +39,8 @@ class RecordedRun:
     frames_per_second: float | None
     frame_p50_ms: float | None
     frame_p95_ms: float | None
+    num_dropped: int | None  # None of a recording that was not played in real time
+    latency_p95_ms: float | None  # from capture to pose
     peak_memory_mb: float | None
     versions: Mapping[str, str | None]
 
@@ -82,6 +84,9 @@ def comparison_rows(runs: Sequence[RecordedRun]) -> list[list[str]]:
     rows = [["", *(run.label for run in runs), ""]]
     for quantity, value_of, unit in _ROWS:
         rows.append([quantity, *(format_value(value_of(run)) for run in runs), unit])
+    if any(run.num_dropped is not None for run in runs):
+        rows.append(["dropped", *(format_value(run.num_dropped) for run in runs), "frames"])
+        rows.append(["capture to pose, p95", *(format_value(run.latency_p95_ms) for run in runs), "ms"])
     if not all(run.is_complete for run in runs):
         rows.append(["complete", *("yes" if run.is_complete else "no" for run in runs), ""])
     packages = dict.fromkeys(name for run in runs for name in run.versions)
@@ -123,6 +128,7 @@ def _labels(folders: Sequence[Path]) -> list[str]:
 def _read_run(folder: Path, label: str) -> RecordedRun:
     figures = _Figures(folder / METRICS_NAME, _read_json(folder))
     errors, frame_ms, versions, verdict = map(figures.section, ("errors", "frame_ms", "versions", "verdict"))
+    latency_ms = figures.section("latency_ms")
     return RecordedRun(
         label=label,
         folder=folder,
@@ -144,6 +150,8 @@ def _read_run(folder: Path, label: str) -> RecordedRun:
         frames_per_second=figures.number("fps"),
         frame_p50_ms=frame_ms.number("p50"),
         frame_p95_ms=frame_ms.number("p95"),
+        num_dropped=figures.count("dropped") if latency_ms.values else None,
+        latency_p95_ms=latency_ms.number("p95"),
         peak_memory_mb=figures.number("peak_memory_mb"),
         versions={name: version and str(version) for name, version in versions.values.items()},
     )
