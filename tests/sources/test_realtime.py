@@ -3,17 +3,23 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from known import known
 from step_clock import StepClock
+from tiny_datasets import FILE_SOURCES, NUM_FRAMES
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.sensors.calibration import Camera
+from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.simulation.faults import Freeze, When
 from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.sources.realtime import MAX_PAUSE_NS, RealtimeSource, SystemClock
+from vo_frontend.sources.recorded import FrameFiles, RecordedSource
 from vo_frontend.types import Capture, Frame, Sensor
 
 MS = 1_000_000
@@ -160,7 +166,7 @@ def test_decoding_behind_the_pace_is_warned_of_once(caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.WARNING):
         assert list(source)[-1].index == 4
     assert len(caplog.records) == 1
-    assert "decoded 1.6 s later than they were taken" in caplog.text
+    assert "decoded 1.7 s later than they were taken" in caplog.text
 
 
 def test_a_frozen_image_keeps_the_capture_of_its_own_frame() -> None:
@@ -179,3 +185,57 @@ def test_the_clock_of_the_system_waits_until_a_time_or_until_it_is_given_up() ->
     assert clock.now_ns() >= begin_ns + 5 * MS
     given_up.set()
     clock.wait_until(begin_ns + 10**15, given_up)  # two weeks
+
+
+class RacingClock:
+    """Passes by itself, half a second with every look at it."""
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def now_ns(self) -> int:
+        self._now_ns += 500 * MS
+        return self._now_ns
+
+    def wait_until(self, time_ns: int, given_up: threading.Event) -> None:
+        self._now_ns = max(self._now_ns, time_ns)
+
+
+def test_files_that_were_overtaken_are_dropped_without_being_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = FILE_SOURCES["images"](tmp_path)  # ten frames a second
+    assert isinstance(recording, RecordedSource)
+    decoded: list[int] = []
+    decode = recording.frame
+
+    def note_and_decode(position: int) -> Frame:
+        decoded.append(position)
+        return decode(position)
+
+    monkeypatch.setattr(recording, "frame", note_and_decode)
+    frames = list(RealtimeSource(recording, RacingClock()))
+    assert len(decoded) < NUM_FRAMES
+    assert (decoded[0], decoded[-1]) == (0, NUM_FRAMES - 1)
+    assert sum(1 + known(frame.capture).num_dropped for frame in frames) == NUM_FRAMES
+    assert not caplog.records, "decoding keeps up"
+
+
+@pytest.mark.parametrize("stamps_ms", [[0, 100, 250, 300], [0, 100, 10**8, 10**8 + 100]])
+def test_files_are_due_when_any_other_recording_is(stamps_ms: list[int], tmp_path: Path) -> None:
+    images = [tmp_path / f"{index}.png" for index in range(len(stamps_ms))]
+    for path in images:
+        cv2.imwrite(str(path), np.zeros((64, 64), np.uint8))
+    files = [FrameFiles(i, 10**18 + stamps_ms[i] * MS, path) for i, path in enumerate(images)]
+    camera = Camera.from_pinhole(Recording.camera)
+    found = []
+    for source in (RecordedSource("files", files, Undistorter(camera)), Recording(stamps_ms)):
+        clock = StepClock()
+        taken = []
+        for frame in RealtimeSource(source, clock):
+            taken.append((frame.index, frame.capture))
+            if frame.index < len(stamps_ms) - 1:
+                clock.settle()
+                clock.step()
+        found.append(taken)
+    assert found[0] == found[1]

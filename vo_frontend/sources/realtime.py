@@ -3,13 +3,17 @@
 import logging
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
+from operator import sub
 from typing import Protocol
 
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sources.base import FrameSource
+from vo_frontend.sources.recorded import RecordedSource
 from vo_frontend.types import Capture, Frame, Sensor
 
 log = logging.getLogger(__name__)
@@ -51,9 +55,9 @@ class RealtimeSource:
     """Another source, whose frames come when they were taken; of those that are due only the newest is kept.
 
     The first frame is due when it is there, each other one as long after the one before as their stamps say.
-    A thread decodes one frame ahead, those that are dropped too: a camera would have delivered them. Stamps
-    stay those of the recording; ``Frame.capture`` says when a frame was due, and how many before it were
-    dropped. The last one is never dropped.
+    A thread decodes one frame ahead, dropped ones too, as from a camera; image files that have been overtaken
+    before they are decoded are left out. Stamps stay those of the recording; ``Frame.capture`` says when a
+    frame was due, and how many before it were dropped. The last one is never dropped.
     """
 
     num_frames = None
@@ -68,6 +72,7 @@ class RealtimeSource:
         self._has_ended = False
         self._error: BaseException | None = None
         self._closed = threading.Event()
+        self._is_behind = False
         self._player = threading.Thread(target=self._play, name="realtime", daemon=True)
 
     @property
@@ -128,11 +133,13 @@ class RealtimeSource:
 
     def _play(self) -> None:
         try:
-            for frame, due_ns in self._paced():
+            of_files = isinstance(self._source, RecordedSource)
+            for frame, due_ns, num_skipped in self._newest_files() if of_files else self._every_frame():
+                self._warn_if_behind(self._clock.now_ns() - due_ns)
                 self._clock.wait_until(due_ns, self._closed)
                 if self._closed.is_set():
                     return
-                self._offer(frame, due_ns)
+                self._offer(frame, due_ns, num_skipped)
         except BaseException as error:  # handed over and raised by whoever takes, never swallowed
             self._error = error
         finally:
@@ -140,27 +147,51 @@ class RealtimeSource:
                 self._has_ended = True
                 self._changed.notify_all()
 
-    def _paced(self) -> Iterator[tuple[Frame, int]]:
-        """Read the source behind and say when each frame is due."""
-        due_ns, last_ns, is_behind = 0, None, False
+    def _every_frame(self) -> Iterator[tuple[Frame, int, int]]:
+        """Read all frames behind, with the times at which they are due."""
+        due_ns, last_ns = 0, None
         for frame in self._source:
-            now_ns = self._clock.now_ns()
-            step_ns = 0 if last_ns is None else frame.timestamp_ns - last_ns
-            due_ns = now_ns if last_ns is None else due_ns + min(max(step_ns, 0), MAX_PAUSE_NS)
+            due_ns = self._clock.now_ns() if last_ns is None else due_ns + _step(frame.timestamp_ns - last_ns)
             last_ns = frame.timestamp_ns
-            if now_ns - due_ns > MAX_LAG_NS and not is_behind:
-                is_behind = True
-                log.warning(
-                    "%s: frames are decoded %.1f s later than they were taken (said once), which latencies "
-                    "include; is the disk too slow, or the processor?",
-                    self.name,
-                    (now_ns - due_ns) * 1e-9,
-                )
-            yield frame, due_ns
+            yield frame, due_ns, 0
 
-    def _offer(self, frame: Frame, due_ns: int) -> None:
+    def _newest_files(self) -> Iterator[tuple[Frame, int, int]]:
+        """Read files likewise, but leave out, and count, those that a later one has overtaken already."""
+        assert isinstance(self._source, RecordedSource)
+        stamps_ns = self._source.timestamps_ns.tolist()
+        frame = self._source.frame(0)
+        dues_ns = list(
+            accumulate(map(_step, map(sub, stamps_ns[1:], stamps_ns)), initial=self._clock.now_ns())
+        )
+        position = num_skipped = 0
+        while True:
+            yield frame, dues_ns[position], num_skipped
+            first = position + 1
+            if first == len(stamps_ns):
+                return
+            num_due = bisect_right(dues_ns, self._clock.now_ns())
+            position = max(first, num_due - 1)
+            num_skipped = position - first
+            frame = self._source.frame(position)
+
+    def _warn_if_behind(self, lag_ns: int) -> None:
+        if lag_ns > MAX_LAG_NS and not self._is_behind:
+            self._is_behind = True
+            log.warning(
+                "%s: frames are decoded %.1f s later than they were taken (said once), which latencies "
+                "include; is the disk too slow, or the processor?",
+                self.name,
+                lag_ns * 1e-9,
+            )
+
+    def _offer(self, frame: Frame, due_ns: int, num_skipped: int) -> None:
         with self._changed:
             missed = self._newest
             num_dropped = 0 if missed is None or missed.capture is None else missed.capture.num_dropped + 1
-            self._newest = replace(frame, capture=Capture(due_ns, num_dropped))
+            self._newest = replace(frame, capture=Capture(due_ns, num_dropped + num_skipped))
             self._changed.notify_all()
+
+
+def _step(step_ns: int) -> int:
+    """Cut the time between two frames, which stamps that jump make absurd."""
+    return min(max(step_ns, 0), MAX_PAUSE_NS)
