@@ -20,12 +20,16 @@ from vo_frontend.experiments.speed.kernels import (
     matching_contestants,
     with_depths,
 )
+from vo_frontend.experiments.speed.layers import kernel_costs
 from vo_frontend.experiments.speed.parity import measure_parity
 from vo_frontend.experiments.speed.process import run_task
 from vo_frontend.experiments.speed.profile import PACKAGE, StageClock
 from vo_frontend.experiments.speed.timing import Timing, time_in_turns
 from vo_frontend.experiments.tables import Section, Setting
 from vo_frontend.features import load_extractor
+from vo_frontend.features.cpu.network import CpuAliked
+from vo_frontend.features.loading import make_network
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.types import Features, Matches
 
 SETTING = Setting("python -m x", "a CPU", 4, 2, 0.1, {"numpy": "2.0", "kornia": None})
@@ -151,6 +155,24 @@ def test_every_function_of_the_package_that_an_extraction_calls_is_counted() -> 
     image = load_images(Size(160, 120), None, num_images=1).images[0]
     clock.observe(extractor.extract, image)
     assert {"extract", "spread", "level0_pixels", "check_image"} <= {code.co_name for code in clock.calls}
+
+
+@pytest.mark.parametrize("name", ["aliked-t16", "aliked-n16"])
+def test_the_kernels_whose_work_is_counted_are_those_of_an_extraction(name: str) -> None:
+    network = make_network(name)
+    assert isinstance(network, AlikedNetwork)
+    network.for_inference()
+    image = np.zeros((96, 128, 1), np.uint8)
+    calls = CpuAliked(network, 1).kernel_calls(image, network.border)
+    costs = list(kernel_costs(network.config, Size(120, 90), 100))
+    assert len(costs) == len(calls)
+    channels = network.config.trunk.channels[0]
+    assert costs[0].operations == 128 * 96 * 9 * 2 * (3 * channels + channels**2)
+    more = list(kernel_costs(network.config, Size(120, 90), 200))
+    assert [index for index, pair in enumerate(zip(costs, more, strict=True)) if pair[0] != pair[1]] == [
+        len(costs) - 2,
+        len(costs) - 1,
+    ]
 
 
 def test_a_failing_process_of_its_own_is_one_line() -> None:

@@ -75,7 +75,9 @@ def _add_settings(group: "argparse._ArgumentGroup") -> None:
 def _add_parts(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--only", action="store_true", help="only the parts named by the following options")
     group.add_argument(
-        "--all", action="store_true", help="--seq, --first-call, --memory, --profile and --whole-map"
+        "--all",
+        action="store_true",
+        help="--seq, --first-call, --memory, --profile, --layers and --whole-map",
     )
     group.add_argument(
         "--seq",
@@ -103,6 +105,9 @@ def _add_parts(group: "argparse._ArgumentGroup") -> None:
         help=f"peak of one extraction, growth over so many frames (default {NUM_MEMORY_FRAMES})",
     )
     group.add_argument("--profile", action="store_true", help="where the time of an extraction goes")
+    group.add_argument(
+        "--layers", action="store_true", help="kernels of ALIKED on the CPU beside their floor"
+    )
     group.add_argument("--whole-map", action="store_true", help="bundle adjustment of 500 keyframes")
     group.add_argument("--gpu", action="store_true", help="extraction on CUDA, with upload and download")
     group.add_argument("--curves", metavar="PNG", type=Path, help="time against budget and against pixels")
@@ -164,6 +169,7 @@ def _plan(args: argparse.Namespace) -> "BenchmarkPlan":
         first_call=args.first_call or args.all,
         memory_frames=args.memory or (NUM_MEMORY_FRAMES if args.all else None),
         profile=args.profile or args.all,
+        layers=args.layers or args.all,
         whole_map=args.whole_map or args.all,
         gpu=args.gpu,
         curves=args.curves,

@@ -41,6 +41,7 @@ class BenchmarkPlan:
     first_call: bool
     memory_frames: int | None
     profile: bool
+    layers: bool  # kernels of the CPU extraction beside their floor
     whole_map: bool  # bundle adjustment of one
     gpu: bool
     curves: Path | None  # a picture
@@ -53,6 +54,7 @@ class BenchmarkPlan:
             self.first_call,
             self.memory_frames,
             self.profile,
+            self.layers,
             self.whole_map,
             self.gpu,
             self.curves,

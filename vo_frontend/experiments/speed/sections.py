@@ -9,6 +9,7 @@ from vo_frontend.experiments.speed.extraction import BUDGETS, CURVE_SIZES, Extra
 from vo_frontend.experiments.speed.gpu import GpuBench
 from vo_frontend.experiments.speed.isolated import measure_first_calls, measure_memory, measure_runs
 from vo_frontend.experiments.speed.kernels import compare_matching, measure_bundle
+from vo_frontend.experiments.speed.layers import measure_layers
 from vo_frontend.experiments.speed.plan import DEFAULT_BUDGET, BenchmarkPlan
 from vo_frontend.experiments.speed.profile import profile_extraction
 from vo_frontend.experiments.speed.whole_map import measure_whole_map
@@ -33,6 +34,15 @@ def sections(plan: BenchmarkPlan) -> Iterator[Section]:
         yield measure_memory(plan, plan.memory_frames)
     if plan.profile:
         yield _profile(plan)
+    if plan.layers:
+        yield from measure_layers(
+            plan.features,
+            plan.sizes,
+            max_keypoints=DEFAULT_BUDGET,
+            repeats=plan.repeats,
+            data_root=plan.data_root,
+            weights_dir=plan.weights_dir,
+        )
     if plan.whole_map:
         rows = measure_whole_map(plan.repeats, plan.threads, with_ceres="ceres" in plan.baselines)
         yield Section("whole_map", "Bundle adjustment of a whole map", rows)
