@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 from vo_frontend.compute.matmul import COLUMNS, STEP, padded
 from vo_frontend.features.cpu.coarse_blocks import TAPS, DualLayout
 from vo_frontend.features.cpu.convolution import planar, row_length
-from vo_frontend.features.cpu.description import BATCH, Pyramid, Scratch
+from vo_frontend.features.cpu.dense_map import Pyramid
+from vo_frontend.features.cpu.description import BATCH, Scratch
 from vo_frontend.features.cpu.detection import make_planes
 from vo_frontend.features.cpu.fine_blocks import PaddedSize
 from vo_frontend.features.cpu.score_head import Grid, make_grid
@@ -188,9 +189,12 @@ def _scratch(config: AlikedConfig, num_threads: int) -> Scratch:
         sampled=_zeros(num_threads, BATCH * positions, dim),
         features=_zeros(num_threads, BATCH, positions * dim),
         summed=_zeros(num_threads, BATCH, dim),
-        x=np.zeros((num_threads, 4 * positions), np.int32),
-        y=np.zeros((num_threads, 4 * positions), np.int32),
-        weight=_zeros(num_threads, 4 * positions),
+        x=np.zeros((num_threads, 2, 4 * positions), np.int32),
+        y=np.zeros((num_threads, 2, 4 * positions), np.int32),
+        weight=_zeros(num_threads, 2, 4 * positions),
+        corner=np.zeros((num_threads, 2, 3, 4 * positions), np.uint32),
+        right=_zeros(num_threads, 2, 3, 4 * positions),
+        bottom=_zeros(num_threads, 2, 3, 4 * positions),
         pixels=_zeros(num_threads, 4 * positions, dim),
     )
 
