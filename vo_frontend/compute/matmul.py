@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import selu
+from vo_frontend.compute.aligned import aligned_copy
 from vo_frontend.compute.compilation import part
 from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
@@ -24,7 +25,7 @@ def pack_matrix(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns (groups, K, COLUMNS) float32, with D filled up by zeros.
     """
     filled = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % COLUMNS))).astype(np.float32)
-    return np.ascontiguousarray(filled.reshape(len(matrix), -1, COLUMNS).transpose(1, 0, 2))
+    return aligned_copy(filled.reshape(len(matrix), -1, COLUMNS).transpose(1, 0, 2))
 
 
 @part

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.compute.activations import selu
+from vo_frontend.compute.aligned import aligned_copy, aligned_zeros
 from vo_frontend.compute.compilation import part
 from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
@@ -34,7 +35,7 @@ def row_length(width: int) -> int:
 
 def planar(num_rows: int, channels: int, width: int, dtype: DTypeLike = np.float32) -> Planar:
     """Allocate a planar map of zeros, (num_rows, whole groups of channels, row length)."""
-    return np.zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), dtype)
+    return aligned_zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), dtype)
 
 
 def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -42,7 +43,7 @@ def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     outputs, inputs = weight.shape[:2]
     filled = np.zeros((-(-outputs // GROUP) * GROUP, inputs, weight.shape[2] * weight.shape[3]), np.float32)
     filled[:outputs] = weight.reshape(outputs, inputs, -1)
-    return np.ascontiguousarray(filled.reshape(-1, GROUP, *filled.shape[1:]).transpose(0, 2, 3, 1))
+    return aligned_copy(filled.reshape(-1, GROUP, *filled.shape[1:]).transpose(0, 2, 3, 1))
 
 
 def pack_bias(bias: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.compute.aligned import aligned_zeros
 from vo_frontend.compute.compilation import exact_kernel, part
 from vo_frontend.compute.matmul import padded
 from vo_frontend.compute.simd import LANES, equal_lanes, larger, load, lowest_bit, splat, store
@@ -20,7 +21,7 @@ SHARPNESS = np.float32(TEMPERATURE)
 def make_planes(num_threads: int, height: int, width: int) -> NDArray[np.float32]:
     """Allocate what ``find_maxima`` needs for a (height, width) score map: (threads, rows, row length)."""
     rows = -(-height // num_threads) + 2 * HALO + 2 * RADIUS_PX
-    return np.zeros((num_threads, rows, 2 * RADIUS_PX + padded(width, LANES) + LANES), np.float32)
+    return aligned_zeros((num_threads, rows, 2 * RADIUS_PX + padded(width, LANES) + LANES))
 
 
 @part

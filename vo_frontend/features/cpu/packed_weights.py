@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vo_frontend.compute.aligned import aligned_copy
 from vo_frontend.compute.matmul import pack_matrix
 from vo_frontend.features.cpu.coarse_blocks import Deformable, Product
 from vo_frontend.features.cpu.convolution import pack_bias, pack_kernel
@@ -67,7 +68,7 @@ def pack_weights(network: AlikedNetwork) -> PackedWeights:
             third=_convolution(network.score_head.get_parameter("4.weight")),
             fourth=_convolution(network.score_head.get_parameter("6.weight")),
         ),
-        finest_matrix=_array(network.conv1.weight.flatten(1).T),
+        finest_matrix=aligned_copy(_array(network.conv1.weight.flatten(1).T)),
         descriptors=DescriptorHead(
             offsets1=_product(
                 _taps_first(head.offset_conv.get_parameter("0.weight")), _bias(head.offset_conv[0])

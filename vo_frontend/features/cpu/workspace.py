@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from vo_frontend.compute.aligned import aligned_zeros
 from vo_frontend.compute.matmul import COLUMNS, STEP, padded
 from vo_frontend.features.cpu.coarse_blocks import TAPS, DualLayout
 from vo_frontend.features.cpu.convolution import planar, row_length
@@ -200,4 +201,4 @@ def _scratch(config: AlikedConfig, num_threads: int) -> Scratch:
 
 
 def _zeros(*shape: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:
-    return np.zeros(shape, dtype)
+    return aligned_zeros(shape, dtype)
