@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from vo_frontend.compute.simd import LANES, load, store, total, widen
+from vo_frontend.compute import simd
+from vo_frontend.compute.simd import LANES, load, pick, prefetch, store, total, widen
 
 Floats = NDArray[np.float32]
 
@@ -21,6 +23,24 @@ def test_the_sum_of_lanes_counts_each_of_them_once() -> None:
         values = np.zeros(LANES, np.float32)
         values[lane] = lane + 1
         assert run(values) == lane + 1
+
+
+@pytest.mark.parametrize("has_instruction", [True, False])
+def test_lanes_are_picked_by_number(monkeypatch: pytest.MonkeyPatch, has_instruction: bool) -> None:
+    if not has_instruction:
+        monkeypatch.setattr(simd, "PERMUTE", {})
+
+    @njit
+    def run(values: Floats, lanes: NDArray[np.int32], target: Floats) -> None:
+        prefetch(values, (1, 0))
+        store(pick(load(values, (1, 0)), lanes, (1,)), target, (0,))
+
+    rng = np.random.default_rng(0)
+    values, lanes = np.zeros((2, LANES), np.float32), rng.integers(0, LANES, LANES + 1).astype(np.int32)
+    values[1] = rng.standard_normal(LANES)
+    target = np.zeros(LANES, np.float32)
+    run(values, lanes, target)
+    np.testing.assert_array_equal(target, values[1, lanes[1:]])
 
 
 def test_bfloat16_is_stored_as_torch_rounds_it_and_read_back_exactly() -> None:

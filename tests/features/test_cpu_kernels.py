@@ -19,6 +19,7 @@ from vo_frontend.features.cpu.coarse_blocks import (
 )
 from vo_frontend.features.cpu.convolution import (
     MARGIN,
+    TILE,
     Planar,
     convolve_row,
     neighbours,
@@ -35,7 +36,7 @@ from vo_frontend.features.cpu.fine_blocks import (
     average_4x4,
     fill_input_row,
 )
-from vo_frontend.features.cpu.score_head import make_grid, stretch_row
+from vo_frontend.features.cpu.score_head import ThreeGrids, level_rows_at, make_grid, sum_levels
 from vo_frontend.features.networks import detection
 from vo_frontend.features.networks.aliked.deformable_conv import deformable_conv3x3
 from vo_frontend.features.networks.sampling import sample_bilinear
@@ -159,13 +160,31 @@ def test_the_deformable_layer_equals_the_deformable_convolution_of_the_reference
     np.testing.assert_array_equal(back, target.table)
 
 
-def test_stretched_rows_equal_the_interpolation_of_torch() -> None:
-    coarse = random(8, 3, 20)
-    grid = make_grid(96, 160, 3, 20)
-    target = np.zeros((2, 8, row_length(160)), np.float32)
-    stretch_row(to_planar(coarse), 1, grid, target, 0)
-    expected = F.interpolate(torch.tensor(coarse[None, :, 1]), size=160, mode="linear", align_corners=True)
-    np.testing.assert_allclose(target[0, :, MARGIN : MARGIN + 160], expected[0].numpy(), rtol=1e-4, atol=1e-5)
+@njit
+def sum_rows(
+    coarse: tuple[Planar, ...], grids: ThreeGrids, y: int, rows: Planar, target: Planar, width: int
+) -> None:
+    level_rows_at(coarse, grids, y, rows)
+    for x in range(MARGIN, MARGIN + width, TILE):
+        sum_levels(rows, grids, target, 0, x)
+
+
+def test_the_sum_of_the_coarse_levels_equals_the_interpolation_of_torch() -> None:
+    height, width = 96, 160
+    levels = [random(8, height // stride, width // stride, seed=stride) for stride in (2, 8, 32)]
+    a, b, c = (make_grid(height, width, level.shape[1], level.shape[2]) for level in levels)
+    coarse = to_planar(levels[0]), to_planar(levels[1]), to_planar(levels[2])
+    rows, target = np.zeros((3, 8, row_length(width // 2)), np.float32), planar(1, 8, width)
+
+    expected = sum(
+        F.interpolate(torch.tensor(level)[None], size=(height, width), mode="bilinear", align_corners=True)
+        for level in levels
+    )
+    assert isinstance(expected, torch.Tensor)
+    for y in (0, 1, 50, height - 1):
+        sum_rows(coarse, (a, b, c), y, rows, target, width)
+        found = target[0, :, MARGIN : MARGIN + width]
+        np.testing.assert_allclose(found, expected[0, :, y].numpy(), rtol=1e-4, atol=3e-5)
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3])

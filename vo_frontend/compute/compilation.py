@@ -2,8 +2,8 @@
 
 A ``kernel`` releases the GIL, divides by zero as NumPy does, and is kept on disk (``kernel_files.py``). Fused
 multiply-add is allowed in it, no other freedom with floating point; an ``exact_kernel`` rounds as written.
-``inlined`` and ``part`` are what kernels and exact kernels are made of. An array is passed as seven
-arguments, which costs more than a dozen multiplications: hence ``inlined``.
+``inlined`` is what kernels are made of, ``part`` and ``inlined_part`` what exact kernels are. An array is
+passed as seven arguments, which costs more than a dozen multiplications: hence the inlined ones.
 
 Compiling is what a first run waits for (``compile_ahead.py``), so kernels are made cheap to compile.
 Each is compiled once for all constants: left alone, numba compiles a function anew for every literal that it
@@ -82,6 +82,11 @@ def inlined(function: Callable[..., Any]) -> Kernel:
 def part(function: Callable[..., Any]) -> Kernel:
     """Compile a function that kernels call and that rounds as written."""
     return Kernel(function, targetoptions=OPTIONS)
+
+
+def inlined_part(function: Callable[..., Any]) -> Kernel:
+    """Compile a small function that rounds as written into those that call it."""
+    return Kernel(function, targetoptions={**OPTIONS, "forceinline": True})
 
 
 @inlined

@@ -27,6 +27,7 @@ def _register_lanes() -> int:
 
 
 LANES = _register_lanes()
+PERMUTE = {16: "llvm.x86.avx512.permvar.sf.512", 8: "llvm.x86.avx2.permps"}  # by LANES
 ROUNDING = 1.5 * 2**23 + 127  # adding it rounds to an integer; see ``rounded_power_of_two``
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
@@ -125,6 +126,27 @@ def splat(typing_context: Any, scalar: Any) -> Any:
         return builder.shuffle_vector(first, undefined, _integers(0))
 
     return VECTOR(types.float32), generate
+
+
+@intrinsic
+def pick(typing_context: Any, a: Any, lanes: Any, index: Any) -> Any:
+    """Choose for every lane one of a's: those that int32 array ``lanes`` lists from ``index`` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        element = _element(context, builder, signature.args[1:], arguments[1:])
+        chosen = builder.load(builder.bitcast(element, _INTEGERS.as_pointer()), align=4)
+        if LANES in PERMUTE:  # one instruction, which LLVM does not find by itself
+            kind = ir.FunctionType(_FLOATS, [_FLOATS, _INTEGERS])
+            function = cgutils.get_or_insert_function(builder.module, kind, PERMUTE[LANES])
+            return builder.call(function, [arguments[0], chosen])
+        value = ir.Constant(_FLOATS, ir.Undefined)
+        for number in range(LANES):
+            lane = ir.Constant(ir.IntType(32), number)
+            one = builder.extract_element(arguments[0], builder.extract_element(chosen, lane))
+            value = builder.insert_element(value, one, lane)
+        return value
+
+    return VECTOR(VECTOR, lanes, index), generate
 
 
 @intrinsic
@@ -243,11 +265,16 @@ def _pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
 
     Returns it and whether the elements are float32, else bfloat16.
     """
+    element = _element(context, builder, kinds, arguments)
+    is_float32 = kinds[0].dtype == types.float32
+    return builder.bitcast(element, (_FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
+
+
+def _element(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
+    """Find the address of element arguments[1] (a tuple) of array arguments[0]."""
     array = context.make_array(kinds[0])(context, builder, arguments[0])
     index = [
         context.cast(builder, position, kind, types.intp)
         for position, kind in zip(cgutils.unpack_tuple(builder, arguments[1]), kinds[1], strict=True)
     ]
-    element = cgutils.get_item_pointer(context, builder, kinds[0], array, index, wraparound=False)
-    is_float32 = kinds[0].dtype == types.float32
-    return builder.bitcast(element, (_FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
+    return cgutils.get_item_pointer(context, builder, kinds[0], array, index, wraparound=False)

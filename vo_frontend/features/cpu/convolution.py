@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.compute.activations import selu
 from vo_frontend.compute.aligned import aligned_copy, aligned_zeros
-from vo_frontend.compute.compilation import part
+from vo_frontend.compute.compilation import inlined_part, part
 from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
 
 MARGIN = 16
@@ -123,32 +123,49 @@ def convolve_row(
         accumulate: add to what ``target`` holds.
         activate: apply SELU.
     """
-    size = len(rows)
     for x in range(MARGIN, MARGIN + width, TILE):
-        for group in range(kernel.shape[0]):
-            first = GROUP * group
-            if accumulate:
-                a = load_tile(target, row, first, x)
-                b = load_tile(target, row, first + 1, x)
-                c = load_tile(target, row, first + 2, x)
-                d = load_tile(target, row, first + 3, x)
-            else:
-                a = splat_tile(bias[first])
-                b = splat_tile(bias[first + 1])
-                c = splat_tile(bias[first + 2])
-                d = splat_tile(bias[first + 3])
-            for channel in range(kernel.shape[1]):
-                for i in range(size):
-                    for j in range(size):
-                        tile = load_tile(source, rows[i], channel, x + j - size // 2)
-                        tap = size * i + j
-                        a = fma_tile(kernel[group, channel, tap, 0], tile, a)
-                        b = fma_tile(kernel[group, channel, tap, 1], tile, b)
-                        c = fma_tile(kernel[group, channel, tap, 2], tile, c)
-                        d = fma_tile(kernel[group, channel, tap, 3], tile, d)
-            store_tile(a, target, row, first, x, activate)
-            store_tile(b, target, row, first + 1, x, activate)
-            store_tile(c, target, row, first + 2, x, activate)
-            store_tile(d, target, row, first + 3, x, activate)
+        convolve_tile(source, rows, x, kernel, bias, target, row, x, accumulate, activate)
     for channel in range(GROUP * kernel.shape[0]):
         target[row, channel, MARGIN + width] = 0
+
+
+@inlined_part
+def convolve_tile(
+    source: Planar,
+    rows: tuple[int, ...],
+    source_x: int,
+    kernel: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    target: Planar,
+    row: int,
+    x: int,
+    accumulate: bool,
+    activate: bool,
+) -> None:
+    """Compute TILE columns of ``convolve_row``, from ``source_x`` of the source to x of the target."""
+    size = len(rows)
+    for group in range(kernel.shape[0]):
+        first = GROUP * group
+        if accumulate:
+            a = load_tile(target, row, first, x)
+            b = load_tile(target, row, first + 1, x)
+            c = load_tile(target, row, first + 2, x)
+            d = load_tile(target, row, first + 3, x)
+        else:
+            a = splat_tile(bias[first])
+            b = splat_tile(bias[first + 1])
+            c = splat_tile(bias[first + 2])
+            d = splat_tile(bias[first + 3])
+        for channel in range(kernel.shape[1]):
+            for i in range(size):
+                for j in range(size):
+                    tile = load_tile(source, rows[i], channel, source_x + j - size // 2)
+                    tap = size * i + j
+                    a = fma_tile(kernel[group, channel, tap, 0], tile, a)
+                    b = fma_tile(kernel[group, channel, tap, 1], tile, b)
+                    c = fma_tile(kernel[group, channel, tap, 2], tile, c)
+                    d = fma_tile(kernel[group, channel, tap, 3], tile, d)
+        store_tile(a, target, row, first, x, activate)
+        store_tile(b, target, row, first + 1, x, activate)
+        store_tile(c, target, row, first + 2, x, activate)
+        store_tile(d, target, row, first + 3, x, activate)

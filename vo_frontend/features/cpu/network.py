@@ -67,10 +67,11 @@ class CpuAliked:
             work.fine.output1,
             score.coarse,
             score.grids,
+            padded_size.width,
             self.weights.score,
             score.scores,
+            score.level_tiles,
             score.level_rows,
-            score.stretched,
             score.rings8,
             score.rings4,
         )

@@ -6,9 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import sigmoid
-from vo_frontend.compute.compilation import exact_kernel, part
-from vo_frontend.compute.simd import LANES, fma, load, splat, store
-from vo_frontend.features.cpu.convolution import MARGIN, Planar, clear_row, convolve_row
+from vo_frontend.compute.compilation import exact_kernel, inlined_part, part
+from vo_frontend.compute.simd import (
+    LANES,
+    Vector,
+    add,
+    fma,
+    load,
+    multiply,
+    pick,
+    prefetch,
+    splat,
+    store,
+    subtract,
+)
+from vo_frontend.features.cpu.convolution import (
+    CACHE_LINE,
+    MARGIN,
+    TILE,
+    Planar,
+    clear_row,
+    convolve_row,
+    convolve_tile,
+    fma_tile,
+    load_tile,
+    splat_tile,
+    store_tile,
+)
 from vo_frontend.features.cpu.fine_blocks import Convolution
 
 ZERO, ONE = np.float32(0), np.float32(1)
@@ -28,77 +52,127 @@ class ScoreHead(NamedTuple):
 class Grid(NamedTuple):
     """Where the columns and rows of the full size fall in a coarser level (aligned corners)."""
 
-    column: NDArray[np.uint32]  # (W,) the one left of it
-    x_fraction: NDArray[np.float32]  # (W,) weight of the next one
+    first: NDArray[np.int32]  # (columns / LANES,) the one left of the first of LANES, margin included
+    lane: NDArray[np.int32]  # (columns,) from there to the one left of each; below LANES
+    x_fraction: NDArray[np.float32]  # (columns,) weight of the next one
     row: NDArray[np.int32]  # (H,)
     y_fraction: NDArray[np.float32]  # (H,)
 
 
+ThreeGrids = tuple[Grid, Grid, Grid]
+
+
 def make_grid(height: int, width: int, coarse_height: int, coarse_width: int) -> Grid:
-    """Build the grid of one level; all sizes in px."""
-    column, x_fraction = _axis(width, coarse_width)
-    row, y_fraction = _axis(height, coarse_height)
-    return Grid(column.astype(np.uint32), x_fraction, row, y_fraction)
+    """Build the grid of one level, for whole tiles of columns; all sizes in px."""
+    column, x_fraction = _axis(width, coarse_width, -(-width // TILE) * TILE)
+    row, y_fraction = _axis(height, coarse_height, height)
+    first = column[::LANES]
+    lane = column - np.repeat(first, LANES)
+    return Grid(first + MARGIN, lane, x_fraction, row, y_fraction)
 
 
-def _axis(size: int, coarse_size: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _axis(size: int, coarse_size: int, count: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     scale = np.float32((coarse_size - 1) / (size - 1))
-    position = np.arange(size, dtype=np.float32) * scale
+    position = np.arange(count, dtype=np.float32) * scale
     low = np.minimum(position.astype(np.int32), coarse_size - 2)
     return low, position - low.astype(np.float32)
 
 
 @part
-def stretch_row(source: Planar, y: int, grid: Grid, target: Planar, slot: int) -> None:
-    """Interpolate row y of a planar map (h, 8, .) along x to the full width, into a slot of a ring."""
-    for channel in range(source.shape[1]):
-        coarse, fine = source[y, channel, MARGIN:], target[slot, channel, MARGIN:]
-        for x in range(len(grid.column)):
-            low, fraction = grid.column[x], grid.x_fraction[x]
-            fine[x] = (ONE - fraction) * coarse[low] + fraction * coarse[low + np.uint32(1)]
+def level_rows_at(coarse: tuple[Planar, ...], grids: tuple[Grid, ...], y: int, level_rows: Planar) -> None:
+    """Interpolate each level's planar map (h, 8, .) at row y of the full size, columns left as they are.
 
-
-@part
-def stretch_levels(
-    coarse: tuple[Planar, ...],
-    grids: tuple[Grid, ...],
-    y: int,
-    stretched: NDArray[np.float32],
-    newest: NDArray[np.int32],
-    weights: NDArray[np.float32],
-) -> None:
-    """Bring the two rows of each level that row y lies between to full width, where they are not yet.
-
-    Args:
-        coarse, grids: as for ``score_head``.
-        y: row at full size.
-        stretched: (levels, 2, 8, row length) float32, row r in slot r % 2; updated.
-        newest: (levels,) row written last, updated.
-        weights: (levels, 2), written: what each slot counts at row y.
+    level_rows: (levels, 8, row length) float32, written.
     """
     for k in range(len(grids)):
-        low, fraction = grids[k].row[y], grids[k].y_fraction[y]
-        for row in range(max(newest[k] + 1, low), low + 2):
-            stretch_row(coarse[k], row, grids[k], stretched[k], row % 2)
-        newest[k] = max(newest[k], low + 1)
-        weights[k, low % 2], weights[k, (low + 1) % 2] = ONE - fraction, fraction
+        row, below = grids[k].row[y], splat(grids[k].y_fraction[y])
+        above = splat(ONE - grids[k].y_fraction[y])
+        for channel in range(level_rows.shape[1]):
+            for x in range(0, coarse[k].shape[2] - LANES + 1, LANES):
+                value = multiply(above, load(coarse[k], (row, channel, x)))
+                value = fma(below, load(coarse[k], (row + 1, channel, x)), value)
+                store(value, level_rows, (k, channel, x))
+
+
+@inlined_part
+def interpolate(
+    level_rows: Planar, level: int, channel: int, first: int, grid: Grid, column: int, fraction: Vector
+) -> Vector:
+    """Interpolate a row of a level along x, for LANES columns of the full size."""
+    near = pick(load(level_rows, (level, channel, first)), grid.lane, (column,))
+    far = pick(load(level_rows, (level, channel, first + 1)), grid.lane, (column,))
+    return fma(fraction, subtract(far, near), near)
+
+
+@inlined_part
+def sum_levels(level_rows: Planar, grids: ThreeGrids, target: Planar, slot: int, x: int) -> None:
+    """Interpolate the levels' rows along x and add them up, for a tile of a row of ``target``.
+
+    level_rows: (levels, 8, row length); target: (rows, 8, row length).
+    """
+    a, b, c = grids
+    for k in range(0, TILE, LANES):
+        column = np.uint32(x - MARGIN + k)
+        group = np.uint32(column // np.uint32(LANES))
+        first_a, first_b, first_c = a.first[group], b.first[group], c.first[group]
+        fraction_a, fraction_b = load(a.x_fraction, (column,)), load(b.x_fraction, (column,))
+        fraction_c = load(c.x_fraction, (column,))
+        for channel in range(target.shape[1]):
+            value_a = interpolate(level_rows, 0, channel, first_a, a, column, fraction_a)
+            value_b = interpolate(level_rows, 1, channel, first_b, b, column, fraction_b)
+            value_c = interpolate(level_rows, 2, channel, first_c, c, column, fraction_c)
+            store(add(value_a, add(value_b, value_c)), target, (slot, channel, x + k))
 
 
 @part
-def sum_levels(
-    stretched: NDArray[np.float32], weights: NDArray[np.float32], target: Planar, slot: int, width: int
+def first_layer(
+    finest: Planar,
+    y: int,
+    head: ScoreHead,
+    level_rows: Planar,
+    grids: ThreeGrids,
+    level_tile: Planar,
+    target: Planar,
+    slot: int,
+    width: int,
 ) -> None:
-    """Add up the stretched rows of all levels with their weights, into a row of ``target``.
+    """Compute row y of the first layer: the share of the coarser levels, then that of the finest.
 
-    stretched: (levels, 2, 8, row length); weights: (levels, 2); target: (rows, 8, row length).
+    Tile by tile, so that the finest level's many channels stay in the first-level cache. Of the next row,
+    which comes from memory, each tile is asked for a row ahead.
     """
+    next_y = min(y + 1, len(finest) - 1)
+    for x in range(MARGIN, MARGIN + width, TILE):
+        sum_levels(level_rows, grids, target, slot, x)
+        for channel in range(finest.shape[1]):
+            for column in range(x, x + TILE, CACHE_LINE):
+                prefetch(finest, (next_y, channel, column))
+        level, project = head.level, head.project
+        convolve_tile(finest, (y,), x, level.kernel, level.bias, level_tile, 0, 0, False, True)
+        convolve_tile(level_tile, (0,), 0, project.kernel, project.bias, target, slot, x, True, True)
     for channel in range(target.shape[1]):
-        for x in range(MARGIN, MARGIN + width, LANES):
-            value = splat(ZERO)
-            for k in range(len(weights)):
-                value = fma(splat(weights[k, 0]), load(stretched, (k, 0, channel, x)), value)
-                value = fma(splat(weights[k, 1]), load(stretched, (k, 1, channel, x)), value)
-            store(value, target, (slot, channel, x))
+        target[slot, channel, MARGIN + width] = ZERO
+
+
+@part
+def last_layer(
+    source: Planar,
+    slots: tuple[int, int, int],
+    kernel: NDArray[np.float32],
+    target: Planar,
+    row: int,
+    width: int,
+) -> None:
+    """Compute a row of the last 3x3 layer and its sigmoid; of a group's four outputs it has but one."""
+    for x in range(MARGIN, MARGIN + width, TILE):
+        tile = splat_tile(ZERO)
+        for channel in range(kernel.shape[1]):
+            for i in range(3):
+                for j in range(3):
+                    weight = kernel[0, channel, 3 * i + j, 0]
+                    tile = fma_tile(weight, load_tile(source, slots[i], channel, x + j - 1), tile)
+        tile = (sigmoid(tile[0]), sigmoid(tile[1]), sigmoid(tile[2]))
+        store_tile(tile, target, row, 0, x, False)
 
 
 @exact_kernel
@@ -107,11 +181,12 @@ def score_head(
     num_strips: int,
     finest: Planar,
     coarse: tuple[Planar, Planar, Planar],
-    grids: tuple[Grid, Grid, Grid],
+    grids: ThreeGrids,
+    width: int,
     head: ScoreHead,
     scores: Planar,
+    level_tiles: NDArray[np.float32],
     level_rows: NDArray[np.float32],
-    stretched: NDArray[np.float32],
     rings8: NDArray[np.float32],
     rings4: NDArray[np.float32],
 ) -> None:
@@ -122,53 +197,39 @@ def score_head(
         finest: planar map (H, C1, .): output of block 1.
         coarse: three planar maps (h, 8, .): what the coarser levels add to the first layer.
         grids: where their rows and columns fall.
+        width: columns of the full size.
         head: weights.
-        scores: planar map (H, 4, .), written; the score in [0, 1] goes to channel 0.
-        level_rows: (threads, 1, Q, row length) float32.
-        stretched: (threads, 3, 2, 8, row length) float32.
+        scores: planar map (H, 1, .), written: the score in [0, 1].
+        level_tiles: (threads, 1, Q, TILE) float32.
+        level_rows: (threads, 3, 8, row length of half the width) float32.
         rings8: (threads, 3, 8, row length) float32; margins zero.
         rings4: (threads, 2, 3, 4, row length) float32; margins zero.
     """
-    level, project, second, third, fourth = head
-    height, width = len(grids[0].row), len(grids[0].column)
+    height = len(grids[0].row)
     start, stop = height * strip // num_strips, height * (strip + 1) // num_strips
     ring8, ring4a, ring4b = rings8[strip], rings4[strip, 0], rings4[strip, 1]
-    newest, weights = np.full(len(grids), -1, np.int32), np.empty((len(grids), 2), np.float32)
     for y in range(start - HALO, stop + HALO):
         if 0 <= y < height:
-            slot = y % 3
-            stretch_levels(coarse, grids, y, stretched[strip], newest, weights)
-            sum_levels(stretched[strip], weights, ring8, slot, width)
-            level_row = level_rows[strip]
-            convolve_row(finest, (y,), level.kernel, level.bias, level_row, 0, width, False, True)
-            convolve_row(level_row, (0,), project.kernel, project.bias, ring8, slot, width, True, True)
+            level_rows_at(coarse, grids, y, level_rows[strip])
+            tile = level_tiles[strip]
+            first_layer(finest, y, head, level_rows[strip], grids, tile, ring8, y % 3, width)
         else:
             clear_row(ring8, y % 3)
-        next_layer(ring8, y - 1, height, second, ring4a, (y - 1) % 3, width, True)
-        next_layer(ring4a, y - 2, height, third, ring4b, (y - 2) % 3, width, True)
+        next_layer(ring8, y - 1, height, head.second, ring4a, width)
+        next_layer(ring4a, y - 2, height, head.third, ring4b, width)
         if start <= y - 3 < stop:
-            next_layer(ring4b, y - 3, height, fourth, scores, y - 3, width, False)
-            for x in range(MARGIN, MARGIN + width, LANES):
-                store(sigmoid(load(scores, (y - 3, 0, x))), scores, (y - 3, 0, x))
+            slots = ((y - 4) % 3, (y - 3) % 3, (y - 2) % 3)
+            last_layer(ring4b, slots, head.fourth.kernel, scores, y - 3, width)
 
 
 @part
-def next_layer(
-    source: Planar,
-    y: int,
-    height: int,
-    layer: Convolution,
-    target: Planar,
-    row: int,
-    width: int,
-    activate: bool,
-) -> None:
-    """Compute row y of a 3x3 layer from a ring of three rows; rows outside the image are zero.
+def next_layer(source: Planar, y: int, height: int, layer: Convolution, target: Planar, width: int) -> None:
+    """Compute row y of a 3x3 layer from one ring of three rows to another; rows outside the image are zero.
 
-    source: (3, C, row length), row r in slot r % 3. target: planar map, its row ``row`` is written.
+    source, target: (3, C, row length), row r in slot r % 3.
     """
     if 0 <= y < height:
         slots = ((y - 1) % 3, y % 3, (y + 1) % 3)
-        convolve_row(source, slots, layer.kernel, layer.bias, target, row, width, False, activate)
-    elif row < 3:
-        clear_row(target, row)
+        convolve_row(source, slots, layer.kernel, layer.bias, target, y % 3, width, False, True)
+    else:
+        clear_row(target, y % 3)

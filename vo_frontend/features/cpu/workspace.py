@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from vo_frontend.compute.aligned import aligned_zeros
 from vo_frontend.compute.matmul import COLUMNS, STEP, padded
 from vo_frontend.features.cpu.coarse_blocks import TAPS, DualLayout
-from vo_frontend.features.cpu.convolution import planar, row_length
+from vo_frontend.features.cpu.convolution import TILE, planar, row_length
 from vo_frontend.features.cpu.dense_map import Pyramid
 from vo_frontend.features.cpu.description import BATCH, Scratch
 from vo_frontend.features.cpu.detection import make_planes
@@ -64,8 +64,8 @@ class ScoreBuffers:
 
     coarse: tuple[Array, Array, Array]
     grids: tuple[Grid, Grid, Grid]
+    level_tiles: Array
     level_rows: Array
-    stretched: Array
     rings8: Array
     rings4: Array
     scores: Array
@@ -173,11 +173,11 @@ def _score(quarter: int, height: int, width: int, num_threads: int) -> ScoreBuff
     return ScoreBuffers(
         coarse=(coarse[0], coarse[1], coarse[2]),
         grids=(grids[0], grids[1], grids[2]),
-        level_rows=_zeros(num_threads, 1, quarter, length),
-        stretched=_zeros(num_threads, 3, 2, 8, length),
+        level_tiles=_zeros(num_threads, 1, quarter, TILE),
+        level_rows=_zeros(num_threads, 3, 8, row_length(width // 2)),
         rings8=_zeros(num_threads, 3, 8, length),
         rings4=_zeros(num_threads, 2, 3, 4, length),
-        scores=planar(height, 4, width),
+        scores=_zeros(height, 1, length),
     )
 
 
