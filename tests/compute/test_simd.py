@@ -8,8 +8,9 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from vo_frontend.compute import simd
-from vo_frontend.compute.simd import LANES, load, pick, prefetch, store, total, widen
+from vo_frontend.compute import simd_lanes
+from vo_frontend.compute.simd import LANES, load, prefetch, store, widen
+from vo_frontend.compute.simd_lanes import pick, total, transpose
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +29,7 @@ def test_the_sum_of_lanes_counts_each_of_them_once() -> None:
 @pytest.mark.parametrize("has_instruction", [True, False])
 def test_lanes_are_picked_by_number(monkeypatch: pytest.MonkeyPatch, has_instruction: bool) -> None:
     if not has_instruction:
-        monkeypatch.setattr(simd, "PERMUTE", {})
+        monkeypatch.setattr(simd_lanes, "PERMUTE", {})
 
     @njit
     def run(values: Floats, lanes: NDArray[np.int32], target: Floats) -> None:
@@ -41,6 +42,21 @@ def test_lanes_are_picked_by_number(monkeypatch: pytest.MonkeyPatch, has_instruc
     target = np.zeros(LANES, np.float32)
     run(values, lanes, target)
     np.testing.assert_array_equal(target, values[1, lanes[1:]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_a_square_is_copied_with_its_axes_swapped(dtype: type) -> None:
+    @njit
+    def run(source: NDArray[Any], target: NDArray[Any]) -> None:
+        transpose(source, (0, 1, 2), target, (3, 4))
+
+    numbers = np.random.default_rng(0).integers(0, 2**15, (2, LANES + 3, LANES + 7))
+    source: NDArray[Any] = numbers.astype(dtype)
+    target: NDArray[Any] = np.zeros((LANES + 5, LANES + 9), dtype)
+    run(source, target)
+    expected: NDArray[Any] = np.zeros_like(target)
+    expected[3 : 3 + LANES, 4 : 4 + LANES] = source[0, 1 : 1 + LANES, 2 : 2 + LANES].T
+    np.testing.assert_array_equal(target, expected)
 
 
 def test_bfloat16_is_stored_as_torch_rounds_it_and_read_back_exactly() -> None:

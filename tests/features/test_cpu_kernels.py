@@ -114,9 +114,9 @@ def test_pooling_equals_that_of_torch() -> None:
 def test_input_rows_repeat_the_edges_of_the_image(channels: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (5, 9, channels), np.uint8)
     padded_size = PaddedSize(height=8, width=16, top=1, left=3)
-    pixels = torch.tensor(image).permute(2, 0, 1).expand(3, -1, -1)[None].float() / 255
+    pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
     expected = F.pad(pixels, (3, 4, 1, 2), mode="replicate")[0].numpy()
-    target = np.zeros((1, 3, row_length(16)), np.float32)
+    target = np.zeros((1, channels, row_length(16)), np.float32)
     for y in range(8):
         fill_input_row(image, padded_size, y, target, 0)
         np.testing.assert_array_equal(target[0, :, MARGIN : MARGIN + 16], expected[:, y])

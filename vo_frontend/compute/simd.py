@@ -27,10 +27,9 @@ def _register_lanes() -> int:
 
 
 LANES = _register_lanes()
-PERMUTE = {16: "llvm.x86.avx512.permvar.sf.512", 8: "llvm.x86.avx2.permps"}  # by LANES
 ROUNDING = 1.5 * 2**23 + 127  # adding it rounds to an integer; see ``rounded_power_of_two``
-_FLOATS = ir.VectorType(ir.FloatType(), LANES)
-_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+FLOATS = ir.VectorType(ir.FloatType(), LANES)
+INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 _HALVES = ir.VectorType(ir.IntType(16), LANES)
 
 
@@ -49,7 +48,7 @@ class VectorModel(models.PrimitiveModel):  # type: ignore[misc]  # numba has no 
     """Keeps a vector in a register."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FLOATS)
+        super().__init__(manager, kind, FLOATS)
 
 
 @intrinsic
@@ -57,11 +56,7 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
     """Read LANES elements along the last axis from the tuple ``index`` on; no bounds check."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, is_float32 = _pointer(context, builder, signature.args, arguments)
-        if is_float32:
-            return builder.load(pointer, align=4)
-        bits = builder.zext(builder.load(pointer, align=2), _INTEGERS)
-        return builder.bitcast(builder.shl(bits, _integers(16)), _FLOATS)
+        return read_vector(builder, *vector_pointer(context, builder, signature.args, arguments))
 
     return VECTOR(array, index), generate
 
@@ -74,14 +69,9 @@ def store(typing_context: Any, value: Any, array: Any, index: Any) -> Any:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, is_float32 = _pointer(context, builder, signature.args[1:], arguments[1:])
-        if is_float32:
-            builder.store(arguments[0], pointer, align=4)
-        else:
-            bits = builder.bitcast(arguments[0], _INTEGERS)
-            is_odd = builder.and_(builder.lshr(bits, _integers(16)), _integers(1))
-            rounded = builder.add(builder.add(bits, _integers(0x7FFF)), is_odd)
-            builder.store(builder.trunc(builder.lshr(rounded, _integers(16)), _HALVES), pointer, align=2)
+        write_vector(
+            builder, arguments[0], *vector_pointer(context, builder, signature.args[1:], arguments[1:])
+        )
         return context.get_dummy_value()
 
     return types.void(VECTOR, array, index), generate
@@ -92,7 +82,7 @@ def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     """Ask for the cache line of the element at the tuple ``index``, without waiting for it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, _ = _pointer(context, builder, signature.args, arguments)
+        pointer, _ = vector_pointer(context, builder, signature.args, arguments)
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
@@ -121,52 +111,11 @@ def splat(typing_context: Any, scalar: Any) -> Any:
     """Fill all lanes with a float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        undefined = ir.Constant(_FLOATS, ir.Undefined)
+        undefined = ir.Constant(FLOATS, ir.Undefined)
         first = builder.insert_element(undefined, arguments[0], ir.Constant(ir.IntType(32), 0))
-        return builder.shuffle_vector(first, undefined, _integers(0))
+        return builder.shuffle_vector(first, undefined, integers(0))
 
     return VECTOR(types.float32), generate
-
-
-@intrinsic
-def pick(typing_context: Any, a: Any, lanes: Any, index: Any) -> Any:
-    """Choose for every lane one of a's: those that int32 array ``lanes`` lists from ``index`` on."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        element = _element(context, builder, signature.args[1:], arguments[1:])
-        chosen = builder.load(builder.bitcast(element, _INTEGERS.as_pointer()), align=4)
-        if LANES in PERMUTE:  # one instruction, which LLVM does not find by itself
-            kind = ir.FunctionType(_FLOATS, [_FLOATS, _INTEGERS])
-            function = cgutils.get_or_insert_function(builder.module, kind, PERMUTE[LANES])
-            return builder.call(function, [arguments[0], chosen])
-        value = ir.Constant(_FLOATS, ir.Undefined)
-        for number in range(LANES):
-            lane = ir.Constant(ir.IntType(32), number)
-            one = builder.extract_element(arguments[0], builder.extract_element(chosen, lane))
-            value = builder.insert_element(value, one, lane)
-        return value
-
-    return VECTOR(VECTOR, lanes, index), generate
-
-
-@intrinsic
-def total(typing_context: Any, a: Any) -> Any:
-    """Sum the lanes to a float32, as pairs of halves."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value, width = arguments[0], LANES
-        while width > 1:
-            width //= 2
-            halves = [
-                builder.shuffle_vector(
-                    value, value, ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(s, s + width)))
-                )
-                for s in (0, width)
-            ]
-            value = builder.fadd(*halves)
-        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
-
-    return types.float32(VECTOR), generate
 
 
 @intrinsic
@@ -198,8 +147,8 @@ def rounded_power_of_two(typing_context: Any, a: Any) -> Any:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        bits = builder.bitcast(arguments[0], _INTEGERS)
-        return builder.bitcast(builder.shl(bits, _integers(23)), _FLOATS)
+        bits = builder.bitcast(arguments[0], INTEGERS)
+        return builder.bitcast(builder.shl(bits, integers(23)), FLOATS)
 
     return VECTOR(VECTOR), generate
 
@@ -227,7 +176,7 @@ def _llvm(name: str) -> Callable[..., Any]:
     """Emit a call of LLVM's own lane-wise function ``name``."""
 
     def emit(builder: Any, *arguments: Any) -> Any:
-        kind = ir.FunctionType(_FLOATS, [_FLOATS] * len(arguments))
+        kind = ir.FunctionType(FLOATS, [FLOATS] * len(arguments))
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
         return builder.call(function, arguments)
 
@@ -256,21 +205,41 @@ choose = _lanewise(
 )
 
 
-def _integers(value: int) -> Any:
-    return ir.Constant(_INTEGERS, [value] * LANES)
+def integers(value: int) -> Any:
+    """Make a constant vector of equal int32."""
+    return ir.Constant(INTEGERS, [value] * LANES)
 
 
-def _pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
+def read_vector(builder: Any, pointer: Any, is_float32: bool) -> Any:
+    """Load a vector of float32, or of bfloat16 made float32."""
+    if is_float32:
+        return builder.load(pointer, align=4)
+    bits = builder.zext(builder.load(pointer, align=2), INTEGERS)
+    return builder.bitcast(builder.shl(bits, integers(16)), FLOATS)
+
+
+def write_vector(builder: Any, value: Any, pointer: Any, is_float32: bool) -> None:
+    """Store a vector of float32, or of bfloat16 rounded from it."""
+    if is_float32:
+        builder.store(value, pointer, align=4)
+        return
+    bits = builder.bitcast(value, INTEGERS)
+    is_odd = builder.and_(builder.lshr(bits, integers(16)), integers(1))
+    rounded = builder.add(builder.add(bits, integers(0x7FFF)), is_odd)
+    builder.store(builder.trunc(builder.lshr(rounded, integers(16)), _HALVES), pointer, align=2)
+
+
+def vector_pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
     """Find the address of element arguments[1] (a tuple) of array arguments[0], for a whole vector.
 
     Returns it and whether the elements are float32, else bfloat16.
     """
-    element = _element(context, builder, kinds, arguments)
+    element = element_pointer(context, builder, kinds, arguments)
     is_float32 = kinds[0].dtype == types.float32
-    return builder.bitcast(element, (_FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
+    return builder.bitcast(element, (FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
 
 
-def _element(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
+def element_pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
     """Find the address of element arguments[1] (a tuple) of array arguments[0]."""
     array = context.make_array(kinds[0])(context, builder, arguments[0])
     index = [

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.compilation import called_with, exact_kernel, part
 from vo_frontend.compute.matmul import COLUMNS, STEP, copy_rows, multiply_rows, pack_matrix, padded
-from vo_frontend.compute.simd import LANES, choose, fma, larger, load, smaller, splat, store, total
+from vo_frontend.compute.simd import LANES, choose, fma, larger, load, smaller, splat, store
+from vo_frontend.compute.simd_lanes import total
 from vo_frontend.compute.threads import ThreadTeam
 
 Array = NDArray[np.float32]

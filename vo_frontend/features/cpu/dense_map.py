@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import selu
 from vo_frontend.compute.compilation import part
-from vo_frontend.compute.simd import LANES, fma, load, multiply, prefetch, splat, store, total, widen
+from vo_frontend.compute.simd import LANES, fma, load, multiply, prefetch, splat, store, widen
+from vo_frontend.compute.simd_lanes import total
 from vo_frontend.features.cpu.coarse_blocks import corner
 from vo_frontend.features.cpu.convolution import MARGIN, Planar
 from vo_frontend.features.cpu.fine_blocks import PaddedSize

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.compute.compilation import exact_kernel, part
-from vo_frontend.compute.simd import widen
+from vo_frontend.compute.simd import LANES, widen
+from vo_frontend.compute.simd_lanes import transpose
 from vo_frontend.features.cpu.convolution import MARGIN, Planar, clear_row, convolve_row, neighbours
 from vo_frontend.types import Image
 
@@ -48,18 +49,17 @@ class PaddedSize(NamedTuple):
 def fill_input_row(image: Image, padded_size: PaddedSize, y: int, target: Planar, slot: int) -> None:
     """Write row y of the padded image in [0, 1]: edges repeated, zeros above and below it.
 
-    image: (H, W, 1 or 3) uint8. target: (rows, 3, row length) float32, its row ``slot`` is written.
+    image: (H, W, C) uint8. target: (rows, C or more, row length) float32, its row ``slot`` is written.
     """
     if y < 0 or y >= padded_size.height:
         clear_row(target, slot)
         return
     last_row, last_column = image.shape[0] - 1, image.shape[1] - 1
     source_y = min(max(y - padded_size.top, 0), last_row)
-    for channel in range(3):
+    for channel in range(image.shape[2]):
         row = target[slot, channel]
-        plane = min(channel, image.shape[2] - 1)
         for x in range(image.shape[1]):
-            row[MARGIN + padded_size.left + x] = np.float32(image[source_y, x, plane]) / HIGHEST_GREY
+            row[MARGIN + padded_size.left + x] = np.float32(image[source_y, x, channel]) / HIGHEST_GREY
         start = MARGIN + padded_size.left
         for x in range(MARGIN, start):
             row[x] = row[start]
@@ -97,7 +97,7 @@ def first_block(
         strip, num_strips: which share of the rows to do.
         image: (H, W, 1 or 3) uint8.
         padded_size: of the image.
-        first, second: weights.
+        first, second: weights; ``first`` for as many channels as the image has.
         output: planar map of the padded size, written.
         pooled: planar map of half that size and one row of zeros, written.
         input_rings: (threads, 3, 3, row length) float32; margins zero.
@@ -158,7 +158,7 @@ def second_block(
         strip, num_strips: which share of the rows to do.
         source: planar map (h + 1, C1, .) of ``width`` columns; its last row is zero.
         weights: of the block.
-        width: columns of ``source``, a multiple of four.
+        width: columns of ``source``, a multiple of 16.
         level: (h * width, Q) table, float32 or bfloat16, written: the activated level.
         score: planar map (h, 8, .), written: what the level adds to the score head's first layer.
         pooled, pooled_table: planar map and table (h / 4 * width / 4, C2), written.
@@ -185,8 +185,8 @@ def second_block(
         convolve_row(ring, slots, second.kernel, second.bias, output, row % 4, width, True, True)
         convolve_row(output, (row % 4,), to_level.kernel, to_level.bias, level_row, 0, width, False, True)
         convolve_row(level_row, (0,), to_score.kernel, to_score.bias, score, row, width, False, False)
-        for x in range(width):
-            for channel in range(level.shape[1]):
-                level[row * width + x, channel] = level_row[0, channel, MARGIN + x]
+        for x in range(0, width, LANES):
+            for channel in range(0, level.shape[1], LANES):
+                transpose(level_row, (0, channel, MARGIN + x), level, (row * width + x, channel))
         if row % 4 == 3:
             average_4x4(output, pooled, pooled_table, row // 4, width // 4)

@@ -138,7 +138,7 @@ class CpuAliked:
             first_block,
             image,
             padded_size,
-            weights.first,
+            weights.first_of_grey if image.shape[2] == 1 else weights.first,
             weights.second,
             fine.output1,
             fine.pooled1,

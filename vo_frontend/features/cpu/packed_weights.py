@@ -33,6 +33,7 @@ class PackedWeights:
     """Weights of all layers, batch normalisation folded."""
 
     first: Convolution
+    first_of_grey: Convolution  # of an image whose three channels are the same
     second: Convolution
     block2: SecondBlock
     block3: CoarseBlock
@@ -51,6 +52,7 @@ def pack_weights(network: AlikedNetwork) -> PackedWeights:
     head = network.desc_head
     return PackedWeights(
         first=_convolution(_weight(block1.conv1), _bias(block1.conv1)),
+        first_of_grey=_convolution(_weight(block1.conv1).sum(dim=1, keepdim=True), _bias(block1.conv1)),
         second=_convolution(_weight(block1.conv2), _bias(block1.conv2)),
         block2=SecondBlock(
             first=_convolution(_weight(block2.conv1), _bias(block2.conv1)),

@@ -14,12 +14,12 @@ from vo_frontend.compute.simd import (
     fma,
     load,
     multiply,
-    pick,
     prefetch,
     splat,
     store,
     subtract,
 )
+from vo_frontend.compute.simd_lanes import pick
 from vo_frontend.features.cpu.convolution import (
     CACHE_LINE,
     MARGIN,

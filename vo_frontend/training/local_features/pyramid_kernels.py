@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from vo_frontend.compute.simd import LANES, add, fma, load, multiply, splat, store, total
+from vo_frontend.compute.simd import LANES, add, fma, load, multiply, splat, store
+from vo_frontend.compute.simd_lanes import total
 
 Array = NDArray[np.float32]
 ZERO, ONE = np.float32(0), np.float32(1)
