@@ -35,8 +35,10 @@ from vo_frontend.features.cpu.fine_blocks import (
     average_2x2,
     average_4x4,
     fill_input_row,
+    rows_around,
 )
 from vo_frontend.features.cpu.score_head import ThreeGrids, level_rows_at, make_grid, sum_levels
+from vo_frontend.features.cpu.winograd import FourRows, convolve_rows, make_sums, pack_kernel_sums
 from vo_frontend.features.networks import detection
 from vo_frontend.features.networks.aliked.deformable_conv import deformable_conv3x3
 from vo_frontend.features.networks.sampling import sample_bilinear
@@ -89,6 +91,41 @@ def test_rows_equal_the_convolution_of_torch(size: int, inputs: int, outputs: in
     np.testing.assert_allclose(twice, expected.numpy(), rtol=1e-4, atol=1e-5)
     assert not target[:, :, MARGIN - 1].any()
     assert not target[:, :, MARGIN + width].any()
+
+
+@njit
+def convolve_all_rows(
+    source: Planar, weights: FourRows, target: Planar, width: int, accumulate: bool, sums: Planar
+) -> None:
+    for y in range(0, len(target), 4):
+        around = rows_around(y, len(target))
+        rows = (y, y + 1, y + 2, y + 3)
+        convolve_rows(source, around, weights, target, rows, width, accumulate, accumulate, sums)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "width"), [(3, 8, 31), (5, 6, 48), (32, 32, 97)])
+def test_four_rows_at_a_time_equal_the_convolution_of_torch(inputs: int, outputs: int, width: int) -> None:
+    x, weight = random(inputs, 8, width), np.float32(0.1) * random(outputs, inputs, 3, 3, seed=1)
+    bias = random(outputs, seed=2)
+    target = planar(8, outputs, width)
+    arguments = to_planar(x), FourRows(pack_kernel_sums(weight), pack_bias(bias)), target, width
+    sums = make_sums(1, inputs)[0]
+    convolve_all_rows(*arguments, False, sums)
+    exact = torch.tensor(x).double(), torch.tensor(weight).double()
+    expected = F.conv2d(*exact, torch.tensor(bias).double(), padding=1)
+    once = target[:, :outputs, MARGIN : MARGIN + width].transpose(1, 0, 2).copy()
+    np.testing.assert_allclose(once, expected.numpy(), rtol=1e-5, atol=4e-5)
+    convolve_all_rows(*arguments, True, sums)
+    twice = target[:, :outputs, MARGIN : MARGIN + width].transpose(1, 0, 2)
+    expected = F.selu(expected + F.conv2d(*exact, padding=1))
+    np.testing.assert_allclose(twice, expected.numpy(), rtol=1e-5, atol=4e-5)
+    assert not target[:, :, MARGIN + width].any()
+
+
+def test_rows_outside_a_map_are_its_row_of_zeros() -> None:
+    assert rows_around(-3, 8) == (8, 8, 8, 8, 0, 1)
+    assert rows_around(5, 8) == (4, 5, 6, 7, 8, 8)
+    assert rows_around(1, 8) == (0, 1, 2, 3, 4, 5)
 
 
 def test_pooling_equals_that_of_torch() -> None:

@@ -1,7 +1,8 @@
 """The two fine blocks, at strides 1 and 2: ordinary convolutions, chained row by row.
 
-Each thread walks down its strip of rows. The rows between two convolutions live in rings of three
-(row y in slot y % 3), so that only the result of a block goes to memory.
+Each thread walks down its strip, four rows at a time. The rows between two convolutions live in rings of six
+(row y in slot y % 6), so that only the result of a block goes to memory. Strips begin at multiples of four:
+which rows are computed together does not depend on the number of threads.
 """
 
 from typing import Any, NamedTuple
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from vo_frontend.compute.compilation import exact_kernel, part
 from vo_frontend.compute.simd import LANES, widen
 from vo_frontend.compute.simd_lanes import transpose
-from vo_frontend.features.cpu.convolution import MARGIN, Planar, clear_row, convolve_row, neighbours
+from vo_frontend.features.cpu.convolution import MARGIN, Planar, clear_row, convolve_row
+from vo_frontend.features.cpu.winograd import REACH, STEP, FourRows, Rows6, convolve_rows, slots_of
 from vo_frontend.types import Image
 
 HIGHEST_GREY = np.float32(255)
+FOUR = (0, 1, 2, 3)
 QUARTER, SIXTEENTH = np.float32(0.25), np.float32(0.0625)
 
 
@@ -29,8 +32,8 @@ class Convolution(NamedTuple):
 class SecondBlock(NamedTuple):
     """Weights of the block at stride 2 and of what its level contributes."""
 
-    first: Convolution
-    second: Convolution  # its bias stands in ``shortcut``
+    first: FourRows
+    second: FourRows  # its bias stands in ``shortcut``
     shortcut: Convolution  # 1x1 from the input of the block
     level: Convolution  # 1x1 to the level of the pyramid
     score: Convolution  # 1x1 from the level to the first layer of the score head
@@ -85,11 +88,12 @@ def first_block(
     image: Image,
     padded_size: PaddedSize,
     first: Convolution,
-    second: Convolution,
+    second: FourRows,
     output: Planar,
     pooled: Planar,
     input_rings: NDArray[np.float32],
     rings: NDArray[np.float32],
+    sums: NDArray[np.float32],
 ) -> None:
     """Run the block at stride 1 and pool its output by two.
 
@@ -101,10 +105,11 @@ def first_block(
         output: planar map of the padded size, written.
         pooled: planar map of half that size and one row of zeros, written.
         input_rings: (threads, 3, 3, row length) float32; margins zero.
-        rings: (threads, 3, channels, row length) float32; margins zero.
+        rings: (threads, 6, channels, row length) float32; margins zero.
+        sums: of all threads, see ``make_sums``.
     """
-    pairs = padded_size.height // 2
-    start, stop = 2 * (pairs * strip // num_strips), 2 * (pairs * (strip + 1) // num_strips)
+    quads, width = padded_size.height // STEP, padded_size.width
+    start, stop = STEP * (quads * strip // num_strips), STEP * (quads * (strip + 1) // num_strips)
     pixels, ring = input_rings[strip], rings[strip]
     fill_input_row(image, padded_size, start - 2, pixels, (start - 2) % 3)
     fill_input_row(image, padded_size, start - 1, pixels, (start - 1) % 3)
@@ -112,16 +117,15 @@ def first_block(
         fill_input_row(image, padded_size, y + 1, pixels, (y + 1) % 3)
         slots = ((y - 1) % 3, y % 3, (y + 1) % 3)
         if 0 <= y < padded_size.height:
-            convolve_row(pixels, slots, first.kernel, first.bias, ring, y % 3, padded_size.width, False, True)
+            convolve_row(pixels, slots, first.kernel, first.bias, ring, y % REACH, width, False, True)
         else:
-            clear_row(ring, y % 3)
-        if y > start:
-            slots = ((y - 2) % 3, (y - 1) % 3, y % 3)
-            convolve_row(
-                ring, slots, second.kernel, second.bias, output, y - 1, padded_size.width, False, True
-            )
-            if y % 2 == 0:
-                average_2x2(output, y - 2, pooled, padded_size.width // 2)
+            clear_row(ring, y % REACH)
+        if y > start and y % STEP == 0:
+            top = y - STEP
+            rows = (top, top + 1, top + 2, top + 3)
+            convolve_rows(ring, slots_of(top - 1), second, output, rows, width, False, True, sums[strip])
+            average_2x2(output, top, pooled, width // 2)
+            average_2x2(output, top + 2, pooled, width // 2)
 
 
 @part
@@ -151,6 +155,7 @@ def second_block(
     rings: NDArray[np.float32],
     outputs: NDArray[np.float32],
     level_rows: NDArray[Any],
+    sums: NDArray[np.float32],
 ) -> None:
     """Run the block at stride 2, its level of the pyramid, and pool its output by four.
 
@@ -162,31 +167,50 @@ def second_block(
         level: (h * width, Q) table, float32 or bfloat16, written: the activated level.
         score: planar map (h, 8, .), written: what the level adds to the score head's first layer.
         pooled, pooled_table: planar map and table (h / 4 * width / 4, C2), written.
-        rings: (threads, 3, C2, row length) float32; margins zero.
+        rings: (threads, 6, C2, row length) float32; margins zero.
         outputs: (threads, 4, C2, row length) float32.
         level_rows: (threads, 1, Q, row length), of the type of ``level``.
+        sums: of all threads, see ``make_sums``.
     """
     first, second, shortcut, to_level, to_score = weights
     height = source.shape[0] - 1
-    quads = height // 4
-    start, stop = 4 * (quads * strip // num_strips), 4 * (quads * (strip + 1) // num_strips)
+    quads = height // STEP
+    start, stop = quads * strip // num_strips, quads * (strip + 1) // num_strips
     ring, output, level_row = rings[strip], outputs[strip], level_rows[strip]
-    for y in range(start - 1, stop + 1):
-        if 0 <= y < height:
-            slots = neighbours(y, height)
-            convolve_row(source, slots, first.kernel, first.bias, ring, y % 3, width, False, True)
-        else:
-            clear_row(ring, y % 3)
-        if y <= start:
+    for quad in range(start - 1, stop):
+        # The first convolution runs a row ahead of the second, which sees the row below its own.
+        ahead = STEP * quad + 1
+        slots = slots_of(ahead)
+        convolve_rows(
+            source, rows_around(ahead, height), first, ring, slots[:4], width, False, True, sums[strip]
+        )
+        for y in range(ahead, ahead + STEP):
+            if y < 0 or y >= height:
+                clear_row(ring, y % REACH)
+        if quad < start:
             continue
-        row = y - 1
-        convolve_row(source, (row,), shortcut.kernel, shortcut.bias, output, row % 4, width, False, False)
-        slots = ((row - 1) % 3, row % 3, (row + 1) % 3)
-        convolve_row(ring, slots, second.kernel, second.bias, output, row % 4, width, True, True)
-        convolve_row(output, (row % 4,), to_level.kernel, to_level.bias, level_row, 0, width, False, True)
-        convolve_row(level_row, (0,), to_score.kernel, to_score.bias, score, row, width, False, False)
-        for x in range(0, width, LANES):
-            for channel in range(0, level.shape[1], LANES):
-                transpose(level_row, (0, channel, MARGIN + x), level, (row * width + x, channel))
-        if row % 4 == 3:
-            average_4x4(output, pooled, pooled_table, row // 4, width // 4)
+        top = STEP * quad
+        for k in range(STEP):
+            convolve_row(source, (top + k,), shortcut.kernel, shortcut.bias, output, k, width, False, False)
+        convolve_rows(ring, slots_of(top - 1), second, output, FOUR, width, True, True, sums[strip])
+        for k in range(STEP):
+            row = top + k
+            convolve_row(output, (k,), to_level.kernel, to_level.bias, level_row, 0, width, False, True)
+            convolve_row(level_row, (0,), to_score.kernel, to_score.bias, score, row, width, False, False)
+            for x in range(0, width, LANES):
+                for channel in range(0, level.shape[1], LANES):
+                    transpose(level_row, (0, channel, MARGIN + x), level, (row * width + x, channel))
+        average_4x4(output, pooled, pooled_table, quad, width // 4)
+
+
+@part
+def rows_around(y: int, height: int) -> Rows6:
+    """Find rows y - 1 to y + 4 of a planar map whose extra last row, of zeros, stands for the outside."""
+    return (
+        y - 1 if 0 < y <= height else height,
+        y if 0 <= y < height else height,
+        y + 1 if -1 <= y < height - 1 else height,
+        y + 2 if -2 <= y < height - 2 else height,
+        y + 3 if -3 <= y < height - 3 else height,
+        y + 4 if -4 <= y < height - 4 else height,
+    )

@@ -144,6 +144,7 @@ class CpuAliked:
             fine.pooled1,
             fine.input_rings,
             fine.rings1,
+            fine.sums,
         )
         self.team.run(
             second_block,
@@ -157,6 +158,7 @@ class CpuAliked:
             fine.rings2,
             fine.outputs2,
             fine.level_rows,
+            fine.sums,
         )
         run_coarse_block(
             self.team,

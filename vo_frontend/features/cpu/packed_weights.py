@@ -14,6 +14,7 @@ from vo_frontend.features.cpu.convolution import pack_bias, pack_kernel
 from vo_frontend.features.cpu.description import DescriptorHead
 from vo_frontend.features.cpu.fine_blocks import Convolution, SecondBlock
 from vo_frontend.features.cpu.score_head import ScoreHead
+from vo_frontend.features.cpu.winograd import FourRows, pack_kernel_sums
 from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 
@@ -34,7 +35,7 @@ class PackedWeights:
 
     first: Convolution
     first_of_grey: Convolution  # of an image whose three channels are the same
-    second: Convolution
+    second: FourRows
     block2: SecondBlock
     block3: CoarseBlock
     block4: CoarseBlock
@@ -53,10 +54,10 @@ def pack_weights(network: AlikedNetwork) -> PackedWeights:
     return PackedWeights(
         first=_convolution(_weight(block1.conv1), _bias(block1.conv1)),
         first_of_grey=_convolution(_weight(block1.conv1).sum(dim=1, keepdim=True), _bias(block1.conv1)),
-        second=_convolution(_weight(block1.conv2), _bias(block1.conv2)),
+        second=_four_rows(_weight(block1.conv2), _bias(block1.conv2)),
         block2=SecondBlock(
-            first=_convolution(_weight(block2.conv1), _bias(block2.conv1)),
-            second=_convolution(_weight(block2.conv2)),
+            first=_four_rows(_weight(block2.conv1), _bias(block2.conv1)),
+            second=_four_rows(_weight(block2.conv2), torch.zeros(len(_weight(block2.conv2)))),
             shortcut=_convolution(_weight(shortcut), _bias(shortcut) + _bias(block2.conv2)),
             level=_convolution(network.conv2.weight),
             score=_convolution(to_score[1]),
@@ -123,6 +124,10 @@ def _taps_first(weight: Tensor) -> Tensor:
 def _convolution(weight: Tensor, bias: Tensor | None = None) -> Convolution:
     filled = torch.zeros(len(weight)) if bias is None else bias
     return Convolution(pack_kernel(_array(weight)), pack_bias(_array(filled)))
+
+
+def _four_rows(weight: Tensor, bias: Tensor) -> FourRows:
+    return FourRows(pack_kernel_sums(_array(weight)), pack_bias(_array(bias)))
 
 
 def _product(matrix: Tensor, bias: Tensor | None = None) -> Product:

@@ -19,6 +19,7 @@ from vo_frontend.features.cpu.description import BATCH, Scratch
 from vo_frontend.features.cpu.detection import make_planes
 from vo_frontend.features.cpu.fine_blocks import PaddedSize
 from vo_frontend.features.cpu.score_head import Grid, make_grid
+from vo_frontend.features.cpu.winograd import REACH, make_sums
 from vo_frontend.features.networks.aliked.network import AlikedConfig
 from vo_frontend.features.networks.trunk import STRIDE
 
@@ -40,6 +41,7 @@ class FineBuffers:
     rings2: Array
     outputs2: Array
     level_rows: StoredArray
+    sums: Array
 
 
 @dataclass(frozen=True)
@@ -133,12 +135,13 @@ def _fine_buffers(
     full, half = row_length(width), row_length(width // 2)
     return FineBuffers(
         input_rings=_zeros(num_threads, 3, 3, full),
-        rings1=_zeros(num_threads, 3, c1, full),
+        rings1=_zeros(num_threads, REACH, c1, full),
         output1=planar(height, c1, width, storage),
         pooled1=planar(height // 2 + 1, c1, width // 2),
-        rings2=_zeros(num_threads, 3, c2, half),
+        rings2=_zeros(num_threads, REACH, c2, half),
         outputs2=_zeros(num_threads, 4, c2, half),
         level_rows=_zeros(num_threads, 1, config.trunk.dim // 4, half, dtype=storage),
+        sums=make_sums(num_threads, c2),
     )
 
 
