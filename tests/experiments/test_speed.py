@@ -8,11 +8,13 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from vo_frontend.errors import OutputError, VoError
 from vo_frontend.experiments.output_files import BEGIN, END, write_markdown
 from vo_frontend.experiments.speed import timing as benchmark_timing
 from vo_frontend.experiments.speed import whole_map
+from vo_frontend.experiments.speed.gpu_operations import OperationCounter, count_operations
 from vo_frontend.experiments.speed.images import Size, fit, load_images
 from vo_frontend.experiments.speed.kernels import (
     make_two_images,
@@ -28,6 +30,7 @@ from vo_frontend.experiments.speed.timing import Timing, time_in_turns
 from vo_frontend.experiments.tables import Section, Setting
 from vo_frontend.features import load_extractor
 from vo_frontend.features.cpu.network import CpuAliked
+from vo_frontend.features.cuda.precision import PRECISIONS
 from vo_frontend.features.loading import make_network
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.types import Features, Matches
@@ -173,6 +176,21 @@ def test_the_kernels_whose_work_is_counted_are_those_of_an_extraction(name: str)
         len(costs) - 2,
         len(costs) - 1,
     ]
+
+
+def test_operations_are_counted_without_a_gpu_and_without_views() -> None:
+    x = torch.ones(2, 3)
+    with OperationCounter() as counter:
+        x.t().reshape(6)  # a view, and one copy
+        x.unbind(0)
+        x.add_(1)
+        (x + x).sum()
+    assert counter.count == 4
+    rows = count_operations(["aliked-t16", "orb"], [Size(640, 480), Size(320, 240)], 500)
+    assert {(row.precision, row.size) for row in rows} == {
+        (precision, size) for precision in PRECISIONS for size in ("640x480", "320x240")
+    }
+    assert all(row.features == "aliked-t16" and 100 < row.operations < 300 for row in rows)
 
 
 def test_a_failing_process_of_its_own_is_one_line() -> None:

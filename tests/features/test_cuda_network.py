@@ -12,6 +12,7 @@ from feature_inputs import make_color_image, make_image, random_aliked
 from plain_capture import capture_plainly
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from vo_frontend.errors import VoError
 from vo_frontend.features import load_extractor
@@ -20,7 +21,7 @@ from vo_frontend.features.cuda.cuda_graph import BatchFunction
 from vo_frontend.features.cuda.extractor import MAX_SHAPES, CudaAlikedExtractor
 from vo_frontend.features.cuda.network import CudaAliked
 from vo_frontend.features.cuda.precision import PRECISIONS
-from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
 from vo_frontend.features.networks.detection import Border, local_maxima
 from vo_frontend.features.networks.extractor import NetworkExtractor, to_batch
 from vo_frontend.types import Features
@@ -159,6 +160,10 @@ def test_half_precision_stays_close(precision: str, median_cosine: float) -> Non
 class OnlyOnTheDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses what cannot be captured: shapes that depend on values, numbers read back or uploaded."""
 
+    def __init__(self, device: torch.device = CPU) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.device = device
+
     forbidden_tags = frozenset({torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output})
     forbidden_names = ("aten::lift_fresh", "aten::scalar_tensor")
 
@@ -166,6 +171,8 @@ class OnlyOnTheDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         assert func.name() not in self.forbidden_names
+        tensors = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
+        assert all(tensor.device == self.device for tensor in tensors), func.name()
         if func is torch.ops.aten.index.Tensor:  # allowed with integers
             assert all(index is None or index.dtype == torch.int64 for index in args[1])
         else:
@@ -179,10 +186,32 @@ def test_no_operation_depends_on_values_or_on_the_host(precision: str) -> None:
     plan = ours.plan((65, 97))
     for shape in ((1, 65, 97), (3, 65, 97, 3)):
         images = torch.randint(0, 256, shape, dtype=torch.uint8)
-        with OnlyOnTheDevice():  # type: ignore[no-untyped-call]
+        with OnlyOnTheDevice():
             found = ours(images, plan, 70)
         assert found.keypoints.shape == (shape[0], 70, 2)
         assert found.descriptors.shape == (shape[0], 70, 64)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", ALIKED_VARIANTS)
+def test_every_variant_needs_neither_values_nor_the_host(name: str, precision: str) -> None:
+    meta = torch.device("meta")  # knows shapes, has no values
+    network = folded(name)
+    ours, dim = CudaAliked(network, PRECISIONS[precision], meta), network.config.trunk.dim
+    for shape in ((1, 376, 1241), (2, 480, 640, 3)):
+        plan = ours.plan((shape[1], shape[2]))
+        images = torch.empty(shape, dtype=torch.uint8, device=meta)
+        with OnlyOnTheDevice(meta):
+            found = ours(images, plan, 1000)
+        assert found.keypoints.shape == (shape[0], 1000, 2)
+        assert found.descriptors.shape == (shape[0], 1000, dim)
+        assert found.descriptors.device == found.scores.device == meta
+
+
+def test_a_tensor_of_the_host_would_be_noticed() -> None:
+    x = torch.ones(5, device="meta")
+    with OnlyOnTheDevice(x.device), pytest.raises(AssertionError):
+        x + torch.ones(())
 
 
 @pytest.mark.parametrize(
@@ -197,7 +226,7 @@ def test_no_operation_depends_on_values_or_on_the_host(precision: str) -> None:
 )
 def test_an_operation_that_does_would_be_noticed(mistake: Callable[[Tensor], object]) -> None:
     x = torch.ones(5)
-    with OnlyOnTheDevice(), pytest.raises(AssertionError):  # type: ignore[no-untyped-call]
+    with OnlyOnTheDevice(), pytest.raises(AssertionError):
         mistake(x)
 
 

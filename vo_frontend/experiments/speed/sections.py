@@ -7,6 +7,7 @@ from pathlib import Path
 from vo_frontend.experiments.speed.cost_curves import CostCurve, plot_cost_curves
 from vo_frontend.experiments.speed.extraction import BUDGETS, CURVE_SIZES, ExtractionBench, ExtractionRow
 from vo_frontend.experiments.speed.gpu import GpuBench
+from vo_frontend.experiments.speed.gpu_operations import count_operations
 from vo_frontend.experiments.speed.isolated import measure_first_calls, measure_memory, measure_runs
 from vo_frontend.experiments.speed.kernels import compare_matching, measure_bundle
 from vo_frontend.experiments.speed.layers import measure_layers
@@ -43,6 +44,9 @@ def sections(plan: BenchmarkPlan) -> Iterator[Section]:
             data_root=plan.data_root,
             weights_dir=plan.weights_dir,
         )
+        counted = count_operations(plan.features, plan.sizes, DEFAULT_BUDGET)
+        if counted:
+            yield Section("gpu_operations", "Operations of an extraction on a GPU, each a launch", counted)
     if plan.whole_map:
         rows = measure_whole_map(plan.repeats, plan.threads, with_ceres="ceres" in plan.baselines)
         yield Section("whole_map", "Bundle adjustment of a whole map", rows)
