@@ -7,8 +7,6 @@ they are first used, so that ``import vo_frontend`` costs nothing.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from vo_frontend.compute.cache_folder import ensure_cache_folder
-
 if TYPE_CHECKING:
     from vo_frontend.config import Config as Config
     from vo_frontend.config_files import load_config as load_config
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from vo_frontend.types import Status as Status
 
 __version__ = "0.1.0"
-
-ensure_cache_folder(__path__[0])
 
 _HOME_OF = {
     "Camera": "vo_frontend.sensors.calibration",

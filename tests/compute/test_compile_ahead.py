@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,6 +98,23 @@ def test_where_nothing_can_be_written_kernels_lie_in_a_temporary_folder(
     assert append_lists.is_on_disk(declared())
     assert str(blocked / "kernels") in caplog.text
     assert blocked.is_file()
+    kernel_folder.cache_clear()
+
+
+def test_without_a_home_kernels_lie_in_a_private_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in (FOLDER_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where nobody knows the user
+    kernel_folder.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        folder = kernel_folder()
+    assert "no home is known" in caplog.text
+    assert folder.is_absolute()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert list(tmp_path.iterdir()) == []
     kernel_folder.cache_clear()
 
 

@@ -5,6 +5,7 @@ other, and looks for changes in the file of the function alone. Here the name of
 content depends on, and a file appears whole or not at all.
 """
 
+import errno
 import functools
 import hashlib
 import importlib.util
@@ -36,6 +37,8 @@ def kernel_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(os.environ.get(FOLDER_VARIABLE) or Path(base, "vo_frontend", "kernels"))
     try:
+        if str(folder).startswith("~"):
+            raise FileNotFoundError(errno.ENOENT, "no home is known")
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:

@@ -28,7 +28,7 @@ class RunInfo:
     device: str  # as the extractor uses it, e.g. "cpu" or "cuda (NVIDIA H200)"
     seed: int
     command: Sequence[str]  # as typed; empty for a run from Python
-    kernels_s: float = 0.0  # compiling or loading them before the first frame; in no other figure
+    kernels_s: float = 0.0  # loading the network, compiling or loading kernels; in no other figure
 
 
 def metrics_mapping(

@@ -1,6 +1,7 @@
 """A whole run: frames through a session into a folder, with errors and timings at the end."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,10 +201,12 @@ def execute(
     warn_of_other_versions(config)
     opened = open_in_time(config.run, surroundings.stop_requested)
     is_default = config.features.name == Config().features.name
+    loading_since_s = time.perf_counter()  # kernels are compiled there, too
     if may_stand_in and is_default and opened.is_built_in:
         extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
     else:
         extractor = load_features(config, report_download=surroundings.report_download)
+    loading_s = time.perf_counter() - loading_since_s
     with run_folder(out, opened.source.name) as folder:
         run_log.write_into(folder)
         if config.run.refine_focal:
@@ -213,7 +216,7 @@ def execute(
         write_config(folder, config)
         if config.run.realtime and not opened.source.is_live:
             opened = replace(opened, source=RealtimeSource(opened.source))
-        return _estimate(config, opened, extractor, folder, surroundings)
+        return _estimate(config, opened, extractor, folder, surroundings, loading_s)
 
 
 def _estimate(
@@ -222,6 +225,7 @@ def _estimate(
     extractor: FeatureExtractor,
     folder: Path,
     surroundings: Surroundings,
+    loading_s: float,
 ) -> RunReport:
     """Feed the frames through a session, then report what it has found, however it ended."""
     source, failure = opened.source, None
@@ -235,7 +239,7 @@ def _estimate(
         *([height] if height else []),
         *surroundings.sinks(opened, folder, session.records),
     ]
-    kernels_s = rehearse(config, extractor, source.sensor, source.camera)
+    kernels_s = loading_s + rehearse(config, extractor, source.sensor, source.camera)
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
     try:
         session.run(source, sinks, surroundings.stop_requested, deterministic=config.run.deterministic)

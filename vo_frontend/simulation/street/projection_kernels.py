@@ -8,8 +8,9 @@ the determinant is negative we see its back, and it is dropped.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from vo_frontend.compute.compilation import exact_kernel, part
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -18,7 +19,7 @@ NEAR_M = 0.05
 TINY_PX = 0.33  # narrower rectangles fall between the samples anyway
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def _rotate(R: Array, vectors: Array, r: int) -> tuple[float, float, float]:
     x, y, z = vectors[r, 0], vectors[r, 1], vectors[r, 2]
     return (
@@ -28,12 +29,12 @@ def _rotate(R: Array, vectors: Array, r: int) -> tuple[float, float, float]:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def _cross(a0: float, a1: float, a2: float, b0: float, b1: float, b2: float) -> tuple[float, float, float]:
     return a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def _row_bounds(planes: Array, k: int, bounds: Array, rows: Array) -> None:
     """Fill ``bounds[k]`` (4, 4): per side, least and greatest x of rectangle k as slope * y + offset, px.
 
@@ -56,7 +57,7 @@ def _row_bounds(planes: Array, k: int, bounds: Array, rows: Array) -> None:
             rows[k, 1] = min(rows[k, 1], -c / b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def project_rectangles(
     corner: Array,
     edge_u: Array,

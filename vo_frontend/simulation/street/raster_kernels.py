@@ -8,9 +8,9 @@ staircase of a hard edge is full of corners that do not move with the scene.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from vo_frontend.compute.compilation import exact_kernel, inlined_part, part
 from vo_frontend.simulation.street.texture_kernels import Mapping, Plane, cutout_level, is_opaque, shade
 
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ SAMPLES_PER_SIDE = 3
 NOTHING, DONE = -1, -2  # in place of a rectangle's number
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def _plane(planes: Array, k: int) -> Plane:
     return (
         planes[k, 0, 0], planes[k, 0, 1], planes[k, 0, 2], planes[k, 1, 0], planes[k, 1, 1], planes[k, 1, 2],
@@ -29,12 +29,12 @@ def _plane(planes: Array, k: int) -> Plane:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def _mapping(uv: Array, r: int) -> Mapping:
     return uv[r, 0], uv[r, 1], uv[r, 2], uv[r, 3]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def _interval(bounds: Array, k: int, y: float, width: int) -> tuple[int, int]:
     """Find the samples [first, last) of row y (px) inside rectangle k; sample i is at x = (i - 1) / 3 px."""
     low = max(
@@ -51,7 +51,7 @@ def _interval(bounds: Array, k: int, y: float, width: int) -> tuple[int, int]:
     return max(first, 0), min(last, SAMPLES_PER_SIDE * width)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def _cover_row(
     y: float,
     candidates: Indices,
@@ -101,7 +101,7 @@ def _cover_row(
                 owner[i] = number
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def _uniform(owner: NDArray[np.int32], x: int) -> bool:
     """Whether one surface fills pixel x."""
     n = SAMPLES_PER_SIDE
@@ -113,7 +113,7 @@ def _uniform(owner: NDArray[np.int32], x: int) -> bool:
     return same
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def _blend(
     row: int,
     x: int,
@@ -158,7 +158,7 @@ def _blend(
         colors[row, x, 2] += weight * blue
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def render_rows(
     first_row: int,
     last_row: int,

@@ -4,8 +4,9 @@ Noise is a hash of (key, pixel), not a random stream: it depends on nothing that
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from vo_frontend.compute.compilation import exact_kernel, part
 
 Array32 = NDArray[np.float32]
 
@@ -14,7 +15,7 @@ _SUM_MEAN = 510.0
 _SUM_STD = 147.8
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def _unit_noise(key: int, index: int) -> float:
     """Return nearly Gaussian noise of mean 0 and variance 1 (Irwin-Hall of order 4)."""
     h = np.uint32(index) * np.uint32(0x9E3779B1) ^ np.uint32(key)  # then Wellons' lowbias32 mixer
@@ -25,7 +26,7 @@ def _unit_noise(key: int, index: int) -> float:
     return (np.float64(total) - _SUM_MEAN) / _SUM_STD
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def expose(colors: Array32, gain: float, noise_std: float, key: int, image: NDArray[np.uint8]) -> None:
     """Turn ``colors`` (N,) float32 into ``image`` (N,) uint8 with noise of ``noise_std`` grey levels."""
     for i in range(colors.shape[0]):
@@ -35,7 +36,7 @@ def expose(colors: Array32, gain: float, noise_std: float, key: int, image: NDAr
         image[i] = np.uint8(min(max(level + 0.5, 0.0), 255.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def measure_depth(
     depth_m: Array32, max_depth_m: float, noise_per_m2: float, key: int, measured_m: Array32
 ) -> None:

@@ -7,8 +7,9 @@ the road keeps its grain at grazing angles. Unfiltered texture would flicker and
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from vo_frontend.compute.compilation import inlined_part
 
 Indices = NDArray[np.int64]
 Plane = tuple[float, float, float, float, float, float, float, float, float]  # rows of (s, t, 1)/z
@@ -19,14 +20,14 @@ LANE = (1 << 21) - 1  # one colour, 8 bit times the weight
 MAX_LEVEL = 10.0  # of a texture with 1024 texels per side
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def _spread(texel: int) -> np.int64:
     """Move the three colour bytes of a texel into lanes of 21 bits, to be weighted in one multiplication."""
     x = np.int64(texel)
     return (x & 0xFF) | (x & 0xFF00) << 13 | (x & 0xFF0000) << 26
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def _bilinear(texels: NDArray[np.uint32], start: int, size: int, u: float, v: float, weight: int) -> int:
     """Blend colour lanes times ``weight`` (an integer up to 2^13) at (u, v) texels of one mip level.
 
@@ -51,7 +52,7 @@ def _bilinear(texels: NDArray[np.uint32], start: int, size: int, u: float, v: fl
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def shade(
     plane: Plane,
     x: float,
@@ -102,14 +103,14 @@ def shade(
     return (lanes & LANE) * (1.0 / ONE), (lanes >> 21 & LANE) * (1.0 / ONE), (lanes >> 42) * (1.0 / ONE)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def cutout_level(plane: Plane, uv: Mapping, w: float) -> int:
     """Choose the mip level at which to look up alpha where 1/z is ``w``."""
     texels_per_px = uv[3] * math.sqrt(plane[3] ** 2 + plane[4] ** 2) / w
     return max(0, min(int(math.log2(texels_per_px + 1e-9)), 5))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@inlined_part
 def is_opaque(
     plane: Plane,
     uv: Mapping,

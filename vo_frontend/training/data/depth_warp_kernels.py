@@ -1,10 +1,11 @@
 """Warp pixels by depth and pose, one by one."""
 
 import numpy as np
-from numba import njit
+
+from vo_frontend.compute.compilation import exact_kernel, part
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def warp_pixels(  # type: ignore[no-untyped-def]
     depth0,
     depth1,
@@ -38,7 +39,7 @@ def warp_pixels(  # type: ignore[no-untyped-def]
                 covisible01[y, x] = (back_x - x) ** 2 + (back_y - y) ** 2 <= max_round_trip_px**2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def transfer(x, y, z, intrinsics_a, intrinsics_b, T_b_a):  # type: ignore[no-untyped-def]
     """Find pixel and depth in b, by ``T_b_a`` (4, 4), of pixel (x, y) with depth z in a.
 
@@ -57,7 +58,7 @@ def transfer(x, y, z, intrinsics_a, intrinsics_b, T_b_a):  # type: ignore[no-unt
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def depth_at(depth, u, v):  # type: ignore[no-untyped-def]
     """Read depth (H, W) between four pixels, NaN outside the image and where one of the four is unknown.
 

@@ -8,9 +8,9 @@ are weighted sums of K such features, each scaled to unit length.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from vo_frontend.compute.compilation import exact_kernel, part
 from vo_frontend.compute.simd import LANES, add, fma, load, multiply, splat, store
 from vo_frontend.compute.simd_lanes import total
 
@@ -19,7 +19,7 @@ ZERO, ONE = np.float32(0), np.float32(1)
 EPSILON = np.float32(1e-12)  # as torch.nn.functional.normalize
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def sample_units(levels: tuple[Array, ...], x: Any, y: Any, weight: Array) -> Array:
     """Sample P weighted sums of K features at integer pixels of the finest level.
 
@@ -37,7 +37,7 @@ def sample_units(levels: tuple[Array, ...], x: Any, y: Any, weight: Array) -> Ar
     return samples
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@exact_kernel
 def sample_units_backward(
     levels: tuple[Array, ...],
     x: Any,
@@ -72,7 +72,7 @@ def sample_units_backward(
     return weight_gradient
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def read(finest, level2, level3, level4, x, y, feature):  # type: ignore[no-untyped-def]
     """Write the dense map of levels (h, w, C) at pixel (x, y) to ``feature`` (dim,). Returns its length."""
     size, num_channels = finest.shape[:2], finest.shape[2]
@@ -87,7 +87,7 @@ def read(finest, level2, level3, level4, x, y, feature):  # type: ignore[no-unty
     return max(np.sqrt(total(squares)), EPSILON)
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def read_level(level, size, x, y, feature, first):  # type: ignore[no-untyped-def]
     """Write one level (h, w, C) at a pixel of the finest to ``feature[first:]`` (C,).
 
@@ -107,7 +107,7 @@ def read_level(level, size, x, y, feature, first):  # type: ignore[no-untyped-de
     return squares
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def spread(finest, level2, level3, level4, x, y, gradient):  # type: ignore[no-untyped-def]
     """Add the gradient (dim,) of the dense map at pixel (x, y) to those of the levels (h, w, C)."""
     size, num_channels = finest.shape[:2], finest.shape[2]
@@ -118,7 +118,7 @@ def spread(finest, level2, level3, level4, x, y, gradient):  # type: ignore[no-u
     spread_level(level4, size, x, y, gradient, 3 * num_channels)
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def spread_level(level, size, x, y, gradient, first):  # type: ignore[no-untyped-def]
     """Add ``gradient[first:]`` (C,) at a pixel of the finest level to the gradient (h, w, C) of one level."""
     top, w_bottom = place(y, size[0], level.shape[0])
@@ -132,13 +132,13 @@ def spread_level(level, size, x, y, gradient, first):  # type: ignore[no-untyped
         accumulate(level, top + 1, left + 1, c, value, w_bottom * w_right)
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def accumulate(level, y, x, c, value, weight):  # type: ignore[no-untyped-def]
     """Add ``weight * value``, one vector of lanes, to ``level[y, x, c:]`` of (h, w, C)."""
     store(fma(splat(weight), value, load(level, (y, x, c))), level, (y, x, c))
 
 
-@njit(nogil=True, error_model="numpy")
+@part
 def place(pixel, size, level_size):  # type: ignore[no-untyped-def]
     """Place a pixel of the finest level on an axis of a coarser one: the pixel before, and how far on."""
     position = np.float32(pixel) * (np.float32(level_size - 1) / np.float32(size - 1))
