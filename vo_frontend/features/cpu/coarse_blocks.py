@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.compilation import exact_kernel, part
+from vo_frontend.compute.compilation import exact_kernel, inlined_part, part
 from vo_frontend.compute.matmul import copy_rows, multiply_rows
 from vo_frontend.compute.simd import LANES, fma, load, multiply, splat, store
 from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
@@ -54,29 +54,37 @@ def corner(position: np.float32, size: int) -> tuple[int, int, np.float32, np.fl
     return min(max(index, 0), size - 1), min(max(index + 1, 0), size - 1), low_weight, high_weight
 
 
-@part
-def sample(
-    table: NDArray[np.float32],
-    x: np.float32,
-    y: np.float32,
+@inlined_part
+def aim(
+    tap: int,
+    y: int,
     width: int,
     height: int,
-    target: NDArray[np.float32],
-    row: int,
-    column: int,
+    offsets: Planar,
+    limit: np.float32,
+    corners: NDArray[np.uint32],
+    weights: NDArray[np.float32],
 ) -> None:
-    """Interpolate a (height * width, C) table at x, y in px, zeros outside, into target[row, column:]."""
-    left, right, w_left, w_right = corner(x, width)
-    top, bottom, w_top, w_bottom = corner(y, height)
-    a, b = top * width + left, top * width + right
-    c, d = bottom * width + left, bottom * width + right
-    w_a, w_b = splat(w_top * w_left), splat(w_top * w_right)
-    w_c, w_d = splat(w_bottom * w_left), splat(w_bottom * w_right)
-    for k in range(0, table.shape[1], LANES):
-        value = multiply(w_a, load(table, (a, k)))
-        value = fma(w_b, load(table, (b, k)), value)
-        value = fma(w_c, load(table, (c, k)), value)
-        store(fma(w_d, load(table, (d, k)), value), target, (row, column + k))
+    """Find what a displaced tap reads for each pixel of row y, and how much of it: many pixels at a time.
+
+    Args:
+        tap: number of the tap, row by row.
+        y: row.
+        width, height: size of the map.
+        offsets: planar (1, 20, .) float32 in px: dy, dx of each tap.
+        limit: of an offset in px.
+        corners: (9, 4, width), written: the four pixels around, as rows of a (height * width, C) table.
+        weights: (9, 4, width), written; 0 outside the map.
+    """
+    for x in range(width):
+        dy = min(max(offsets[0, 2 * tap, MARGIN + x], -limit), limit)
+        dx = min(max(offsets[0, 2 * tap + 1, MARGIN + x], -limit), limit)
+        left, right, w_left, w_right = corner(np.float32(x - 1 + tap % 3) + dx, width)
+        top, bottom, w_top, w_bottom = corner(np.float32(y - 1 + tap // 3) + dy, height)
+        corners[tap, 0, x], weights[tap, 0, x] = top * width + left, w_top * w_left
+        corners[tap, 1, x], weights[tap, 1, x] = top * width + right, w_top * w_right
+        corners[tap, 2, x], weights[tap, 2, x] = bottom * width + left, w_bottom * w_left
+        corners[tap, 3, x], weights[tap, 3, x] = bottom * width + right, w_bottom * w_right
 
 
 @part
@@ -84,9 +92,10 @@ def gather_row(
     table: NDArray[np.float32],
     y: int,
     width: int,
-    height: int,
     offsets: Planar,
     limit: np.float32,
+    corners: NDArray[np.uint32],
+    weights: NDArray[np.float32],
     samples: NDArray[np.float32],
 ) -> None:
     """Sample the nine displaced taps of each pixel of row y.
@@ -94,19 +103,25 @@ def gather_row(
     Args:
         table: (height * width, C) float32.
         y: row.
-        width, height: size of the map.
+        width: of the map.
         offsets: planar (1, 20, .) float32 in px: dy, dx of each tap.
         limit: of an offset in px.
+        corners, weights: (9, 4, width), written: see ``aim``.
         samples: (width or more, 9 * C or more), written.
     """
     channels = table.shape[1]
+    for tap in range(TAPS):
+        aim(tap, y, width, len(table) // width, offsets, limit, corners, weights)
     for x in range(width):
         for tap in range(TAPS):
-            dy = min(max(offsets[0, 2 * tap, MARGIN + x], -limit), limit)
-            dx = min(max(offsets[0, 2 * tap + 1, MARGIN + x], -limit), limit)
-            tap_x = np.float32(x - 1 + tap % 3) + dx
-            tap_y = np.float32(y - 1 + tap // 3) + dy
-            sample(table, tap_x, tap_y, width, height, samples, x, tap * channels)
+            a, b, c, d = corners[tap, 0, x], corners[tap, 1, x], corners[tap, 2, x], corners[tap, 3, x]
+            w_a, w_b = splat(weights[tap, 0, x]), splat(weights[tap, 1, x])
+            w_c, w_d = splat(weights[tap, 2, x]), splat(weights[tap, 3, x])
+            for k in range(0, channels, LANES):
+                value = multiply(w_a, load(table, (a, k)))
+                value = fma(w_b, load(table, (b, k)), value)
+                value = fma(w_c, load(table, (c, k)), value)
+                store(fma(w_d, load(table, (d, k)), value), samples, (x, tap * channels + k))
 
 
 @exact_kernel
@@ -140,10 +155,11 @@ def deformable_layer(
     limit = np.float32(max(height, width) / 4)
     offsets, product = weights.offsets, weights.product
     offset_row, gathered, result = offset_rows[strip], samples[strip], products[strip]
+    corners, tap_weights = np.empty((TAPS, 4, width), np.uint32), np.empty((TAPS, 4, width), np.float32)
     for y in range(height * strip // num_strips, height * (strip + 1) // num_strips):
         slots = neighbours(y, height)
         convolve_row(source.planar, slots, offsets.kernel, offsets.bias, offset_row, 0, width, False, False)
-        gather_row(source.table, y, width, height, offset_row, limit, gathered)
+        gather_row(source.table, y, width, offset_row, limit, corners, tap_weights, gathered)
         for x in range(width):
             for k in range(shortcut.shape[1]):
                 gathered[x, TAPS * channels + k] = shortcut[y * width + x, k]
