@@ -8,6 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.matmul import COLUMNS, STEP, pack_matrix, padded
+from vo_frontend.compute.simd import LANES
 from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.features.cpu.coarse_blocks import (
     TAPS,
@@ -175,7 +176,7 @@ def test_the_deformable_layer_equals_the_deformable_convolution_of_the_reference
         Product(pack_matrix(rows), pack_matrix(bias[None]).ravel()),
     )
     target = DualLayout(planar(height + 1, outputs, width), np.zeros((height * width, outputs), np.float32))
-    padded_rows = padded(width, STEP)
+    padded_rows = padded(padded(width, LANES), STEP)
     ThreadTeam(num_threads).run(
         deformable_layer,
         DualLayout(to_planar(x), np.ascontiguousarray(x.reshape(inputs, -1).T)),

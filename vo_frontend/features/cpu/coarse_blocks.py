@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vo_frontend.compute.compilation import exact_kernel, inlined_part, part
 from vo_frontend.compute.matmul import copy_rows, multiply_rows
 from vo_frontend.compute.simd import LANES, fma, load, multiply, splat, store
+from vo_frontend.compute.simd_lanes import transpose
 from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
 from vo_frontend.features.cpu.fine_blocks import Convolution
 
@@ -165,9 +166,11 @@ def deformable_layer(
                 gathered[x, TAPS * channels + k] = shortcut[y * width + x, k]
         multiply_rows(gathered, width, product.matrix, product.bias, result, True)
         copy_rows(result, 0, target.table, y * width, width)
+        for k in range(0, outputs, LANES):
+            for x in range(0, width, LANES):
+                transpose(result, (x, k), target.planar, (y, k, MARGIN + x))
         for k in range(outputs):
-            for x in range(width):
-                target.planar[y, k, MARGIN + x] = result[x, k]
+            target.planar[y, k, MARGIN + width] = 0
 
 
 @exact_kernel

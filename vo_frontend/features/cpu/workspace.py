@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from vo_frontend.compute.aligned import aligned_zeros
 from vo_frontend.compute.matmul import COLUMNS, STEP, padded
+from vo_frontend.compute.simd import LANES
 from vo_frontend.features.cpu.coarse_blocks import TAPS, DualLayout
 from vo_frontend.features.cpu.convolution import TILE, planar, row_length
 from vo_frontend.features.cpu.dense_map import Pyramid
@@ -149,7 +150,7 @@ def _coarse_buffers(
     config: AlikedConfig, block: int, height: int, width: int, num_threads: int
 ) -> CoarseBuffers:
     channels_in, channels = config.trunk.channels[block - 1 : block + 1]
-    rows = padded(width, STEP)
+    rows = padded(padded(width, LANES), STEP)
     return CoarseBuffers(
         source=_dual_layout(channels_in, height, width),
         middle=_dual_layout(channels, height, width),
