@@ -10,7 +10,6 @@ from vo_frontend.evaluation.feature_metrics import (
     ImageSize,
     corner_error_px,
     mean_homography_scores,
-    nearest_distances,
     pose_auc,
     pose_error_deg,
     score_homography_pair,
@@ -132,14 +131,6 @@ def test_points_beyond_the_horizon_have_no_place_in_the_other_image() -> None:
     warped = warp(-H, np.array([[50.0, 10], [100, 10], [150, 10]]))
     np.testing.assert_allclose(warped[0], [100, 20])
     assert np.isnan(warped[1:]).all()
-
-
-def test_nearest_distances_equal_those_of_the_whole_table() -> None:
-    rng = np.random.default_rng(1)
-    points, candidates = rng.uniform(0, 100, (1300, 2)), rng.uniform(0, 100, (70, 2))
-    table = np.linalg.norm(points[:, None] - candidates, axis=2)
-    np.testing.assert_allclose(nearest_distances(points, candidates), table.min(axis=1))
-    assert np.isinf(nearest_distances(points, candidates[:0])).all()
 
 
 def test_the_corner_error_is_the_mean_over_the_corners() -> None:

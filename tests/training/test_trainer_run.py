@@ -49,6 +49,7 @@ def test_a_run_leaves_tables_pictures_checkpoints_weights_and_its_configuration(
     whole_run: Path, images: Path
 ) -> None:
     assert sorted(path.name for path in whole_run.iterdir()) == [
+        "best.pth",
         "checkpoint_00000004.pt",
         "checkpoint_00000006.pt",
         "config.yaml",
@@ -126,6 +127,20 @@ def test_validation_comes_in_its_interval_and_at_the_end(images: Path, tmp_path:
     assert [int(row["step"]) for row in rows] == [1, 3, 4]
     assert all(0 <= float(row["mma_3px"]) <= 1 for row in rows)
     assert len(list(tmp_path.glob("matches_*.png"))) == 3
+
+
+def test_the_best_weights_are_those_of_the_highest_mean_of_three_measures(
+    images: Path, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(tiny_config(images, steps=5), validate_every=1, checkpoint_every=1)
+    run(config, tmp_path)
+    rows = table(tmp_path, "validation.csv")
+    three = ("mma_3px", "repeatability_3px", "matching_score_3px")
+    for row in rows:
+        assert float(row["quality_3px"]) == pytest.approx(sum(float(row[name]) for name in three) / 3)
+    best, last = (torch.load(tmp_path / name) for name in ("best.pth", "weights.pth"))
+    is_last_best = max(rows, key=lambda row: float(row["quality_3px"])) is rows[-1]
+    assert all(torch.equal(best[name], last[name]) for name in best) == is_last_best
 
 
 def test_training_starts_from_given_weights(images: Path, whole_run: Path, tmp_path: Path) -> None:

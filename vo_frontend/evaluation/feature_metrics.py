@@ -1,8 +1,8 @@
 """How good keypoints, descriptors and the poses that follow from them are. Pure functions of arrays.
 
 Pairs related by a homography: repeatability, matching score, matching accuracy and corner error, as
-X. Zhao et al., "ALIKE", IEEE Transactions on Multimedia 2022, section IV, on the protocol of M. Dusmanu
-et al., "D2-Net", CVPR 2019. Pairs related by a motion: pose error and AUC as P.-E. Sarlin et al.,
+X. Zhao et al., "ALIKE", IEEE Transactions on Multimedia 2022, on the protocol of M. Dusmanu et al.,
+"D2-Net", CVPR 2019. Pairs related by a motion: pose error and AUC as P.-E. Sarlin et al.,
 "SuperGlue", CVPR 2020, section 5.2.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.evaluation.repeatability import num_covisible, repeated_distances_px
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 
@@ -19,7 +20,6 @@ Array = NDArray[np.float64]
 
 THRESHOLDS_PX: Array = np.arange(1.0, 11.0)
 AUC_THRESHOLDS_DEG = (5.0, 10.0, 20.0)
-CHUNK = 64  # rows of a distance table at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class HomographyScores:
 
     num_keypoints: float  # per image
     num_matches: int
-    repeatability: Array  # of the covisible keypoints of both images: found again in the other
-    matching_score: Array  # right matches over covisible keypoints per image
+    repeatability: Array  # N_gt / N_cov: keypoints that both images have over covisible keypoints per image
+    matching_score: Array  # right matches over covisible keypoints per image, N_cov
     matching_accuracy: Array  # right matches over all matches, 0 without any
     corner_error_px: float  # of the homography estimated from the matches, infinite where there is none
 
@@ -86,21 +86,16 @@ def score_homography_pair(
         size1: of the second image.
     """
     warped0, warped1 = warp(H_1_0, pixels0), warp(_inverse(H_1_0), pixels1)
-    is_covisible0, is_covisible1 = size1.contains(warped0), size0.contains(warped1)
-    num_covisible = int(is_covisible0.sum() + is_covisible1.sum())
-    gaps_px = np.concatenate(
-        [
-            nearest_distances(warped0[is_covisible0], pixels1),
-            nearest_distances(warped1[is_covisible1], pixels0),
-        ]
-    )
     errors_px = np.linalg.norm(warped0[matches[:, 0]] - pixels1[matches[:, 1]], axis=1)
     num_right = _num_within(errors_px)
+    seen0, seen1 = _only_inside(warped0, size1), _only_inside(warped1, size0)
+    num_seen = max(num_covisible(seen0, seen1), 1.0)
+    repeated_px = repeated_distances_px(pixels0, pixels1, seen0, seen1)
     return HomographyScores(
         num_keypoints=0.5 * (len(pixels0) + len(pixels1)),
         num_matches=len(matches),
-        repeatability=_num_within(gaps_px) / max(num_covisible, 1),
-        matching_score=num_right / max(0.5 * num_covisible, 1),
+        repeatability=_num_within(repeated_px) / num_seen,
+        matching_score=num_right / num_seen,
         matching_accuracy=num_right / max(len(matches), 1),
         corner_error_px=corner_error_px(H_1_0_estimated, H_1_0, size0),
     )
@@ -129,16 +124,6 @@ def warp(H_b_a: Array, pixels_a: Array) -> Array:
     points = np.column_stack([pixels_a, np.ones(len(pixels_a))]) @ (H_b_a / H_b_a[2, 2]).T
     depth = np.where(points[:, 2] > 1e-9, points[:, 2], np.nan)
     return np.asarray(points[:, :2] / depth[:, None])
-
-
-def nearest_distances(points: Array, candidates: Array) -> Array:
-    """Measure how far (N,) points (N, 2) are from the nearest of (M, 2) candidates; infinite for M = 0."""
-    distances = np.full(len(points), np.inf)
-    if len(candidates):
-        for start in range(0, len(points), CHUNK):
-            x, y = (points[start : start + CHUNK, axis, None] - candidates[:, axis] for axis in (0, 1))
-            distances[start : start + CHUNK] = np.sqrt((x * x + y * y).min(axis=1))
-    return distances
 
 
 def corner_error_px(H_estimated: Array | None, H_true: Array, size: ImageSize) -> float:
@@ -188,6 +173,11 @@ def pose_auc(errors_deg: Array, thresholds_deg: Sequence[float] = AUC_THRESHOLDS
 
 def _inverse(H_b_a: Array) -> Array:
     return np.asarray(np.linalg.inv(H_b_a), dtype=np.float64)
+
+
+def _only_inside(warped: Array, size: ImageSize) -> Array:
+    """Replace the pixels (N, 2) that lie outside an image by NaN."""
+    return np.where(size.contains(warped)[:, None], warped, np.nan)
 
 
 def _angle_between_lines_rad(direction0: Array, direction1: Array) -> float:

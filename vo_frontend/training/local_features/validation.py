@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -12,12 +13,13 @@ from torch import Tensor
 
 from vo_frontend import palette
 from vo_frontend.errors import OutputError
+from vo_frontend.evaluation.repeatability import num_covisible, repeated_distances_px
 from vo_frontend.features.networks.detection import detect
 from vo_frontend.features.networks.trunk import FeatureNetwork
 from vo_frontend.training.data.pairs import PairBatch, PairSource, stack
 from vo_frontend.training.engine.randomness import sample_rng
 from vo_frontend.training.engine.task import ValidationRecord
-from vo_frontend.training.local_features.losses.correspondence import nearest_partners, warp_points
+from vo_frontend.training.local_features.losses.correspondence import warp_points
 from vo_frontend.training.local_features.train_config import ValidationConfig
 
 THRESHOLD_PX = 3.0  # of a correct match and of a repeated keypoint
@@ -29,15 +31,20 @@ VALIDATION_SEED = 20_230_327  # the same pairs whatever the seed of the run, so 
 class MatchingRecord(ValidationRecord):
     """Means over the validation pairs: a row of ``validation.csv``."""
 
+    quality_name: ClassVar[str] = "quality_3px"
+
     mma_3px: float  # share of mutual nearest neighbours that the geometry confirms
-    repeatability_3px: float  # share of covisible keypoints that were found in both images
+    repeatability_3px: float  # keypoints that both images have, one to one, over covisible ones per image
+    matching_score_3px: float  # right matches over covisible keypoints per image
+    quality_3px: float  # mean of the three, by which the best weights are chosen
     num_keypoints: float  # per image
     num_matches: float  # per pair, where the geometry is known
 
     def summary(self) -> str:
         """Say in one line how good the network is."""
         return (
-            f"matching accuracy {self.mma_3px:.3f} and repeatability {self.repeatability_3px:.3f} at 3 px, "
+            f"matching accuracy {self.mma_3px:.3f}, repeatability {self.repeatability_3px:.3f} and "
+            f"matching score {self.matching_score_3px:.3f} at 3 px, "
             f"{self.num_matches:.0f} matches of {self.num_keypoints:.0f} keypoints"
         )
 
@@ -76,6 +83,7 @@ class _Matched:
     keypoints1: Tensor  # (M, 2) px
     is_correct: Tensor  # (M,) bool
     repeatability: float
+    matching_score: float
     num_keypoints: float  # mean of both images
 
 
@@ -88,10 +96,14 @@ def validate(
     """
     found = [_match(network, pair, max_keypoints) for pair in pairs]
     accuracies = [float(m.is_correct.float().mean()) if len(m.is_correct) else 0.0 for m in found]
+    three = [accuracies, [m.repeatability for m in found], [m.matching_score for m in found]]
+    mma, repeatability, matching_score = np.mean(three, axis=1).tolist()
     return MatchingRecord(
         step,
-        mma_3px=float(np.mean(accuracies)),
-        repeatability_3px=float(np.mean([m.repeatability for m in found])),
+        mma_3px=mma,
+        repeatability_3px=repeatability,
+        matching_score_3px=matching_score,
+        quality_3px=(mma + repeatability + matching_score) / 3,
         num_keypoints=float(np.mean([m.num_keypoints for m in found])),
         num_matches=float(np.mean([len(m.is_correct) for m in found])),
     )
@@ -134,12 +146,15 @@ def _match(network: FeatureNetwork, pair: PairBatch, max_keypoints: int) -> _Mat
     index0, index1 = _mutual_nearest(descriptors[0], descriptors[1])
     is_known = warped0[index0].isfinite().all(dim=1)
     index0, index1 = index0[is_known], index1[is_known]
-    error_px = (warped0[index0] - keypoints[1][index1]).norm(dim=1)
+    is_correct = (warped0[index0] - keypoints[1][index1]).norm(dim=1) <= THRESHOLD_PX
+    places = [points.cpu().double().numpy() for points in (*keypoints, warped0, warped1)]
+    num_seen = max(num_covisible(*places[2:]), 1.0)
     return _Matched(
         keypoints[0][index0],
         keypoints[1][index1],
-        error_px <= THRESHOLD_PX,
-        _repeatability(keypoints, (warped0, warped1)),
+        is_correct,
+        float((repeated_distances_px(*places) <= THRESHOLD_PX).sum()) / num_seen,
+        int(is_correct.sum()) / num_seen,
         (len(keypoints[0]) + len(keypoints[1])) / 2,
     )
 
@@ -153,19 +168,6 @@ def _mutual_nearest(descriptors0: Tensor, descriptors1: Tensor) -> tuple[Tensor,
     nearest0, nearest1 = similarity.argmax(dim=1), similarity.argmax(dim=0)
     index0 = (nearest1[nearest0] == torch.arange(len(nearest0), device=nearest0.device)).nonzero()[:, 0]
     return index0, nearest0[index0]
-
-
-def _repeatability(keypoints: Sequence[Tensor], warped: Sequence[Tensor]) -> float:
-    """Measure the share of keypoints with a known warp that have a keypoint of the other image near it.
-
-    keypoints: (N0, 2), (N1, 2) px; warped: the same in the other image, NaN where unknown.
-    """
-    num_covisible = sum(int(points.isfinite().all(dim=1).sum()) for points in warped)
-    num_repeated = sum(
-        len(nearest_partners(points, others, THRESHOLD_PX)[0])
-        for points, others in zip(warped, reversed(keypoints), strict=True)
-    )
-    return num_repeated / num_covisible if num_covisible else 0.0
 
 
 def _bgr(image: Tensor) -> NDArray[np.uint8]:
