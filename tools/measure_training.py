@@ -20,7 +20,7 @@ import torch
 
 from vo_frontend.errors import VoError
 from vo_frontend.features.devices import select_device
-from vo_frontend.training.data.homography_pairs import HomographyPairs
+from vo_frontend.training.data.homography_pairs import HomographyPairs, find_images
 from vo_frontend.training.data.pairs import stack
 from vo_frontend.training.engine.distributed import Group
 from vo_frontend.training.engine.run_config import OptimizationConfig
@@ -64,7 +64,7 @@ def measure(case: Case) -> Measured:
     objective = LocalFeatureObjective(ObjectiveConfig(descriptor=case.descriptor))
     network = random_network(case.network, seed=0).to(device)
     trainer = Trainer(network, objective, config, seed=0, group=Group(device=device))
-    source = HomographyPairs([case.images], case.crop_px)
+    source = HomographyPairs(find_images(case.images), case.crop_px)
     source.pair(0, np.random.default_rng(0))  # compiles
     start_s = time.process_time()
     pairs = [

@@ -1,9 +1,12 @@
 """Data of every kind, written from the built-in street in the layout that a source reads."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +17,12 @@ from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.simulation.street import ground_truth
 from vo_frontend.simulation.street.renderer import load_street
-from vo_frontend.training.data.homography_pairs import HomographyPairs
+from vo_frontend.training.data.array_scenes import ArrayScene
+from vo_frontend.training.data.disk_scenes import read_disk_dataset
+from vo_frontend.training.data.homography_pairs import HomographyPairs, find_images
 from vo_frontend.training.data.megadepth import MegadepthPairs
 from vo_frontend.training.data.pairs import MixedPairs, PairSource
-from vo_frontend.training.data.photometric import PhotometricRanges
+from vo_frontend.training.data.ranges import PhotometricRanges
 from vo_frontend.training.data.rendered_pairs import RenderedPairs
 from vo_frontend.training.data.rgbd_pairs import RgbdPairs
 
@@ -68,6 +73,7 @@ def write_tum(folder: Path, camera: PinholeCamera = CAMERA) -> Path:
 def write_megadepth(folder: Path, **changes: NDArray[Any]) -> Path:
     """Half the depth images as ``.npy``, half as ``.png``; ``changes`` replace arrays of the scene."""
     frames = street_frames()
+    folder.mkdir(parents=True, exist_ok=True)
     depth_paths = []
     for number, (image, depth_m, _) in enumerate(frames):
         write_png(folder / f"images/{number}.png", image)
@@ -90,17 +96,52 @@ def write_megadepth(folder: Path, **changes: NDArray[Any]) -> Path:
     return folder / "scene.npz"
 
 
-SOURCES = ("homography", "rendered", "rgbd", "megadepth", "mixed")
+def write_disk_dataset(folder: Path, scenes: Sequence[str], num_frames: int = 4) -> Path:
+    """Scenes as DISK has them, each of frames of its own of one drive. Returns ``dataset.json``."""
+    poses = ground_truth(100 * len(scenes), STREET_SEED).T_world_cam
+    entries: dict[str, Any] = {}
+    for number, scene in enumerate(scenes):
+        for frame in range(num_frames):
+            T_world_cam = poses[100 * number + 2 * frame]
+            image, depth_m = load_street(STREET_SEED).render(T_world_cam, CAMERA)
+            T_cam_world = se3.inverse(T_world_cam)
+            write_png(folder / scene / "images" / f"{frame}.png", image)
+            write_hdf5(folder / scene / "depth" / f"{frame}.h5", depth=np.nan_to_num(depth_m))
+            K = CAMERA.K + np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])  # as COLMAP counts pixels
+            values = {"K": K, "R": T_cam_world[:3, :3], "T": T_cam_world[:3, 3]}
+            write_hdf5(folder / scene / "calibration" / f"calibration_{frame}.h5", **values)
+        entries[scene] = {
+            "image_path": f"{scene}/images",
+            "depth_path": f"{scene}/depth",
+            "calib_path": f"{scene}/calibration",
+            "images": [f"{frame}.png" for frame in range(num_frames)],
+            "tuples": [[frame, frame + 1, frame + 2] for frame in range(num_frames - 2)],
+        }
+    (folder / "dataset.json").write_text(json.dumps(entries))
+    return folder / "dataset.json"
+
+
+def write_hdf5(path: Path, **arrays: NDArray[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+SOURCES = ("homography", "rendered", "rgbd", "megadepth", "disk", "mixed")
 
 
 def open_source(kind: str, folder: Path, photometric: PhotometricRanges | None = None) -> PairSource:
     if kind == "homography":
-        return HomographyPairs([write_photos(folder)], CROP_PX, photometric=photometric)
+        return HomographyPairs(find_images(write_photos(folder)), CROP_PX, photometric=photometric)
     if kind == "rendered":
         return RenderedPairs(CROP_PX, STREET_SEED, photometric=photometric)
     if kind == "rgbd":
         return RgbdPairs(write_tum(folder), Camera.from_pinhole(CAMERA), CROP_PX, 4, photometric=photometric)
     if kind == "megadepth":
-        return MegadepthPairs(write_megadepth(folder), CROP_PX, photometric=photometric)
+        return MegadepthPairs(ArrayScene(write_megadepth(folder)), CROP_PX, photometric=photometric)
+    if kind == "disk":
+        scenes = read_disk_dataset(write_disk_dataset(folder, ["a"]))
+        return MegadepthPairs(scenes[0], CROP_PX, photometric=photometric)
     parts = [open_source(part, folder / part, photometric) for part in ("homography", "rendered")]
     return MixedPairs(parts, [1.0, 2.0])

@@ -14,7 +14,7 @@ from pair_data import CROP_PX, SOURCES, open_source
 
 from vo_frontend.errors import ConfigError
 from vo_frontend.training.data.pairs import ImagePair, MixedPairs, PairSource, stack
-from vo_frontend.training.data.photometric import PhotometricRanges
+from vo_frontend.training.data.ranges import PhotometricRanges
 from vo_frontend.types import Image
 
 Direction = tuple[Image, Image, NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]

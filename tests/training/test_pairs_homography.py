@@ -10,13 +10,13 @@ from pair_data import CROP_PX, write_png
 from vo_frontend.errors import ConfigError, SourceError
 from vo_frontend.training.data.homography_pairs import (
     HomographyPairs,
-    HomographyRanges,
     draw_homography,
     find_images,
     sample_photo,
     warp_map,
 )
-from vo_frontend.training.data.photometric import PhotometricRanges, change_light
+from vo_frontend.training.data.photometric import change_light
+from vo_frontend.training.data.ranges import HomographyRanges, PhotometricRanges
 from vo_frontend.types import Image
 
 STILL = HomographyRanges(
@@ -41,7 +41,9 @@ def test_without_motion_both_crops_are_the_same_window_of_the_photograph(
     tmp_path: Path, photo: Image
 ) -> None:
     write_png(tmp_path / "a.png", photo)
-    pair = HomographyPairs([tmp_path], CROP_PX, STILL, photometric=None).pair(0, np.random.default_rng(0))
+    pair = HomographyPairs(find_images(tmp_path), CROP_PX, STILL, photometric=None).pair(
+        0, np.random.default_rng(0)
+    )
     assert np.abs(pair.image0.astype(int) - pair.image1).max() <= 1
     np.testing.assert_allclose(pair.warp01[10, 20], [20, 10], atol=1e-4)
     assert pair.covisible01[1:-1, 1:-1].all()
@@ -72,7 +74,9 @@ def test_crops_overlap_as_much_as_asked_for() -> None:
 
 def test_nothing_beyond_the_border_of_the_photograph_is_covisible(tmp_path: Path) -> None:
     write_png(tmp_path / "small.png", np.full((CROP_PX, CROP_PX, 3), 90, np.uint8))
-    source = HomographyPairs([tmp_path], CROP_PX, HomographyRanges(scale=(0.6, 0.6)), photometric=None)
+    source = HomographyPairs(
+        find_images(tmp_path), CROP_PX, HomographyRanges(scale=(0.6, 0.6)), photometric=None
+    )
     for seed in range(10):
         pair = source.pair(0, np.random.default_rng(seed))
         # Crop 0 is the whole photograph, of which crop 1 shows an image of 0.6 times the size.
@@ -105,7 +109,7 @@ def test_an_unreadable_photograph_is_left_out_with_one_warning_that_names_it(
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     write_png(tmp_path / "good.png", photo)
-    source = HomographyPairs([tmp_path], CROP_PX)
+    source = HomographyPairs(find_images(tmp_path), CROP_PX)
     for seed in range(3):
         source.pair(0, np.random.default_rng(seed))
     assert [record.message.count("broken.jpg") for record in caplog.records] == [1]
@@ -115,7 +119,7 @@ def test_a_folder_where_nothing_can_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     write_png(tmp_path / "tiny.png", np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(SourceError, match="none of 2 images can be used"):
-        HomographyPairs([tmp_path], CROP_PX).pair(0, np.random.default_rng(0))
+        HomographyPairs(find_images(tmp_path), CROP_PX).pair(0, np.random.default_rng(0))
 
 
 def test_a_folder_without_images_or_no_folder_is_an_error(tmp_path: Path) -> None:
@@ -129,13 +133,13 @@ def test_a_folder_without_images_or_no_folder_is_an_error(tmp_path: Path) -> Non
 @pytest.mark.parametrize("crop_px", [0, 100, -32])
 def test_crops_that_no_network_can_take_are_refused(tmp_path: Path, crop_px: int) -> None:
     with pytest.raises(ConfigError, match="multiple of 32"):
-        HomographyPairs([tmp_path], crop_px)
+        HomographyPairs([tmp_path / "a.png"], crop_px)
 
 
 def test_full_cache_changes_nothing(tmp_path: Path, photo: Image) -> None:
     write_png(tmp_path / "a.png", photo)
     pairs = [
-        HomographyPairs([tmp_path], CROP_PX, cache_mib=cache_mib).pair(0, np.random.default_rng(1))
+        HomographyPairs(find_images(tmp_path), CROP_PX, cache_mib=cache_mib).pair(0, np.random.default_rng(1))
         for cache_mib in (0, 10)
     ]
     assert (pairs[0].image1 == pairs[1].image1).all()

@@ -15,9 +15,11 @@ from vo_frontend.errors import SourceError, TrajectoryError
 from vo_frontend.geometry import se3
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sources.registry import find_sequence
-from vo_frontend.training.data.megadepth import MegadepthPairs, read_depth
+from vo_frontend.training.data.array_scenes import ArrayScene
+from vo_frontend.training.data.megadepth import MegadepthPairs, find_scenes
 from vo_frontend.training.data.pairs import ImagePair
 from vo_frontend.training.data.rgbd_pairs import RgbdPairs, interpolate_poses
+from vo_frontend.training.data.scenes import read_depth
 from vo_frontend.types import Trajectory
 
 
@@ -137,21 +139,21 @@ def rewrite(scene: Path, without: Sequence[str] = (), **changes: NDArray[Any]) -
 
 
 def test_only_pairs_with_a_useful_overlap_are_items(megadepth: Path) -> None:
-    assert len(MegadepthPairs(megadepth, CROP_PX)) == 3
-    assert len(MegadepthPairs(megadepth, CROP_PX, overlap=(0.55, 1.0))) == 1
-    with pytest.raises(SourceError, match=r"none of 4 pairs has an overlap of 0\.9 to 1"):
-        MegadepthPairs(megadepth, CROP_PX, overlap=(0.9, 1.0))
+    assert len(MegadepthPairs(ArrayScene(megadepth), CROP_PX)) == 3
+    assert len(MegadepthPairs(ArrayScene(megadepth, overlap=(0.55, 1.0)), CROP_PX)) == 1
+    with pytest.raises(SourceError, match="none of its 1 scenes lists a pair with a useful overlap"):
+        find_scenes([rewrite(megadepth, overlaps=np.full(4, 0.9))], None)
 
 
 def test_paths_may_be_relative_to_another_folder(megadepth: Path, tmp_path: Path) -> None:
     moved = megadepth.rename(tmp_path / "scene.npz")
-    source = MegadepthPairs(moved, CROP_PX, root=tmp_path / "copy")
+    source = MegadepthPairs(ArrayScene(moved, tmp_path / "copy"), CROP_PX)
     assert source.pair(0, np.random.default_rng(0)).covisible01.any()
 
 
 def test_a_scene_that_lacks_an_array_is_an_error_that_names_it(megadepth: Path) -> None:
     with pytest.raises(SourceError, match="overlaps"):
-        MegadepthPairs(rewrite(megadepth, without=["overlaps"]), CROP_PX)
+        ArrayScene(rewrite(megadepth, without=["overlaps"]))
 
 
 @pytest.mark.parametrize(
@@ -166,21 +168,22 @@ def test_arrays_that_do_not_fit_each_other_are_an_error(
     megadepth: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SourceError, match=message):
-        MegadepthPairs(rewrite(megadepth, **changes), CROP_PX)
+        ArrayScene(rewrite(megadepth, **changes))
 
 
 def test_a_pose_that_is_no_rotation_is_an_error_that_names_the_image(megadepth: Path) -> None:
+    scene = ArrayScene(rewrite(megadepth, poses=np.array([2 * np.eye(4)] * NUM_FRAMES)))
     with pytest.raises(TrajectoryError, match=r"images/0\.png"):
-        MegadepthPairs(rewrite(megadepth, poses=np.array([2 * np.eye(4)] * NUM_FRAMES)), CROP_PX)
+        scene.view(0)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_a_file_that_is_no_scene_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "scene.npz").write_bytes(content)
     with pytest.raises(SourceError, match=r"scene\.npz: cannot read the scene"):
-        MegadepthPairs(tmp_path / "scene.npz", CROP_PX)
+        ArrayScene(tmp_path / "scene.npz")
     with pytest.raises(SourceError, match=r"missing\.npz: cannot read the scene"):
-        MegadepthPairs(tmp_path / "missing.npz", CROP_PX)
+        ArrayScene(tmp_path / "missing.npz")
 
 
 @pytest.mark.parametrize("damaged", ["images/1.png", "depths/1.npy", "depths/0.png"])
@@ -189,7 +192,7 @@ def test_an_image_that_cannot_be_read_is_left_out_with_one_warning_that_names_it
 ) -> None:
     (megadepth.parent / damaged).write_bytes(b"broken")
     scene = rewrite(megadepth, pairs=np.array([[0, 1], [2, 3], [1, 3], [0, 2]]), overlaps=np.full(4, 0.5))
-    source = MegadepthPairs(scene, CROP_PX)
+    source = MegadepthPairs(ArrayScene(scene), CROP_PX)
     for number in range(4):
         source.pair(number, np.random.default_rng(0))
     assert [damaged in record.message for record in caplog.records] == [True]
@@ -199,14 +202,14 @@ def test_depth_of_another_size_than_its_image_is_left_out(
     megadepth: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     np.save(megadepth.parent / "depths" / "1.npy", np.ones((10, 10), np.float32))
-    MegadepthPairs(megadepth, CROP_PX).pair(0, np.random.default_rng(0))
+    MegadepthPairs(ArrayScene(megadepth), CROP_PX).pair(0, np.random.default_rng(0))
     assert "expected (144, 192) of the image" in caplog.text
 
 
 def test_a_scene_where_no_pair_works_is_an_error(megadepth: Path) -> None:
     shutil.rmtree(megadepth.parent / "images")
     with pytest.raises(SourceError, match="none can be read"):
-        MegadepthPairs(megadepth, CROP_PX).pair(0, np.random.default_rng(0))
+        MegadepthPairs(ArrayScene(megadepth), CROP_PX).pair(0, np.random.default_rng(0))
 
 
 def test_zero_and_negative_depth_are_unknown(tmp_path: Path) -> None:

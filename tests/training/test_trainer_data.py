@@ -1,6 +1,5 @@
 """From the data section of a configuration to pairs."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,58 +11,31 @@ from pair_data import CROP_PX, write_megadepth, write_tum
 from vo_frontend.errors import ConfigError, SourceError, VoError
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.training.data.data_config import DataConfig
-from vo_frontend.training.data.pairs import ImagePair, MixedPairs, PairSource
-from vo_frontend.training.data.training_data import (
-    TrainingData,
-    hold_out_end,
-    hold_out_scattered,
-    open_training_data,
-)
+from vo_frontend.training.data.pairs import MixedPairs
+from vo_frontend.training.data.training_data import hold_out_scattered, open_training_data
 
-Divide = Callable[[PairSource, int], TrainingData]
 KindFields = dict[str, Any]  # of DataConfig
 
 FREIBURG3 = PinholeCamera(535.4, 539.2, 320.1, 247.6, 640, 480)
 
 
-class Numbers:
-    """Its pairs are black but for their number."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
-        image = np.full((32, 32, 3), number, np.uint8)
-        warp, covisible = np.zeros((32, 32, 2), np.float32), np.zeros((32, 32), np.bool_)
-        return ImagePair(image, image, warp, covisible, warp, covisible)
-
-
-def items(source: PairSource) -> list[int]:
-    rng = np.random.default_rng(0)
-    return [int(source.pair(number, rng).image0[0, 0, 0]) for number in range(len(source))]
-
-
 @pytest.mark.parametrize("count", [2, 3, 9, 10, 11, 25])
 @pytest.mark.parametrize("one_in", [2, 4, 10])
-@pytest.mark.parametrize("divide", [hold_out_scattered, hold_out_end])
-def test_items_are_for_training_or_for_validation(divide: Divide, count: int, one_in: int) -> None:
-    data = divide(Numbers(count), one_in)
-    assert sorted(items(data.training) + items(data.validation)) == list(range(count))
-    assert len(data.validation) == -(-count // one_in)
+def test_items_are_for_training_or_for_validation(count: int, one_in: int) -> None:
+    divided = hold_out_scattered(range(count), one_in, "photographs")
+    assert sorted(divided.training + divided.held_out) == list(range(count))
+    assert len(divided.held_out) == -(-count // one_in)
 
 
-def test_photographs_are_held_out_everywhere_and_sequences_at_their_end() -> None:
-    assert items(hold_out_scattered(Numbers(9), 4).validation) == [0, 4, 8]
-    assert items(hold_out_end(Numbers(9), 4).validation) == [6, 7, 8]
+def test_every_nth_photograph_is_held_out() -> None:
+    assert hold_out_scattered("abcdefghi", 4, "letters").held_out == ["a", "e", "i"]
 
 
-@pytest.mark.parametrize("divide", [hold_out_scattered, hold_out_end])
-def test_one_item_cannot_be_divided(divide: Divide) -> None:
-    with pytest.raises(ConfigError, match="got 1 images or frames in a source, expected at least 2"):
-        divide(Numbers(1), 10)
+def test_one_item_cannot_be_divided() -> None:
+    with pytest.raises(
+        ConfigError, match="got 1 photographs, expected at least 2, one of them for validation"
+    ):
+        hold_out_scattered([Path("a.png")], 10, "photographs")
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +51,12 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def every_kind(tmp_path_factory: pytest.TempPathFactory) -> dict[str, KindFields]:
     folder = tmp_path_factory.mktemp("kinds")
-    (folder / "scene").mkdir()
+    scenes = [write_megadepth(folder / f"scene{number}") for number in range(3)]
     return {
         "images": {"images": (str(tiny_training.write_images(folder / "images")),)},
         "street": {"street_weight": 1.0},
         "rgbd": {"rgbd": ("tum/fr3_office",)},
-        "megadepth": {"megadepth": (str(write_megadepth(folder / "scene")),)},
+        "megadepth": {"megadepth": tuple(map(str, scenes))},
     }
 
 
@@ -93,21 +65,18 @@ def test_each_kind_of_data_gives_different_pairs_to_train_and_to_validate(
     kind: str, every_kind: dict[str, KindFields], data_root: Path
 ) -> None:
     data = open_training_data(DataConfig(CROP_PX, held_out_every=3, **every_kind[kind]), data_root)
-    pairs = [source.pair(0, np.random.default_rng(0)) for source in (data.training, data.validation)]
+    pairs = [source.pair(0, np.random.default_rng(0)) for source in (data.training, *data.validation)]
+    assert len(pairs) == 2
     for pair in pairs:
         assert pair.image0.shape == (CROP_PX, CROP_PX, 3)
         assert pair.covisible01.mean() > 0.05
     assert (pairs[0].image0 != pairs[1].image0).mean() > 0.5
 
 
-def test_kinds_mix_by_weight_and_sources_of_a_kind_by_size(
-    every_kind: dict[str, KindFields], tmp_path: Path
-) -> None:
-    few, many = (tiny_training.write_images(tmp_path / str(count), count) for count in (2, 8))
-    values = every_kind["megadepth"] | {"images": (str(few), str(many)), "street_weight": 3.0}
-    assert shares_of(DataConfig(CROP_PX, images_weight=0.0, **values)) == [0.75, 0.25]
-    twice = values | {"megadepth": values["megadepth"] * 2}
-    assert shares_of(DataConfig(CROP_PX, images_weight=4.0, **twice)) == [0.5, 0.375, 0.0625, 0.0625]
+def test_kinds_mix_by_weight(every_kind: dict[str, KindFields]) -> None:
+    values = every_kind["megadepth"] | every_kind["images"]
+    assert shares_of(DataConfig(CROP_PX, **values)) == [0.5, 0.5]
+    assert shares_of(DataConfig(CROP_PX, images_weight=0.0, street_weight=3.0, **values)) == [0.75, 0.25]
 
 
 def shares_of(config: DataConfig) -> list[float]:
@@ -134,6 +103,7 @@ def test_without_any_data_the_error_says_what_to_give(values: KindFields) -> Non
         ({"rgbd": ("tum/fr3_ofice",)}, SourceError, "unknown sequence 'tum/fr3_ofice', did you mean"),
         ({"rgbd": ("tum/fr1_desk",)}, SourceError, "tum/fr1_desk: data missing"),
         ({"megadepth": ("nowhere.npz",)}, SourceError, "nowhere.npz: cannot read the scene"),
+        ({"megadepth": ("nowhere.json",)}, SourceError, "nowhere.json: cannot read the file"),
     ],
 )
 def test_data_that_are_not_there_are_an_error(

@@ -251,9 +251,9 @@ def test_two_processes_together_draw_what_one_with_twice_the_accumulation_draws(
 
 @pytest.mark.slow
 def test_pairs_do_not_depend_on_the_number_of_background_processes(tmp_path: Path) -> None:
-    from vo_frontend.training.data.homography_pairs import HomographyPairs
+    from vo_frontend.training.data.homography_pairs import HomographyPairs, find_images
 
-    source = PairBatches(HomographyPairs([write_images(tmp_path)], CROP_PX))
+    source = PairBatches(HomographyPairs(find_images(write_images(tmp_path)), CROP_PX))
     config = OptimizationConfig(steps=3, warmup_steps=0, accumulation=2)
     alone, helped = (
         list(micro_batches(source, config, seed=0, first_step=0, group=Group(), workers=workers))

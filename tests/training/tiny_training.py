@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from vo_frontend.training.data.data_config import DataConfig
-from vo_frontend.training.data.homography_pairs import HomographyPairs
+from vo_frontend.training.data.homography_pairs import HomographyPairs, find_images
 from vo_frontend.training.data.pairs import ImagePair
 from vo_frontend.training.engine.distributed import Group
 from vo_frontend.training.engine.run_config import OptimizationConfig
@@ -59,4 +59,4 @@ def run(config: TrainConfig, folder: Path, stop_after: int = 10**9, device: str 
 
 
 def one_pair(images: Path, seed: int = 0) -> ImagePair:
-    return HomographyPairs([images], CROP_PX).pair(0, np.random.default_rng(seed))
+    return HomographyPairs(find_images(images), CROP_PX).pair(0, np.random.default_rng(seed))

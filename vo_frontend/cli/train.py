@@ -32,8 +32,8 @@ EXAMPLES = """examples:
   vo-frontend train --config configs/train_delg_lite0.yaml --out runs/train/delg-lite0      places
 
 'task: places' in the configuration trains DELG or DELF, anything else ALIKED or ALIKE. The folder gets
-config.yaml, metrics.csv, validation.csv, the last two checkpoints, weights.pth, a state dict, and best.pth, the
-weights of the best validation; local features also matches_*.png.
+config.yaml, metrics.csv, validation.csv, the last two checkpoints, weights.pth, a state dict, and best.pth,
+the weights of the best validation; local features also matches_*.png.
 """
 
 

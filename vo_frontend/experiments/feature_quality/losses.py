@@ -26,7 +26,7 @@ def loss_pairs(folders: Sequence[Path], num_pairs: int) -> "list[ImagePair]":
     Raises:
         VoError: a folder is missing or has no photographs.
     """
-    from vo_frontend.training.data.homography_pairs import HomographyRanges
+    from vo_frontend.training.data.ranges import HomographyRanges
 
     ranges = HomographyRanges(scale=(0.8, 1.25), rotation_deg=15, large_rotation_share=0, perspective=0.08)
     return held_out_photo_pairs(folders, min(num_pairs, MAX_PAIRS), ranges)

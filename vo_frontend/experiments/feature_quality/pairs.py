@@ -20,8 +20,8 @@ from vo_frontend.sources.image_files import read_image
 from vo_frontend.types import Image, Trajectory
 
 if TYPE_CHECKING:
-    from vo_frontend.training.data.homography_pairs import HomographyRanges
     from vo_frontend.training.data.pairs import ImagePair
+    from vo_frontend.training.data.ranges import HomographyRanges
 
 PHOTOGRAPHS = "photographs"
 PHOTO_SEED = 20_211_205  # the same pairs whatever is compared
@@ -84,12 +84,14 @@ def held_out_photo_pairs(
         VoError: a folder is missing or has no photographs.
     """
     from vo_frontend.training.data.data_config import DataConfig
-    from vo_frontend.training.data.homography_pairs import HomographyPairs, HomographyRanges
+    from vo_frontend.training.data.homography_pairs import HomographyPairs, find_photographs
+    from vo_frontend.training.data.ranges import HomographyRanges
     from vo_frontend.training.data.training_data import hold_out_scattered
     from vo_frontend.training.engine.randomness import sample_rng
 
-    photographs = HomographyPairs(folders, PHOTO_CROP_PX, ranges or HomographyRanges())
-    held_out = hold_out_scattered(photographs, DataConfig().held_out_every).validation
+    photographs = find_photographs(folders)
+    divided = hold_out_scattered(photographs, DataConfig().held_out_every, "photographs")
+    held_out = HomographyPairs(divided.held_out, PHOTO_CROP_PX, ranges or HomographyRanges())
     return [
         held_out.pair(number % len(held_out), sample_rng(PHOTO_SEED, number)) for number in range(num_pairs)
     ]

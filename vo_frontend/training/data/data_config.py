@@ -1,8 +1,9 @@
 """Where pairs come from: every option, its default, unit and meaning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vo_frontend.training.checking import require
+from vo_frontend.training.data.ranges import DepthRanges, HomographyRanges, PhotometricRanges
 
 
 @dataclass(frozen=True)
@@ -10,15 +11,19 @@ class DataConfig:
     """Sources of pairs. A weight is a share of the pairs; a kind for which nothing is given has none."""
 
     crop_px: int = 256  # side of the square training crops
-    held_out_every: int = 10  # n: validation gets every n-th photograph, and the last n-th of a sequence
+    held_out_every: int = 10  # n: of n photographs or scenes one validates, and the last n-th of a sequence
     images: tuple[str, ...] = ()  # folders of photographs for homographic pairs, searched recursively
     images_weight: float = 1.0
     street_weight: float = 0.0  # pairs of the built-in renderer: parallax and occlusion
     street_seed: int = 1  # of the street to train on; the next one validates
     rgbd: tuple[str, ...] = ()  # names of TUM RGB-D sequences, e.g. tum/fr2_desk
     rgbd_weight: float = 1.0
-    megadepth: tuple[str, ...] = ()  # scenes in MegaDepth's layout, .npz files
+    megadepth: tuple[str, ...] = ()  # DISK's dataset.json, .npz scenes, or folders of them
+    megadepth_root: str = ""  # what paths in these files are relative to; empty: the folder of each file
     megadepth_weight: float = 1.0
+    homography: HomographyRanges = field(default_factory=HomographyRanges)
+    depth: DepthRanges = field(default_factory=DepthRanges)
+    photometric: PhotometricRanges = field(default_factory=PhotometricRanges)
 
     def __post_init__(self) -> None:
         require(

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from vo_frontend.errors import SourceError
 from vo_frontend.sources.image_files import IMAGE_SUFFIXES, read_image
 from vo_frontend.training.data.pairs import ImagePair, as_rgb, inside, require_crop_size
-from vo_frontend.training.data.photometric import PhotometricRanges, change_light_of_both
+from vo_frontend.training.data.photometric import change_light_of_both
+from vo_frontend.training.data.ranges import HomographyRanges, PhotometricRanges
 from vo_frontend.types import Image
 
 log = logging.getLogger(__name__)
@@ -23,21 +23,8 @@ CUT_MARGIN_PX = 16  # for the filters around what a crop sees
 MAX_DRAWS = 20  # of a homography with enough overlap; 19 of 20 first draws have it
 
 
-@dataclass(frozen=True, slots=True)
-class HomographyRanges:
-    """Uniform ranges of the motion between the two crops."""
-
-    zoom: tuple[float, float] = (0.75, 3.0)  # px of the photograph per px of crop 0, where it is large enough
-    scale: tuple[float, float] = (0.6, 1.6)  # px of crop 1 per px of crop 0, drawn in its logarithm
-    rotation_deg: float = 30.0  # up to, either way
-    large_rotation_share: float = 0.1  # of pairs that turn by anything up to 180 degrees
-    perspective: float = 0.15  # each corner moves by up to this part of the crop, along x and y
-    translation: float = 0.2  # of the crop's centre, in parts of the crop
-    min_overlap: float = 0.35  # part of crop 0 that crop 1 sees
-
-
 class HomographyPairs:
-    """Pairs of the photographs below some folders, one item each.
+    """Pairs of photographs, one item each.
 
     Crop 0 lies inside the photograph. Crop 1 may look beyond its border, where it sees a mirror image
     that is not covisible. Each crop is sampled once, from the original, behind a low pass where it has
@@ -46,24 +33,23 @@ class HomographyPairs:
 
     def __init__(
         self,
-        folders: Sequence[Path],
+        paths: Sequence[Path],
         crop_px: int,
         ranges: HomographyRanges = HomographyRanges(),  # noqa: B008 (frozen)
         photometric: PhotometricRanges | None = PhotometricRanges(),  # noqa: B008 (frozen)
         cache_mib: int = 512,
     ) -> None:
         """Args:
-            folders: searched recursively for image files.
+            paths: image files, at least one; see :func:`find_photographs`.
             crop_px: side of the square crops.
             photometric: changes of light in both crops; None for none.
             cache_mib: decoded photographs that are kept; the rest is decoded every time.
 
         Raises:
-            SourceError: a folder is missing, or there is no image in all of them.
             ConfigError: ``crop_px`` is not a multiple of 32.
         """
         require_crop_size(crop_px)
-        self._paths = [path for folder in folders for path in find_images(folder)]
+        self._paths = list(paths)
         self._crop_px, self._ranges, self._photometric = crop_px, ranges, photometric
         self._cache: dict[int, Image] = {}
         self._cache_bytes_left = cache_mib * 2**20
@@ -109,6 +95,18 @@ class HomographyPairs:
         raise SourceError(
             f"{self._paths[0].parent}: none of {len(self)} images can be used, see the warnings"
         )
+
+
+def find_photographs(folders: Sequence[Path]) -> list[Path]:
+    """List the image files below some folders, each file once however often it is reached.
+
+    Raises:
+        SourceError: a folder is missing or has no image anywhere below it.
+    """
+    by_place = {
+        path.resolve(): path for folder in reversed(folders) for path in reversed(find_images(folder))
+    }
+    return list(by_place.values())[::-1]
 
 
 def find_images(folder: Path) -> list[Path]:

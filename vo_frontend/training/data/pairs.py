@@ -102,6 +102,22 @@ class PairBatches:
         return stack([self._source.pair(int(rng.integers(len(self._source))), rng) for rng in rngs])
 
 
+class JoinedPairs:
+    """Several sources one after the other: item by item, each counts the same."""
+
+    def __init__(self, sources: Sequence[PairSource]) -> None:
+        self._sources = list(sources)
+        self._starts = np.cumsum([0, *map(len, sources)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def pair(self, number: int, rng: np.random.Generator) -> ImagePair:
+        """Make a pair of item ``number``, counted through all sources."""
+        source = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return self._sources[source].pair(number - int(self._starts[source]), rng)
+
+
 class MixedPairs:
     """Several sources as one: draws from each in proportion to its weight, whatever its length."""
 

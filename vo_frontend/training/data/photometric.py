@@ -4,39 +4,18 @@ Noise, motion blur and brightness as in the training of SuperPoint (DeTone et al
 and all ranges are ours.
 """
 
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.training.data.ranges import PhotometricRanges
 from vo_frontend.types import Image
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # of R, G, B, ITU-R BT.601
 # Values that a uniform byte takes to be normal with standard deviation 1: random bytes are much cheaper.
 _NORMAL_OF_BYTE = np.array([NormalDist().inv_cdf((byte + 0.5) / 256) for byte in range(256)], np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class PhotometricRanges:
-    """Uniform ranges (low, high); a ``share`` is the probability that the effect happens at all."""
-
-    shadow_share: float = 0.2
-    shadow_light: tuple[float, float] = (0.35, 0.8)  # light that is left in the shadow
-    gaussian_blur_share: float = 0.25
-    gaussian_blur_sigma_px: tuple[float, float] = (0.4, 1.6)
-    motion_blur_share: float = 0.15
-    motion_blur_length_px: tuple[float, float] = (3.0, 9.0)
-    saturation: tuple[float, float] = (0.5, 1.5)
-    grey_share: float = 0.1  # both colours of a camera and grey images must work
-    white_balance: tuple[float, float] = (0.9, 1.1)  # gain of each channel
-    gamma: tuple[float, float] = (0.7, 1.4)
-    contrast: tuple[float, float] = (0.6, 1.4)  # about mid-grey
-    brightness: tuple[float, float] = (-0.15, 0.15)  # added; the full range of levels is 1
-    noise_std: tuple[float, float] = (0.0, 8.0)  # grey levels of 255
-    jpeg_share: float = 0.3
-    jpeg_quality: tuple[float, float] = (40.0, 95.0)
 
 
 def change_light(image: Image, ranges: PhotometricRanges, rng: np.random.Generator) -> Image:

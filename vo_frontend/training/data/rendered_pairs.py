@@ -11,7 +11,8 @@ from vo_frontend.simulation.street import ground_truth
 from vo_frontend.simulation.street.renderer import load_street
 from vo_frontend.training.data.depth_warp import Agreement, DepthView, warp_views
 from vo_frontend.training.data.pairs import ImagePair, draw_partner, require_crop_size
-from vo_frontend.training.data.photometric import PhotometricRanges, change_light_of_both
+from vo_frontend.training.data.photometric import change_light_of_both
+from vo_frontend.training.data.ranges import PhotometricRanges
 
 NUM_FRAMES = 1000  # once around the whole drive
 MAX_DRAWS = 10

@@ -5,6 +5,7 @@ Colour and depth are up to 20 ms apart and the shutter rolls: on fr1_rpy, which 
 fr3_long_office_household. The poses teach a network; the estimator never sees them.
 """
 
+import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from vo_frontend.sources.tum import open_tum
 from vo_frontend.training.data.depth_crops import crop_pair
 from vo_frontend.training.data.depth_warp import Agreement, DepthView
 from vo_frontend.training.data.pairs import ImagePair, as_rgb, draw_partner, require_crop_size
-from vo_frontend.training.data.photometric import PhotometricRanges
+from vo_frontend.training.data.ranges import PhotometricRanges
 from vo_frontend.types import Sensor, Trajectory
 
 MAX_POSE_GAP_S = 0.05  # between the two poses around a frame; motion capture gives 100 a second
@@ -42,10 +43,12 @@ class RgbdPairs:
         max_gap_frames: int = 30,
         photometric: PhotometricRanges | None = PhotometricRanges(),  # noqa: B008 (frozen)
         agreement: Agreement = KINECT_AGREEMENT,
+        turn_deg: float = 0.0,
     ) -> None:
         """Args:
             folder: with ``rgb.txt``, ``depth.txt`` and ``groundtruth.txt``.
             max_gap_frames: to the partner, either way.
+            turn_deg: the second crop turns about its centre by up to this, either way.
 
         Raises:
             SourceError: a file is missing or malformed, no frame has a pose, or frames are smaller
@@ -56,6 +59,7 @@ class RgbdPairs:
         require_crop_size(crop_px)
         self._folder, self._calibration, self._crop_px = folder, calibration, crop_px
         self._max_gap, self._photometric, self._agreement = max_gap_frames, photometric, agreement
+        self._turn_deg = turn_deg
         source = _open(folder, calibration)
         if min(source.camera.width, source.camera.height) < crop_px:
             size = f"{source.camera.width}x{source.camera.height}"
@@ -68,6 +72,13 @@ class RgbdPairs:
                 f"most {MAX_POSE_GAP_S} s apart, expected two or more; is groundtruth.txt of this recording?"
             )
         self._unusable: set[int] = set()
+
+    def part(self, frames: slice) -> "RgbdPairs":
+        """Keep some of the posed frames: neither frames nor their partners come from the rest."""
+        part = copy.copy(self)
+        part._positions, part._T_world_cam = self._positions[frames], self._T_world_cam[frames]
+        part._unusable = set()
+        return part
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -84,7 +95,9 @@ class RgbdPairs:
             view0, view1 = self._view(number0), self._view(number1)
             if view0 is None or view1 is None:
                 continue
-            pair = crop_pair(view0, view1, self._crop_px, self._agreement, self._photometric, rng)
+            pair = crop_pair(
+                view0, view1, self._crop_px, self._agreement, self._photometric, rng, self._turn_deg
+            )
             if pair is not None and min(pair.covisible01.mean(), pair.covisible10.mean()) >= MIN_OVERLAP:
                 return pair
         raise SourceError(

@@ -3,7 +3,9 @@
 A micro-batch is a function of the seed, the step and its number within the step, whoever makes it.
 """
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Generic
 
@@ -15,6 +17,8 @@ from vo_frontend.training.engine.randomness import sample_rng
 from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.task import BatchSource, BatchT
 
+MAX_WORKERS = 8
+
 
 def micro_batches(
     source: BatchSource[BatchT],
@@ -23,24 +27,26 @@ def micro_batches(
     seed: int,
     first_step: int,
     group: Group,
-    workers: int,
+    workers: int | None,
 ) -> Iterator[list[BatchT]]:
     """Yield what each step from ``first_step`` on consists of: ``config.accumulation`` micro-batches.
 
     All processes of the group together draw the items that one process with ``group.size`` times the
-    accumulation draws.
+    accumulation draws. How many ``workers`` make them does not matter to what they are; None takes as
+    many as this process has cores for.
 
     Raises:
         VoError: an item cannot be read.
     """
     dataset = _MicroBatches(source, config.batch, config.accumulation, seed, group.rank)
+    num_workers = workers_for(_num_cores()) if workers is None else workers
     numbers = range(first_step * config.accumulation, config.steps * config.accumulation)
     loader: DataLoader[BatchT | VoError] = DataLoader(
         dataset,
         batch_size=None,
         sampler=numbers,
-        num_workers=workers,
-        multiprocessing_context="spawn" if workers else None,  # numba and CUDA do not survive a fork
+        num_workers=num_workers,
+        multiprocessing_context="spawn" if num_workers else None,  # numba and CUDA do not survive a fork
         collate_fn=_as_it_is,
         worker_init_fn=_ignore_stop_signals,
     )
@@ -52,6 +58,21 @@ def micro_batches(
         if len(step) == config.accumulation:
             yield step
             step = []
+
+
+def _num_cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def workers_for(cores: int) -> int:
+    """Choose how many processes make batches where ``cores`` are shared by the trainers of this machine.
+
+    Each trainer keeps one core for itself; beyond ``MAX_WORKERS`` it is the disk or the GPU that waits.
+    """
+    trainers = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
+    return min(max(cores // trainers - 1, 1), MAX_WORKERS)
 
 
 class _MicroBatches(Dataset["BatchT | VoError"], Generic[BatchT]):

@@ -23,12 +23,12 @@ class OptimizationConfig:
     learning_rate: float = 1e-3
     warmup_steps: int = 500
     schedule: str = "cosine"  # or linear, both to zero at the last step, or constant
-    max_gradient_norm: float = 1.0  # longer gradients are shortened to it
+    max_gradient_norm: float = 1.0  # longer gradients are shortened to it; 0: none are
     average_decay: float = 0.0  # of the moving average of weights that is exported, e.g. 0.999; 0: none
     max_skipped: int = 20  # consecutive steps with a loss or gradient that is not finite
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "accumulation", "learning_rate", "max_gradient_norm", "max_skipped"):
+        for name in ("steps", "batch", "accumulation", "learning_rate", "max_skipped"):
             require(
                 getattr(self, name) > 0, f"optimization.{name}: got {getattr(self, name)}, expected above 0"
             )
@@ -49,6 +49,10 @@ class OptimizationConfig:
             f"optimization.momentum: got {self.momentum}, expected at least 0, below 1",
         )
         require(
+            self.max_gradient_norm >= 0,
+            f"optimization.max_gradient_norm: got {self.max_gradient_norm}, expected at least 0",
+        )
+        require(
             0 <= self.average_decay < 1,
             f"optimization.average_decay: got {self.average_decay}, expected at least 0, below 1",
         )
@@ -60,13 +64,16 @@ class RunConfig:
 
     seed: int = 0  # of the first weights, the batches and the objective
     device: str = "auto"  # auto, cpu, cuda, cuda:1
-    workers: int = 1  # background processes that make batches; 0: none
+    workers: int | None = None  # background processes that make batches; 0: none; null: by cores, 1 to 8
     checkpoint_every: int = 500  # steps
     validate_every: int = 1000  # steps
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, f"seed: got {self.seed}, expected a non-negative integer")
-        require(self.workers >= 0, f"workers: got {self.workers}, expected at least 0")
+        require(
+            self.workers is None or self.workers >= 0,
+            f"workers: got {self.workers}, expected at least 0, or null for as many as there are cores",
+        )
         for name in ("checkpoint_every", "validate_every"):
             require(getattr(self, name) >= 1, f"{name}: got {getattr(self, name)}, expected at least 1")

@@ -1,6 +1,7 @@
 """One training step, and everything that it changes."""
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Trainer(Generic[ModelT, BatchT]):
         losses = self._accumulate(step, batches)
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         self._group.average_([losses, *gradients, *(b for b in buffers if b.is_floating_point())])
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._config.max_gradient_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._config.max_gradient_norm or math.inf)
         is_finite = bool(norm.isfinite() & losses.isfinite().all())
         if is_finite:
             for group in self._optimizer.param_groups:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vo_frontend import palette
-from vo_frontend.errors import OutputError
+from vo_frontend.errors import ConfigError, OutputError
 from vo_frontend.evaluation.repeatability import num_covisible, repeated_distances_px
 from vo_frontend.features.networks.detection import detect
 from vo_frontend.features.networks.trunk import FeatureNetwork
@@ -54,14 +54,15 @@ class MatchingValidation:
 
     record = MatchingRecord
 
-    def __init__(self, config: ValidationConfig, source: PairSource, device: torch.device) -> None:
-        """Make the pairs.
+    def __init__(self, config: ValidationConfig, sources: Sequence[PairSource], device: torch.device) -> None:
+        """Make the pairs: the ``sources``, one of each kind of data, take turns.
 
         Raises:
+            ConfigError: fewer pairs than kinds.
             VoError: a pair cannot be read.
         """
         self._max_keypoints = config.max_keypoints
-        self._pairs = [_validation_pair(source, number).to(device) for number in range(config.num_pairs)]
+        self._pairs = [pair.to(device) for pair in validation_pairs(sources, config.num_pairs)]
 
     def __call__(self, network: FeatureNetwork, step: int, folder: Path) -> MatchingRecord:
         """Measure a network after a step and write ``matches_<steps done>.png``.
@@ -73,6 +74,26 @@ class MatchingValidation:
         picture = folder / f"matches_{step + 1:08d}.png"
         draw_matches(network, self._pairs[0], self._max_keypoints, picture)
         return record
+
+
+def validation_pairs(sources: Sequence[PairSource], num_pairs: int) -> list[PairBatch]:
+    """Make ``num_pairs`` batches of one: sources take turns, and items are spread evenly over each.
+
+    Raises:
+        ConfigError: fewer pairs than sources.
+        VoError: a pair cannot be read.
+    """
+    if num_pairs < len(sources):
+        raise ConfigError(
+            f"validation.num_pairs: got {num_pairs}, expected at least {len(sources)}, one per kind of data"
+        )
+    pairs = []
+    for number in range(num_pairs):
+        turn, kind = divmod(number, len(sources))
+        num_turns = -(-(num_pairs - kind) // len(sources))
+        item = turn * len(sources[kind]) // num_turns
+        pairs.append(stack([sources[kind].pair(item, sample_rng(VALIDATION_SEED, number))]))
+    return pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +147,6 @@ def draw_matches(network: FeatureNetwork, pair: PairBatch, max_keypoints: int, p
         cv2.line(canvas, pixels[0], pixels[1], color, 1, cv2.LINE_AA)
     if not cv2.imwrite(str(path), canvas):
         raise OutputError(f"{path}: cannot write the picture; free some space, then resume")
-
-
-def _validation_pair(source: PairSource, number: int) -> PairBatch:
-    return stack([source.pair(number % len(source), sample_rng(VALIDATION_SEED, number))])
 
 
 @torch.no_grad()

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from vo_frontend.training.data.photometric import PhotometricRanges, change_light
+from vo_frontend.training.data.photometric import change_light
+from vo_frontend.training.data.ranges import PhotometricRanges
 from vo_frontend.types import Image
 
 PLACE_LIGHT = PhotometricRanges(  # a place is met again at another hour, and by another camera

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from vo_frontend.simulation.street.textures import paint_layers
 from vo_frontend.training.data.homography_pairs import (
-    HomographyRanges,
     draw_homography,
     find_images,
     inverse_homography,
     read_photo,
     sample_photo,
 )
+from vo_frontend.training.data.ranges import HomographyRanges
 from vo_frontend.types import Image
 
 VIEW_PX = 288
