@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from vo_frontend.cli.evaluate_features import main
-from vo_frontend.experiments.feature_quality.contestants import ALL, choose_contestants
+from vo_frontend.experiments.feature_quality.contestants import ALL, Extraction, choose_contestants
 from vo_frontend.experiments.feature_quality.hpatches import read_hpatches
 from vo_frontend.experiments.feature_quality.losses import compare_losses, loss_pairs
 from vo_frontend.experiments.feature_quality.network_cost import network_cost
@@ -220,9 +220,9 @@ def test_official_t16_matches_more_accurately_than_orb(
 ) -> None:
     scenes = [found for found in read_hpatches(data_root / "hpatches") if found.name == scene]
     t16, orb = (
-        score_homographies(contestant.name, contestant.load(1000, weights_dir), hpatches_scenes(scenes))[
-            0
-        ].scores
+        score_homographies(
+            contestant.name, contestant.load(Extraction(1000, weights_dir)), hpatches_scenes(scenes)
+        )[0].scores
         for contestant in choose_contestants(["aliked-t16", "orb"], [])
     )
     least_mma_3px, least_lead = {"v_churchill": (0.82, 0.28), "v_graffiti": (0.37, 0.12)}[scene]

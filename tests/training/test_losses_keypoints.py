@@ -9,6 +9,9 @@ from torch import Tensor
 
 from vo_frontend.features.networks.detection import Border, detect
 from vo_frontend.training.local_features.losses.correspondence import (
+    are_not_shown,
+    far_from_earlier,
+    mutual_partners,
     nearest_partners,
     random_partners,
     warp_points,
@@ -104,6 +107,36 @@ def test_partners_are_the_nearest_within_reach() -> None:
     index, partner = nearest_partners(warped, points, max_distance_px=3)
     assert (index.tolist(), partner.tolist()) == ([0, 2], [1, 2])
     assert len(nearest_partners(warped, points[:0], 3)[0]) == 0
+
+
+def test_mutual_partners_are_one_to_one_and_equal_those_of_the_whole_table() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points0, points1 = (100 * torch.rand(n, 2, generator=generator) for n in (200, 150))
+    warped0, warped1 = points0 + 0.5, points1 - 0.5
+    warped0[:20], warped1[100:] = torch.nan, torch.nan
+    table = 0.5 * (torch.cdist(warped0, points1) + torch.cdist(points0, warped1)).nan_to_num(1e9)
+    expected = [
+        (i, j) for i, j in enumerate(table.argmin(dim=1).tolist())
+        if table[:, j].argmin() == i and table[i, j] <= 5
+    ]  # fmt: skip
+    index0, index1 = mutual_partners(points0, points1, warped0, warped1, 5)
+    assert list(zip(index0.tolist(), index1.tolist(), strict=True)) == expected
+    assert len(expected) > 30
+    assert len(set(index1.tolist())) == len(index1)
+    assert len(mutual_partners(points0, points1[:0], warped0, warped1[:0], 5)[0]) == 0
+
+
+def test_points_beside_an_earlier_one_are_told() -> None:
+    points = torch.tensor([[10.0, 10], [11, 10], [13, 10], [40, 40], [40, 41.9]])
+    assert far_from_earlier(points, 2.0).tolist() == [True, False, True, True, False]
+    assert far_from_earlier(points, 0.0).all()
+
+
+def test_points_are_known_not_to_be_shown_where_the_warp_is_known_and_not_covisible() -> None:
+    warp, covisible = identity_warp(8, 10), torch.ones(8, 10, dtype=torch.bool)
+    covisible[2], covisible[3], warp[3] = False, False, torch.nan
+    points = torch.tensor([[5.0, 1.2], [5.0, 2.2], [5.0, 3.1]]).double()
+    assert are_not_shown(points, warp, covisible).tolist() == [False, True, False]
 
 
 def test_random_partners_are_covisible_and_seeded() -> None:

@@ -8,7 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vo_frontend.features.networks.sampling import bilinear_corners
-from vo_frontend.training.local_features.losses.dense_nre import DescriptorMap, dense_nre_loss
+from vo_frontend.training.local_features.losses.dense_nre import (
+    OUTLIER_SIMILARITY,
+    DescriptorMap,
+    dense_nre_loss,
+)
 from vo_frontend.training.local_features.losses.peak import peak_loss
 from vo_frontend.training.local_features.losses.reliability import reliability_loss
 from vo_frontend.training.local_features.losses.reprojection import reprojection_loss
@@ -37,6 +41,13 @@ def test_reprojection_is_the_mean_distance_of_partners_in_both_directions() -> N
     # 0 -> 1: |10.25 - 10.5| + |10.25 - 11|; 1 -> 0: |10.25 - 10| + |10.75 - 10|; (30, 30) is alone.
     assert reprojection_loss(points0, points1, warped0, warped1, 5).item() == pytest.approx(1)
     assert reprojection_loss(points0, points1[1:], warped0, warped1[1:], 5).item() == 0
+
+
+def test_a_keypoint_has_one_partner_in_the_reprojection_loss() -> None:
+    single, cluster = points((20, 20)), points((21, 20), (23, 20), (20, 24))
+    loss = reprojection_loss(single, cluster, single, cluster, 5)
+    assert loss.item() == pytest.approx(1)
+    assert reprojection_loss(cluster, single, cluster, single, 5).item() == pytest.approx(1)
 
 
 def test_reprojection_moves_both_partners() -> None:
@@ -88,6 +99,28 @@ def test_dense_nre_equals_its_definition(stride_px: int) -> None:
         expected.append(-(probability[index] * weight).sum().log())
     loss = dense_nre_loss(descriptors, warped, DescriptorMap(table, height, width, stride_px), 0.02)
     torch.testing.assert_close(loss, torch.stack(expected).mean())
+
+
+def test_a_point_that_the_other_image_does_not_show_belongs_into_the_bin() -> None:
+    descriptors, table = unit(2, 6), unit(12, 6, seed=1)
+    warped = points((2, 1), (torch.nan, torch.nan))
+    dense = DescriptorMap(table, 3, 4, 1)
+    logits = torch.cat([descriptors @ table.T, torch.full((2, 1), OUTLIER_SIMILARITY).double()], dim=1) / 0.1
+    expected = -torch.log_softmax(logits, dim=1)[[0, 1], [6, 12]].mean()
+    is_outlier = torch.tensor([False, True])
+    torch.testing.assert_close(dense_nre_loss(descriptors, warped, dense, 0.1, is_outlier), expected)
+    without = dense_nre_loss(descriptors, warped, dense, 0.1)
+    torch.testing.assert_close(dense_nre_loss(descriptors[:1], warped[:1], dense, 0.1), without)
+
+
+def test_dense_nre_gradient_with_a_bin() -> None:
+    warped = points((1.5, 0.5), (torch.nan, torch.nan), (2.0, 2.25))
+    is_outlier = torch.tensor([False, True, False])
+
+    def loss(descriptors: Tensor, table: Tensor) -> Tensor:
+        return dense_nre_loss(descriptors, warped, DescriptorMap(table, 4, 5, 1), 0.2, is_outlier)
+
+    assert torch.autograd.gradcheck(loss, (unit(3, 2).requires_grad_(), unit(20, 2, seed=1).requires_grad_()))
 
 
 def test_dense_nre_gradient_passes_through_every_chunk() -> None:

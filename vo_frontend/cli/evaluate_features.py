@@ -19,6 +19,7 @@ from vo_frontend.cli.options import (
     command_parser,
     names,
     positives,
+    share,
     use_threads,
 )
 from vo_frontend.errors import ConfigError
@@ -30,12 +31,15 @@ KEYPOINTS = 1000
 GAPS = (2, 5, 10, 20)
 NUM_STARTS = 20
 NUM_PHOTO_PAIRS = 60
+NUM_TOURISM_PAIRS = 500
 LOSSES_OF = "aliked-t16"
 
 EXAMPLES = """examples:
   vo-frontend evaluate-features --features orb,sift        on the built-in street
   vo-frontend evaluate-features --hpatches ~/hpatches-sequences-release \\
       --sequences kitti/06,tum/fr2_desk,7scenes/redkitchen,street --data-root ~/datasets
+  vo-frontend evaluate-features --features alike-n,alike-l --hpatches DIR --keypoints 5000 \\
+      --score-threshold 0.2                            as in ALIKE, beside its published figures
   vo-frontend evaluate-features --features aliked-t16,orb \\
       --extra mine=aliked-t16:runs/train/t16/weights.pth --photos ~/photographs --losses
 
@@ -72,6 +76,19 @@ def _add_features(group: "argparse._ArgumentGroup") -> None:
         help="also weights in a file, e.g. mine=aliked-t16:runs/train/t16/weights.pth; may be repeated",
     )
     add_count(group, "--keypoints", KEYPOINTS, "per image")
+    group.add_argument(
+        "--score-threshold",
+        metavar="SHARE",
+        type=share,
+        default=0.0,
+        help="of the networks: leave out keypoints that score less, 0 to 1 (default 0: the whole budget)",
+    )
+    group.add_argument(
+        "--device",
+        metavar="NAME",
+        default="cpu",
+        help="of the networks: auto, cpu, cuda, cuda:1 (default cpu)",
+    )
     add_threads(group, "CPU threads")
     add_weights_dir(group)
 
@@ -86,6 +103,10 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
         default=[],
         help="folder of photographs, warped by random homographies; may be repeated",
     )
+    group.add_argument(
+        "--phototourism", metavar="DIR", type=Path, help="scenes of the Image Matching Workshop 2020"
+    )
+    add_count(group, "--phototourism-pairs", NUM_TOURISM_PAIRS, "of each of its scenes")
     add_count(group, "--photo-pairs", NUM_PHOTO_PAIRS, "made of the held-out photographs")
     group.add_argument(
         "--sequences", metavar="A,B,C", type=names, default=[], help="with poses; street: the built-in one"
@@ -143,18 +164,19 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
 
 def _comparison(args: argparse.Namespace) -> "FeatureComparison":
     from vo_frontend.experiments.feature_quality.comparison import FeatureComparison
-    from vo_frontend.experiments.feature_quality.contestants import ALL, choose_contestants
+    from vo_frontend.experiments.feature_quality.contestants import ALL, Extraction, choose_contestants
     from vo_frontend.simulation import STREET
 
     if args.losses and not args.photos:
         raise ConfigError("--losses needs pairs to evaluate them on, add --photos DIR")
-    has_data = args.hpatches or args.photos or args.sequences
+    has_data = args.hpatches or args.photos or args.sequences or args.phototourism
     return FeatureComparison(
         contestants=choose_contestants(args.features or ALL, args.extra),
-        max_keypoints=args.keypoints,
-        weights_dir=args.weights_dir,
+        extraction=Extraction(args.keypoints, args.weights_dir, args.device, args.score_threshold),
         data_root=args.data_root,
         hpatches=args.hpatches,
+        phototourism=args.phototourism,
+        num_phototourism_pairs=args.phototourism_pairs,
         photos=args.photos,
         num_photo_pairs=args.photo_pairs,
         sequences=args.sequences if has_data else [STREET],

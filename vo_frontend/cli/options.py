@@ -89,6 +89,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> float:
+    """Parse a number from 0 up to, but not, 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a number from 0 to below 1")
+    return value
+
+
 def image_size(text: str) -> tuple[int, int]:
     """Parse ``WIDTHxHEIGHT`` in px."""
     width, _, height = text.partition("x")

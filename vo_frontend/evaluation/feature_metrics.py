@@ -115,6 +115,11 @@ def mean_homography_scores(scores: Sequence[HomographyScores]) -> MeanHomography
     )
 
 
+def percent_at(shares: Array, threshold_px: int) -> float:
+    """Look up the per cent at one of ``THRESHOLDS_PX`` in shares (T,)."""
+    return float(100 * shares[THRESHOLDS_PX.searchsorted(threshold_px)])
+
+
 def warp(H_b_a: Array, pixels_a: Array) -> Array:
     """Map pixels (N, 2) of image a to (N, 2) of image b by a homography (3, 3); NaN beyond a's horizon.
 
@@ -169,6 +174,12 @@ def pose_auc(errors_deg: Array, thresholds_deg: Sequence[float] = AUC_THRESHOLDS
         y = np.append(recall[:count], recall[count - 1])
         areas.append(float((np.diff(x) * 0.5 * (y[1:] + y[:-1])).sum() / threshold_deg))
     return tuple(areas)
+
+
+def mean_average_accuracy(errors_deg: Array, max_deg: int) -> float:
+    """Average the shares of errors (N,) within 1, 2, .. ``max_deg`` degrees (Jin et al., IJCV 2021: mAA)."""
+    thresholds_deg = np.arange(1, max_deg + 1)
+    return float((np.asarray(errors_deg)[:, None] <= thresholds_deg).mean()) if len(errors_deg) else 0.0
 
 
 def _inverse(H_b_a: Array) -> Array:

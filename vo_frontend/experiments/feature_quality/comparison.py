@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_frontend.experiments.feature_quality.contestants import Contestant
+from vo_frontend.experiments.feature_quality.contestants import Contestant, Extraction
 from vo_frontend.experiments.feature_quality.costs import measure_costs
 from vo_frontend.experiments.feature_quality.hpatches import read_hpatches
 from vo_frontend.experiments.feature_quality.losses import compare_losses, loss_pairs
@@ -14,6 +14,7 @@ from vo_frontend.experiments.feature_quality.pairs import (
     open_posed_sequence,
     photo_scenes,
 )
+from vo_frontend.experiments.feature_quality.phototourism import read_phototourism, score_stereo
 from vo_frontend.experiments.feature_quality.report import FeatureReport
 from vo_frontend.experiments.feature_quality.scores import score_homographies, score_poses
 
@@ -23,10 +24,11 @@ class FeatureComparison:
     """Features, the data to compare them on, and how many pairs are made of it."""
 
     contestants: Sequence[Contestant]
-    max_keypoints: int  # per image
-    weights_dir: Path | None
+    extraction: Extraction
     data_root: Path | None
     hpatches: Path | None  # folder of scenes
+    phototourism: Path | None  # folder of scenes
+    num_phototourism_pairs: int  # of each scene
     photos: Sequence[Path]  # folders
     num_photo_pairs: int
     sequences: Sequence[str]
@@ -43,16 +45,18 @@ def compare_features(comparison: FeatureComparison, report: Callable[[str], None
     """
     c = comparison
     hpatches = read_hpatches(c.hpatches) if c.hpatches else []
+    tourism = read_phototourism(c.phototourism, c.num_phototourism_pairs) if c.phototourism else []
     pairs = held_out_photo_pairs(c.photos, c.num_photo_pairs) if c.photos else []
     sequences = [open_posed_sequence(name, c.data_root, c.gaps, c.num_starts) for name in c.sequences]
     losses_on = loss_pairs(c.photos, c.num_photo_pairs) if c.losses else []
-    losses = compare_losses(c.losses, c.contestants, losses_on, c.weights_dir)
-    costs = measure_costs(c.contestants, c.max_keypoints, c.weights_dir, c.data_root)
-    homographies, poses = [], []
+    losses = compare_losses(c.losses, c.contestants, losses_on, c.extraction.weights_dir)
+    costs = measure_costs(c.contestants, c.extraction, c.data_root)
+    homographies, poses, stereo = [], [], []
     for contestant in c.contestants:
         report(f"{contestant.name} ...")
-        extractor = contestant.load(c.max_keypoints, c.weights_dir)
+        extractor = contestant.load(c.extraction)
         homographies += score_homographies(contestant.name, extractor, hpatches_scenes(hpatches))
         homographies += score_homographies(contestant.name, extractor, photo_scenes(pairs))
         poses += [score_poses(contestant.name, extractor, sequence) for sequence in sequences]
-    return FeatureReport(costs, homographies, poses, losses)
+        stereo += [score_stereo(contestant.name, extractor, scene) for scene in tourism]
+    return FeatureReport(costs, homographies, poses, stereo, losses)

@@ -17,6 +17,16 @@ ALL = (*NETWORKS, *HAND_MADE)
 
 
 @dataclass(frozen=True, slots=True)
+class Extraction:
+    """How every contestant extracts."""
+
+    max_keypoints: int  # per image
+    weights_dir: Path | None
+    device: str = "cpu"  # of the networks
+    score_threshold: float = 0.0  # of the networks, whose scores are shares; others have no common unit
+
+
+@dataclass(frozen=True, slots=True)
 class Contestant:
     """One row of every table."""
 
@@ -24,29 +34,35 @@ class Contestant:
     architecture: str | None  # of NETWORKS; None for hand-made features
     weights: Path | None = None  # a state dict; None: the official one
 
-    def load(self, max_keypoints: int, weights_dir: Path | None) -> FeatureExtractor:
-        """Build the extractor, on the CPU.
+    def load(self, extraction: Extraction) -> FeatureExtractor:
+        """Build the extractor.
 
         Raises:
-            VoError: its weights are missing, altered or of another architecture.
+            VoError: its weights are missing, altered or of another architecture; no such device.
         """
         if self.name == "sift":
             from vo_frontend.features.classical.sift import SiftExtractor
 
-            return SiftExtractor(max_keypoints=max_keypoints)
-        if self.architecture is None or self.weights is None:
+            return SiftExtractor(max_keypoints=extraction.max_keypoints)
+        if self.architecture is None:
+            return load_extractor(self.name, max_keypoints=extraction.max_keypoints)
+        if self.weights is None:
             return load_extractor(
-                self.name, max_keypoints=max_keypoints, device="cpu", weights_dir=weights_dir
-            )
+                self.name, max_keypoints=extraction.max_keypoints, device=extraction.device,
+                weights_dir=extraction.weights_dir, score_threshold=extraction.score_threshold,
+            )  # fmt: skip
         from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
         from vo_frontend.features.devices import select_device
         from vo_frontend.features.networks.aliked.network import AlikedNetwork
         from vo_frontend.features.networks.extractor import NetworkExtractor
 
-        network = self.load_network(weights_dir)
-        if isinstance(network, AlikedNetwork):
-            return CpuAlikedExtractor(self.name, network, max_keypoints=max_keypoints)
-        return NetworkExtractor(self.name, network, max_keypoints=max_keypoints, device=select_device("cpu"))
+        network, device = self.load_network(extraction.weights_dir), select_device(extraction.device)
+        budget, least = extraction.max_keypoints, extraction.score_threshold
+        if isinstance(network, AlikedNetwork) and device.type == "cpu":
+            return CpuAlikedExtractor(self.name, network, max_keypoints=budget, score_threshold=least)
+        return NetworkExtractor(
+            self.name, network, max_keypoints=budget, score_threshold=least, device=device
+        )
 
     def load_network(self, weights_dir: Path | None) -> "FeatureNetwork":
         """Build the trainable network with its weights.

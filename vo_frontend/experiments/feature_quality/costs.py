@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from vo_frontend.experiments.feature_quality.contestants import Contestant
+from vo_frontend.experiments.feature_quality.contestants import Contestant, Extraction
 from vo_frontend.experiments.feature_quality.report import CostRow
 from vo_frontend.experiments.speed.images import Size, load_images
 from vo_frontend.experiments.speed.timing import time_in_turns
@@ -13,7 +13,7 @@ REPEATS = 15
 
 
 def measure_costs(
-    contestants: Sequence[Contestant], max_keypoints: int, weights_dir: Path | None, data_root: Path | None
+    contestants: Sequence[Contestant], extraction: Extraction, data_root: Path | None
 ) -> list[CostRow]:
     """Count what can be counted; time all extractors in turns, by the median.
 
@@ -21,12 +21,11 @@ def measure_costs(
         VoError: weights or images are missing or malformed.
     """
     images = load_images(SIZE, data_root).images
-    extractors = {
-        contestant.name: contestant.load(max_keypoints, weights_dir).extract for contestant in contestants
-    }
+    extractors = {contestant.name: contestant.load(extraction).extract for contestant in contestants}
     timings = time_in_turns(extractors, images, REPEATS)
     return [
-        _cost(contestant, timings[contestant.name].median_ms, max_keypoints) for contestant in contestants
+        _cost(contestant, timings[contestant.name].median_ms, extraction.max_keypoints)
+        for contestant in contestants
     ]
 
 

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from vo_frontend.evaluation.feature_metrics import AUC_THRESHOLDS_DEG, THRESHOLDS_PX
+from vo_frontend.evaluation.feature_metrics import AUC_THRESHOLDS_DEG, THRESHOLDS_PX, percent_at
 from vo_frontend.experiments.feature_quality.pairs import PHOTOGRAPHS
+from vo_frontend.experiments.feature_quality.phototourism import StereoResult
 from vo_frontend.experiments.feature_quality.plots import (
     AccuracyCurve,
     AccuracyPanel,
@@ -16,6 +17,7 @@ from vo_frontend.experiments.feature_quality.plots import (
     plot_accuracy,
     plot_auc,
 )
+from vo_frontend.experiments.feature_quality.published import hpatches_rows, stereo_rows
 from vo_frontend.experiments.feature_quality.scores import HomographyResult, PoseResult
 from vo_frontend.experiments.setting import describe_setting
 from vo_frontend.experiments.tables import Section, Setting
@@ -56,6 +58,7 @@ class FeatureReport:
     costs: list[CostRow]
     homographies: list[HomographyResult]
     poses: list[PoseResult]
+    stereo: list[StereoResult]
     losses: list[LossRow]
 
 
@@ -123,12 +126,17 @@ def sections(report: FeatureReport, folder: Path) -> list[Section]:
             _homography_row(result) for result in _together(report.homographies, lambda result: result.group)
         ]
         tables.append(Section("homography", "Pairs related by a homography", rows, picture))
+    if beside := hpatches_rows(report.homographies):
+        tables.append(Section("hpatches", "HPatches beside published figures", beside))
     if report.poses:
         picture = folder / AUC_PICTURE
         bars = [AucBars(result.features, result.sequence, result.auc) for result in report.poses]
         plot_auc(picture, bars, AUC_THRESHOLDS_DEG)
         poses = [_pose_row(result) for result in _together(report.poses, lambda result: result.sequence)]
         tables.append(Section("pose", "Relative pose", poses, picture))
+    if report.stereo:
+        stereo = stereo_rows(_together(report.stereo, lambda result: result.scene))
+        tables.append(Section("stereo", "PhotoTourism, stereo, beside published figures", stereo))
     if report.losses:
         tables.append(Section("losses", "Training losses on held-out pairs", report.losses))
     return tables
@@ -148,6 +156,7 @@ def as_mapping(setting: Setting, report: FeatureReport) -> dict[str, Any]:
         "costs": [asdict(row) for row in report.costs],
         "homographies": homographies,
         "poses": [asdict(result) for result in report.poses],
+        "stereo": [asdict(result) for result in report.stereo],
         "losses": [asdict(row) for row in report.losses],
     }
 
@@ -155,8 +164,8 @@ def as_mapping(setting: Setting, report: FeatureReport) -> dict[str, Any]:
 def _summary(cost: CostRow, report: FeatureReport) -> _SummaryRow:
     """Every group and every sequence counts the same, whatever its number of pairs."""
     own = [result for result in report.homographies if result.features == cost.features]
-    planar = [_at(r.scores.matching_accuracy, 3) for r in own if r.group != PHOTOGRAPHS]
-    photographs = [_at(r.scores.matching_accuracy, 3) for r in own if r.group == PHOTOGRAPHS]
+    planar = [percent_at(r.scores.matching_accuracy, 3) for r in own if r.group != PHOTOGRAPHS]
+    photographs = [percent_at(r.scores.matching_accuracy, 3) for r in own if r.group == PHOTOGRAPHS]
     poses = [result.auc for result in report.poses if result.features == cost.features]
     auc = [_mean([100 * values[step] for values in poses]) for step in range(len(AUC_THRESHOLDS_DEG))]
     return _SummaryRow(
@@ -173,14 +182,14 @@ def _homography_row(result: HomographyResult) -> _HomographyRow:
         pairs=scores.num_pairs,
         keypoints=scores.num_keypoints,
         matches=scores.num_matches,
-        repeatability_3px_percent=_at(scores.repeatability, 3),
-        matching_score_3px_percent=_at(scores.matching_score, 3),
-        mma_1px_percent=_at(scores.matching_accuracy, 1),
-        mma_3px_percent=_at(scores.matching_accuracy, 3),
-        mma_5px_percent=_at(scores.matching_accuracy, 5),
-        mha_1px_percent=_at(scores.homography_accuracy, 1),
-        mha_3px_percent=_at(scores.homography_accuracy, 3),
-        mha_5px_percent=_at(scores.homography_accuracy, 5),
+        repeatability_3px_percent=percent_at(scores.repeatability, 3),
+        matching_score_3px_percent=percent_at(scores.matching_score, 3),
+        mma_1px_percent=percent_at(scores.matching_accuracy, 1),
+        mma_3px_percent=percent_at(scores.matching_accuracy, 3),
+        mma_5px_percent=percent_at(scores.matching_accuracy, 5),
+        mha_1px_percent=percent_at(scores.homography_accuracy, 1),
+        mha_3px_percent=percent_at(scores.homography_accuracy, 3),
+        mha_5px_percent=percent_at(scores.homography_accuracy, 5),
     )
 
 
@@ -201,11 +210,6 @@ def _draw_accuracy(path: Path, results: Sequence[HomographyResult]) -> None:
         )
         panels.append(AccuracyPanel(group, curves))
     plot_accuracy(path, panels)
-
-
-def _at(shares: Any, threshold_px: int) -> float:
-    """Look up the per cent at one of ``THRESHOLDS_PX``."""
-    return float(100 * shares[THRESHOLDS_PX.searchsorted(threshold_px)])
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -1,7 +1,7 @@
 """Differentiable keypoint detection (DKD) on a score map, as used by ALIKE and ALIKED.
 
 X. Zhao et al., "ALIKE: Accurate and Lightweight Keypoint Detection and Descriptor Extraction",
-IEEE Transactions on Multimedia, 2022, section III-B.
+IEEE Transactions on Multimedia, 2022.
 """
 
 from dataclasses import dataclass

@@ -11,6 +11,8 @@ from vo_frontend.features.networks.trunk import FeatureNetwork
 from vo_frontend.training.data.pairs import PairBatch
 from vo_frontend.training.engine.task import LossTerms
 from vo_frontend.training.local_features.losses.correspondence import (
+    are_not_shown,
+    far_from_earlier,
     nearest_partners,
     random_partners,
     warp_points,
@@ -40,14 +42,20 @@ class LocalFeatureLosses(LossTerms):
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One image of a pair: N points, the detected keypoints first, then the random ones."""
+    """One image of a pair: N points, the M detected keypoints first, then random ones."""
 
     pyramid: FeaturePyramid
+    score_map: Tensor  # (H, W)
     detected: Keypoints
     positions: Tensor  # (N, 2) px
-    scores: Tensor  # (N,)
     descriptors: Tensor  # (N, D)
     warped: Tensor  # (N, 2) px in the other image, NaN where unknown
+    is_outlier: Tensor  # (N,) bool: not shown by the other image
+
+    @property
+    def detected_warped(self) -> Tensor:
+        """Return the keypoints in the other image (M, 2), px, NaN where unknown."""
+        return self.warped[: len(self.detected.positions)]
 
 
 class LocalFeatureObjective:
@@ -101,21 +109,24 @@ class LocalFeatureObjective:
         generator: torch.Generator,
     ) -> tuple[_Side, _Side]:
         c = self.config
+        images = pair, pair + len(batch.image0)
         warps = (batch.warp01[pair], batch.warp10[pair])
         covisible = (batch.covisible01[pair], batch.covisible10[pair])
+        detected = [
+            detect_keypoints(score_maps[image], c.num_keypoints, network.border, c.detection_temperature)
+            for image in images
+        ]
         drawn = random_partners(warps[0], covisible[0], c.num_random, generator)
+        drawn = _thinned(drawn, [found.positions for found in detected], c.min_gap_px)
         sides = []
-        for side in range(2):
-            image = pair + side * len(batch.image0)
-            score_map, levels = score_maps[image], _differentiable(pyramid.of_image(image))
-            detected = detect_keypoints(score_map, c.num_keypoints, network.border, c.detection_temperature)
-            positions = torch.cat([detected.positions, drawn[side]])
-            scores = torch.cat([detected.scores, sample_scores(score_map, drawn[side])])
-            warped = torch.cat(
-                [warp_points(detected.positions, warps[side], covisible[side]), drawn[1 - side]]
-            )
+        for side, found in enumerate(detected):
+            levels = _differentiable(pyramid.of_image(images[side]))
+            positions = torch.cat([found.positions, drawn[side]])
+            warped = torch.cat([warp_points(found.positions, warps[side], covisible[side]), drawn[1 - side]])
+            is_outlier = are_not_shown(positions, warps[side], covisible[side]) & warped.isnan().any(dim=1)
             descriptors = network.describe(levels, positions)
-            sides.append(_Side(levels, detected, positions, scores, descriptors, warped))
+            score_map = score_maps[images[side]]
+            sides.append(_Side(levels, score_map, found, positions, descriptors, warped, is_outlier))
         return sides[0], sides[1]
 
     def _terms(self, network: FeatureNetwork, side0: _Side, side1: _Side) -> tuple[Tensor, ...]:
@@ -127,22 +138,28 @@ class LocalFeatureObjective:
             torch.cat([side0.detected.scores, side1.detected.scores]),
             c.min_score,
         )
-        descriptor, reliability = [], []
-        for here, there in ((side0, side1), (side1, side0)):
-            index, partner = nearest_partners(here.warped, there.positions, c.max_partner_px)
-            similarity = (here.descriptors[index] * there.descriptors[partner]).sum(dim=1)
-            scores = here.scores[index], there.scores[partner]
-            reliability.append(reliability_loss(similarity, *scores, c.reliability_temperature))
-            descriptor.append(self._descriptor_loss(network, here, there, index, partner))
+        both = ((side0, side1), (side1, side0))
+        descriptor = [self._descriptor_loss(network, here, there) for here, there in both]
+        reliability = [self._reliability_loss(network, here, there) for here, there in both]
         return reprojection, peak, torch.stack(descriptor).mean(), torch.stack(reliability).mean()
 
-    def _descriptor_loss(
-        self, network: FeatureNetwork, here: _Side, there: _Side, index: Tensor, partner: Tensor
-    ) -> Tensor:
+    def _reliability_loss(self, network: FeatureNetwork, here: _Side, there: _Side) -> Tensor:
+        """Compare every keypoint with the other image where the geometry puts it."""
+        known = here.detected_warped.isfinite().all(dim=1).nonzero()[:, 0]
+        at = here.detected_warped[known]
+        with torch.no_grad():
+            expected = network.describe(there.pyramid, at)
+            similarity = (here.descriptors[known] * expected).sum(dim=1)
+        scores = here.detected.scores[known], sample_scores(there.score_map, at)
+        return reliability_loss(similarity, *scores, self.config.reliability_temperature)
+
+    def _descriptor_loss(self, network: FeatureNetwork, here: _Side, there: _Side) -> Tensor:
         c = self.config
         if c.descriptor == "dense_nre":
             dense = describe_densely(network, there.pyramid, c.dense_stride_px)
-            return dense_nre_loss(here.descriptors, here.warped, dense, c.dense_temperature)
+            is_outlier = here.is_outlier if c.dense_outlier_bin else None
+            return dense_nre_loss(here.descriptors, here.warped, dense, c.dense_temperature, is_outlier)
+        index, partner = nearest_partners(here.warped, there.positions, c.max_partner_px)
         if c.descriptor == "triplet":
             is_near = torch.cdist(here.warped[index], there.positions) <= c.max_partner_px
             return triplet_loss(
@@ -160,7 +177,20 @@ def _differentiable(pyramid: FeaturePyramid) -> FeaturePyramid:
 def _salient(side: _Side, min_score: float) -> tuple[Tensor, Tensor]:
     """Choose the detected keypoints that score above a threshold. Returns positions and warps (K, 2), px."""
     chosen = (side.detected.scores.detach() > min_score).nonzero()[:, 0]
-    return side.positions[chosen], side.warped[chosen]
+    return side.detected.positions[chosen], side.detected_warped[chosen]
+
+
+def _thinned(drawn: tuple[Tensor, Tensor], detected: list[Tensor], gap_px: float) -> tuple[Tensor, Tensor]:
+    """Leave out random points that lie beside a keypoint or another of them, in either image.
+
+    Two descriptors of one place are no negatives of each other.
+    """
+    is_apart = [
+        far_from_earlier(torch.cat([keypoints.detach(), points]), gap_px)[len(keypoints) :]
+        for points, keypoints in zip(drawn, detected, strict=True)
+    ]
+    chosen = (is_apart[0] & is_apart[1]).nonzero()[:, 0]
+    return drawn[0][chosen], drawn[1][chosen]
 
 
 def describe_densely(network: FeatureNetwork, pyramid: FeaturePyramid, stride_px: int) -> DescriptorMap:

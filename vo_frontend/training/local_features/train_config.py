@@ -24,6 +24,7 @@ LEAST = {
     "reliability_weight": 0.0,
     "num_keypoints": 1,
     "num_random": 0,
+    "min_gap_px": 0.0,
     "detection_temperature": 1e-3,
     "sparse_temperature": 1e-3,
     "dense_temperature": 1e-3,
@@ -43,6 +44,7 @@ class ObjectiveConfig:
     descriptor: str = "sparse_nre"  # or "dense_nre" (ALIKE), "triplet" (baseline)
     num_keypoints: int = 400  # detected per image
     num_random: int = 400  # further points per pair, drawn where both images see the scene
+    min_gap_px: float = 2.0  # from a random point to all others, so that they are different points; 0: any
     min_score: float = 0.1  # keypoints below it learn neither position nor peak
     max_reprojection_px: float = 5.0  # keypoints farther apart are not the same point
     max_partner_px: float = 3.0  # a keypoint this close to the warp is the descriptor's true match
@@ -50,6 +52,7 @@ class ObjectiveConfig:
     sparse_temperature: float = 0.1  # t_des of the sparse NRE
     dense_temperature: float = 0.02  # t_des of the dense NRE
     dense_stride_px: int = 1  # of the descriptor map of the dense NRE
+    dense_outlier_bin: bool = True  # keypoints that the other image does not show learn to match nothing
     reliability_temperature: float = 1.0  # t_rel
     triplet_margin: float = 0.5  # in units of descriptor distance
 

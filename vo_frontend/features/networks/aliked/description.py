@@ -1,7 +1,7 @@
 """Sparse deformable descriptor head (SDDH) of ALIKED.
 
 X. Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network via Deformable
-Transformation", IEEE Transactions on Instrumentation and Measurement, 2023, section III-C.
+Transformation", IEEE Transactions on Instrumentation and Measurement, 2023.
 """
 
 import torch

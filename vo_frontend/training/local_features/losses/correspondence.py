@@ -50,6 +50,48 @@ def nearest_partners(warped: Tensor, points: Tensor, max_distance_px: float) -> 
     return known[near], nearest[near]
 
 
+@torch.no_grad()
+def mutual_partners(
+    points0: Tensor, points1: Tensor, warped0: Tensor, warped1: Tensor, max_distance_px: float
+) -> tuple[Tensor, Tensor]:
+    """Find keypoints of two images that are each other's nearest, by the mean of the distances in both.
+
+    Args:
+        points0, points1: (M, 2), (N, 2) px.
+        warped0: (M, 2) points0 in image 1; warped1: (N, 2) points1 in image 0; px, NaN where unknown.
+        max_distance_px: pairs farther apart are no partners.
+
+    Returns:
+        index0, index1: (K,) partners, one to one.
+    """
+    known0, known1 = (points.isfinite().all(dim=1).nonzero()[:, 0] for points in (warped0, warped1))
+    if not len(known0) or not len(known1):
+        return known0[:0], known1[:0]
+    distance = torch.cdist(warped0[known0], points1[known1]) + torch.cdist(points0[known0], warped1[known1])
+    nearest0, nearest1 = distance.min(dim=1), distance.min(dim=0)
+    is_mutual = nearest1.indices[nearest0.indices] == torch.arange(len(known0), device=points0.device)
+    chosen = is_mutual & (0.5 * nearest0.values <= max_distance_px)
+    return known0[chosen], known1[nearest0.indices[chosen]]
+
+
+@torch.no_grad()
+def are_not_shown(points: Tensor, warp: Tensor, covisible: Tensor) -> Tensor:
+    """Tell which points (N, 2) px the other image is known not to show, as (N,) booleans.
+
+    ``warp`` and ``covisible`` are as in :func:`warp_points`; where the warp itself is unknown, nothing is.
+    """
+    height, width = covisible.shape
+    x, y = points[:, 0].round().long().clamp(0, width - 1), points[:, 1].round().long().clamp(0, height - 1)
+    return warp[y, x].isfinite().all(dim=1) & ~covisible[y, x]
+
+
+@torch.no_grad()
+def far_from_earlier(points: Tensor, gap_px: float) -> Tensor:
+    """Tell which of the points (N, 2) have no earlier one within ``gap_px``, as (N,) booleans."""
+    is_near = torch.cdist(points, points) < gap_px
+    return ~is_near.tril(diagonal=-1).any(dim=1)
+
+
 def random_partners(
     warp: Tensor, covisible: Tensor, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
