@@ -2,7 +2,7 @@
 Wide Baselines: From Paper to Practice", IJCV 2021).
 
 A scene is a folder with ``images/NAME.jpg``, ``calibration/calibration_NAME.h5`` (``K``, ``R``, ``T``, world
-to camera) and ``new-vis-pairs/keys-th-0.1.npy``, the pairs of images with a tenth of their points in common, as
+to camera) and ``new-vis-pairs/keys-th-0.1.npy``, the pairs of images that share a tenth of their points, as
 texts ``NAME-NAME``.
 """
 

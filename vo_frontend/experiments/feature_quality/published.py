@@ -1,7 +1,7 @@
 """What the authors report for their weights, beside what we measured on the same kind of data.
 
 The two compare only where the protocol is the same: HPatches with its 108 scenes and up to 5000 keypoints
-that score 0.2 or more (X. Zhao et al., "ALIKE", IEEE TMM 2022); stereo on the test scenes of the Image Matching
+that score 0.2 or more (X. Zhao et al., "ALIKE", IEEE TMM 2022); stereo on test scenes of the Image Matching
 Workshop with 2048 keypoints (X. Zhao et al., "ALIKED", IEEE TIM 2023), where matches and motions are found in
 another way.
 """
