@@ -18,8 +18,8 @@ from vo_frontend.features.loading import make_network
 from vo_frontend.simulation.street import ground_truth
 from vo_frontend.simulation.street.renderer import load_street
 from vo_frontend.training.data.array_scenes import ArrayScene
-from vo_frontend.training.data.disk_scenes import read_disk_dataset
-from vo_frontend.training.data.megadepth import MegadepthPairs, find_scenes
+from vo_frontend.training.data.disk_scenes import DiskScene, read_disk_dataset
+from vo_frontend.training.data.megadepth import MegadepthPairs, find_scenes, group_by_images
 from vo_frontend.training.data.ranges import DepthRanges
 from vo_frontend.training.data.scenes import read_depth
 from vo_frontend.training.engine.loader import workers_for
@@ -84,6 +84,16 @@ def test_scene_files_are_found_at_any_depth_and_may_lie_elsewhere(original: Path
     shutil.copy(original, tmp_path / "lists" / "dataset.json")
     scenes = find_scenes([tmp_path / "lists"], original.parent)
     assert scenes[0].view(0).image.shape == (144, 192, 3)
+
+
+def test_scenes_with_a_common_image_are_one_in_the_order_of_their_first(original: Path) -> None:
+    a, b, c = read_disk_dataset(original)
+    bridge = DiskScene("bridge", [original.parent / "a" / "images"] * 3, ["0.png"], [])
+    assert group_by_images([a, b, bridge, c]) == [[a, bridge], [b], [c]]
+    folders = [original.parent] * 3
+    joining = DiskScene("joining", folders, ["c/images/1.png", "a/images/1.png"], [])
+    assert group_by_images([a, b, c, joining]) == [[a, c, joining], [b]]
+    assert group_by_images([]) == []
 
 
 def test_a_folder_without_scenes_is_an_error(tmp_path: Path) -> None:

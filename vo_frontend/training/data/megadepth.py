@@ -1,7 +1,9 @@
 """Pairs of scenes in MegaDepth's layouts (Li and Snavely, CVPR 2018), and which scenes are held out."""
 
 import logging
+import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -112,18 +114,15 @@ def group_by_images(scenes: Sequence[Scene]) -> list[list[Scene]]:
 
     LoFTR divides a scene into one file per range of overlap: what is held out must be held out of all.
     """
-    groups: list[list[Scene]] = []
-    group_of: dict[Path, list[Scene]] = {}
-    for scene in scenes:
-        images = [path.resolve() for path in scene.image_paths]
-        merged = [scene]
-        for other in {id(group): group for image in images if (group := group_of.get(image))}.values():
-            merged = other + merged
-            groups.remove(other)
-        groups.append(merged)
+    group_of: dict[str, list[int]] = {}  # of scenes, by image
+    for number, scene in enumerate(scenes):
+        images = [os.path.abspath(path) for path in scene.image_paths]
+        touched = {id(group): group for image in images if (group := group_of.get(image))}
+        merged = sorted([number, *chain.from_iterable(touched.values())])
         for member in merged:
-            group_of.update(dict.fromkeys((path.resolve() for path in member.image_paths), merged))
-    return groups
+            group_of.update((os.path.abspath(path), merged) for path in scenes[member].image_paths)
+    groups = {id(group): group for group in group_of.values()}.values()
+    return [[scenes[number] for number in group] for group in sorted(groups)]
 
 
 def _open_place(place: Path, root: Path | None) -> Sequence[Scene]:
