@@ -131,6 +131,30 @@ def test_a_pair_that_shares_nothing_has_only_its_peaks_to_learn(
     assert all(p.grad.isfinite().all() for p in fresh_network.parameters() if p.grad is not None)
 
 
+@torch.no_grad()
+def test_reliability_needs_no_keypoint_in_the_other_image(
+    blocks_pair: PairBatch, fresh_network: FeatureNetwork
+) -> None:
+    config = ObjectiveConfig(num_keypoints=60, num_random=0, max_partner_px=1e-9)
+    terms = LocalFeatureObjective(config)(fresh_network.eval(), blocks_pair, generator())
+    assert terms.descriptor.item() == 0  # no keypoint lies exactly where one of the other image belongs
+    assert terms.reliability.item() > 0
+
+
+@torch.no_grad()
+def test_points_that_crowd_each_other_make_the_descriptor_loss_larger(
+    blocks_pair: PairBatch, fresh_network: FeatureNetwork
+) -> None:
+    """Beside a point stands another that looks nearly the same, and counts as wrong."""
+    crowded, apart = (
+        LocalFeatureObjective(ObjectiveConfig(num_keypoints=60, num_random=1500, min_gap_px=gap_px))(
+            fresh_network.eval(), blocks_pair, generator()
+        )
+        for gap_px in (0.0, 4.0)
+    )
+    assert crowded.descriptor > apart.descriptor + 0.3
+
+
 def test_some_steps_on_one_pair_reduce_the_total(
     blocks_pair: PairBatch, fresh_network: FeatureNetwork
 ) -> None:
