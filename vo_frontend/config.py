@@ -98,7 +98,9 @@ class TrackingConfig:
     """Sets when a frame counts as lost, and when a segment is given up."""
 
     min_inliers: Inliers = 30  # fewer and the frame is LOST
-    min_found_share: Share = 0.3  # of what should be seen again, before a lost camera counts as found
+    min_found_share: Share = (
+        0.3  # of what should be seen again, for a pose that image motion does not support
+    )
     max_lost_s: AtLeast0 = 1.0  # after this long without a pose, start a new segment
 
     def __post_init__(self) -> None:

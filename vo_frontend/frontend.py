@@ -17,6 +17,7 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
+from vo_frontend.mapping.pose_judge import PoseJudge
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.places.recollection import Recollection
 from vo_frontend.sensors.depth_meter import DepthMeter
@@ -50,6 +51,7 @@ class VisualFrontend:
         depth_meter: DepthMeter | None,
         start: MapStart,
         tracker: PoseTracker,
+        judge: PoseJudge,
         relocalizer: LocalRelocalizer,
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
@@ -64,6 +66,7 @@ class VisualFrontend:
         self._depth_meter = depth_meter
         self._start = start
         self._tracker = tracker
+        self._judge = judge
         self._relocalizer = relocalizer
         self._keyframe_policy = keyframe_policy
         self._mapper = mapper
@@ -109,15 +112,19 @@ class VisualFrontend:
             return self._start_map(blank, view, stages)
 
         with _timed(stages, "track"):
-            pose = self._place(view, self.sparse_map, self._motion.predict(view.timestamp_s))
+            pose = self._place(view, self.sparse_map, self._motion)
         blank = replace(blank, num_matches=pose.num_matches, num_inliers=pose.num_inliers)
         if pose.T_world_cam is None:
+            if pose.reason is Reason.UNCONFIRMED:
+                self._judge.doubt(view)
             return self._without_pose(blank, pose.reason)
         if not _depths_agree(view, pose, self.sparse_map):
             view, blank = replace(view, depths=None), replace(blank, reason=Reason.WRONG_DEPTHS)
         self._motion = self._motion.updated(view.timestamp_s, pose.T_world_cam)
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
         landmark_ids = self.sparse_map.ids_by_feature(view, pose.feature_index, pose.landmark_rows)
+        doubted = self._judge.believe(view, pose.T_world_cam, landmark_ids, self.sparse_map)
+        blank = replace(blank, backfilled=doubted)
         if not self._wants_keyframe(self.sparse_map, view, landmark_ids):
             return self._with_pose(blank, pose.T_world_cam, landmark_ids)
         with _timed(stages, "map"):
@@ -145,19 +152,23 @@ class VisualFrontend:
         features, second = self.extractor.extract_batch([image, second_image])
         return features, self._depth_meter.measure(frame, features, second)
 
-    def _place(self, view: View, sparse_map: SparseMap, T_world_cam_guess: Transform) -> PoseEstimate:
-        """Track from the prediction; where that fails, look in the local map, then in all that was seen."""
+    def _place(self, view: View, sparse_map: SparseMap, motion: ConstantVelocity) -> PoseEstimate:
+        """Track from the prediction; where that is not believed, look in the local map, then everywhere."""
         landmarks = sparse_map.landmarks
         pose = self._tracker.track(
-            view.features, landmarks.points_world, landmarks.descriptors, T_world_cam_guess
+            view.features, landmarks.points_world, landmarks.descriptors, motion.predict(view.timestamp_s)
         )
-        if pose.T_world_cam is not None:
+        if self._judge.believes(view, pose, motion.T_world_cam, sparse_map):
             return pose
         local = self._relocalizer.relocalize(view, sparse_map)
         if local.T_world_cam is not None:
             return local
         found = self._recollection.find(view, sparse_map)
-        return found if found.T_world_cam is not None else local
+        if found.T_world_cam is not None:
+            return found
+        return (
+            local if pose.T_world_cam is None else replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)
+        )
 
     def _resume(self, blank: FrameResult, view: View) -> FrameResult:
         """Go on in an earlier segment where the view shows a place of it."""
@@ -182,6 +193,8 @@ class VisualFrontend:
             self._motion = ConstantVelocity(before.timestamp_ns * 1e-9, before.T_world_cam).updated(
                 view.timestamp_s, outcome.T_world_cam
             )
+        first = self.sparse_map.last_keyframe
+        self._judge.believe(view, first.T_world_cam, first.landmark_ids, self.sparse_map)
         blank = replace(blank, num_inliers=len(self.sparse_map.landmarks))
         return self._with_keyframe(blank, self.sparse_map)
 
@@ -261,6 +274,7 @@ class VisualFrontend:
         self._next_landmark_id = self.sparse_map.next_landmark_id
         result = replace(result, map=self.sparse_map.snapshot(), events=self.sparse_map.take_events())
         self.sparse_map = self._motion = self._last_tracked = None
+        self._judge.forget()
         self._segment_id += 1
         return result
 

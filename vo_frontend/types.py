@@ -139,7 +139,7 @@ class Reason(Enum):
     TOO_FEW_MATCHES = "too few matches"
     TOO_FEW_DEPTHS = "too few measured depths"
     DEGENERATE_GEOMETRY = "degenerate geometry"
-    UNCONFIRMED = "not sure where"  # it looks like a known place, but too little of that is found
+    UNCONFIRMED = "not sure where"  # it looks like a known place, but neither map nor image motion confirm it
     BAD_IMAGE = "bad image"
     OUT_OF_ORDER = "out of order"  # its stamp is earlier than that of a frame before
     WRONG_DEPTHS = "depths disagree with the map"  # they were not used

@@ -1,14 +1,11 @@
-"""Finds a view in the local map without a guess, and doubts what it finds.
-
-A facade that occurs twice gives dozens of matches that agree with one pose, and that pose is wrong. Where it
-is right, most of what a keyframe saw, and that should be in the image, is found there.
-"""
+"""Finds a view in the local map without a guess, and doubts what it finds."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from vo_frontend.mapping.keyframe import View
+from vo_frontend.mapping.pose_judge import found_share
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
 from vo_frontend.types import Reason
@@ -33,23 +30,7 @@ class LocalRelocalizer:
         pose = self._tracker.relocalize(
             view.features, landmarks.points_world, landmarks.descriptors, [*reversed(views), everything]
         )
-        if pose.T_world_cam is None or found_share(pose, sparse_map) >= self._min_found_share:
+        seen = [rows for _, rows in views]
+        if pose.T_world_cam is None or found_share(pose, len(landmarks), seen) >= self._min_found_share:
             return pose
         return replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)
-
-
-def found_share(pose: PoseEstimate, sparse_map: SparseMap) -> float:
-    """Return how much of what a keyframe saw, and what the pose puts into the image, is found there.
-
-    The keyframe is the one of which most is found; others may have seen the same place from behind a corner.
-    """
-    found, expected = np.zeros((2, len(sparse_map.landmarks)), bool)
-    found[pose.landmark_rows] = True
-    expected[pose.expected_rows] = True
-    expected |= found
-    counts = [
-        (found[rows].sum(), expected[rows].sum())
-        for rows in map(sparse_map.rows_seen_by, sparse_map.keyframes)
-    ]
-    num_found, num_expected = max(counts)
-    return float(num_found) / max(float(num_expected), 1.0)

@@ -16,6 +16,7 @@ from vo_frontend.mapping.depth_start import DepthStart
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart, MonoStart
 from vo_frontend.mapping.mapper import Mapper
+from vo_frontend.mapping.pose_judge import PoseJudge
 from vo_frontend.places.localizer import Localizer
 from vo_frontend.places.loop_closer import LoopCloser
 from vo_frontend.places.memory import PlaceMemory
@@ -94,6 +95,7 @@ def build_frontend(
         _depth_meter(config, camera, sensor, baseline_m),
         start,
         tracker,
+        PoseJudge(camera, matcher, tracker, min_found_share=config.tracking.min_found_share),
         LocalRelocalizer(tracker, min_found_share=config.tracking.min_found_share),
         KeyframePolicy(config.keyframes),
         mapper,

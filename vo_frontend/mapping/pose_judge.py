@@ -1,0 +1,137 @@
+"""Whether a pose is believed, and what becomes of frames whose pose was doubted.
+
+A facade that occurs twice gives dozens of matches that agree with one pose, and that pose is wrong. Where it
+is right, most of what a view nearby saw, and that should be in the image, is found there; or the image has
+moved since the frame before as the pose says, as in a fast turn that blurs what is known.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.geometry import se3
+from vo_frontend.geometry.camera import PinholeCamera
+from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.tracking.matching import Matcher
+from vo_frontend.tracking.motion_agreement import motion_agrees
+from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
+from vo_frontend.types import StampedPose
+
+MAX_DOUBTED = 5  # newest views that wait for a pose in hindsight: each costs about as much as a frame
+NEAREST_SHARE = 0.5  # of the depth below which 5 % of the landmarks lie: nothing is expected to be nearer
+
+
+class PoseJudge:
+    """Asks the map and the last believed frame about a pose, and places doubted frames in hindsight."""
+
+    def __init__(
+        self, camera: PinholeCamera, matcher: Matcher, tracker: PoseTracker, *, min_found_share: float
+    ) -> None:
+        self._camera = camera
+        self._matcher = matcher
+        self._tracker = tracker
+        self._min_found_share = min_found_share
+        self._before: tuple[View, NDArray[np.int64]] | None = None  # with its landmark ids (N,)
+        self._doubted: list[View] = []
+
+    def believes(
+        self, view: View, pose: PoseEstimate, T_world_before: Transform, sparse_map: SparseMap
+    ) -> bool:
+        """Tell whether map or image motion support the pose of a view, if it has one.
+
+        Args:
+            view: of N features.
+            pose: as found among the landmarks of the map.
+            T_world_before: (4, 4) of the last frame that was believed, as the map has it now.
+            sparse_map: the local map.
+        """
+        if pose.T_world_cam is None:
+            return False
+        seen = [sparse_map.rows_seen_by(keyframe) for keyframe in sparse_map.keyframes]
+        if found_share(pose, len(sparse_map.landmarks), seen) >= self._min_found_share:
+            return True
+        if self._before is None:
+            return False
+        before, ids = self._before
+        ids = ids[ids != NO_LANDMARK]
+        just_seen = sparse_map.landmarks.rows(ids[sparse_map.landmarks.contains(ids)])
+        if found_share(pose, len(sparse_map.landmarks), [just_seen]) >= self._min_found_share:
+            return True
+        T_before_now = se3.inverse(T_world_before) @ pose.T_world_cam
+        return self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map))
+
+    def doubt(self, view: View) -> None:
+        """Keep a view whose pose was not believed."""
+        self._doubted = [*self._doubted, view][-MAX_DOUBTED:]
+
+    def believe(
+        self, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64], sparse_map: SparseMap
+    ) -> tuple[StampedPose, ...]:
+        """Take the next view as believed, and place those that were doubted just before it.
+
+        Args:
+            view: of N features.
+            T_world_cam: (4, 4) its pose.
+            landmark_ids: (N,) of each feature, NO_LANDMARK where it has none.
+            sparse_map: the local map.
+
+        Returns:
+            Poses of views that were doubted, in time order.
+        """
+        doubted, self._doubted = self._doubted, []
+        self._before = view, landmark_ids
+        landmarks, placed, T_world_after = sparse_map.landmarks, list[StampedPose](), T_world_cam
+        for earlier in reversed(doubted):
+            pose = self._tracker.track(
+                earlier.features, landmarks.points_world, landmarks.descriptors, T_world_after
+            )
+            if pose.T_world_cam is None or not self.believes(earlier, pose, T_world_after, sparse_map):
+                break
+            placed.append(StampedPose(earlier.frame_index, earlier.timestamp_ns, pose.T_world_cam))
+            T_world_after = pose.T_world_cam
+            self._before = earlier, sparse_map.ids_by_feature(earlier, pose.feature_index, pose.landmark_rows)
+        self._before = view, landmark_ids
+        return tuple(reversed(placed))
+
+    def forget(self) -> None:
+        """Know no frame any more: the segment is given up."""
+        self._before, self._doubted = None, []
+
+    def _moved_so(self, before: View, view: View, T_before_now: Transform, nearest: float) -> bool:
+        matches = self._matcher.match(before.features.descriptors, view.features.descriptors)
+        return motion_agrees(
+            before.features.pixels[matches.index0],
+            view.features.pixels[matches.index1],
+            len(view.features),
+            T_before_now,
+            self._camera,
+            nearest,
+        )
+
+
+def found_share(pose: PoseEstimate, num_landmarks: int, seen: Iterable[NDArray[np.int64]]) -> float:
+    """Return how much of what a view saw, and what a pose puts into the image, is found there.
+
+    The view is the one of which most is found; others may have seen the same place from behind a corner.
+
+    Args:
+        pose: with landmark rows.
+        num_landmarks: of the map.
+        seen: of each view the rows (L,) of its landmarks.
+    """
+    found, expected = np.zeros((2, num_landmarks), bool)
+    found[pose.landmark_rows] = True
+    expected[pose.expected_rows] = True
+    expected |= found
+    num_found, num_expected = max((found[rows].sum(), expected[rows].sum()) for rows in seen)
+    return float(num_found) / max(float(num_expected), 1.0)
+
+
+def _nearest(pose: PoseEstimate, sparse_map: SparseMap) -> float:
+    assert pose.T_world_cam is not None
+    points_world = sparse_map.landmarks.points_world[pose.landmark_rows]
+    depths = se3.transform_points(se3.inverse(pose.T_world_cam), points_world)[:, 2]
+    return NEAREST_SHARE * float(np.percentile(depths, 5))
