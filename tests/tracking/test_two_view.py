@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from world import CAMERA, make_world
+from world import CAMERA, World, make_world
 
 from vo_frontend.config import RansacConfig, TwoViewConfig
 from vo_frontend.geometry import se3
@@ -13,9 +13,16 @@ RANSAC = RansacConfig(max_iterations=2000)
 
 
 def start(
-    T_world_cam1: Transform, *, planar: bool = False, noise_px: float = 0.3, num_points: int = 400
+    T_world_cam1: Transform,
+    *,
+    planar: bool = False,
+    noise_px: float = 0.3,
+    num_points: int = 400,
+    num_before_plane: int = 0,
 ) -> TwoViewStart:
     world, rng = make_world(planar=planar, num_points=num_points), np.random.default_rng(1)
+    before_plane = make_world(seed=2, num_points=num_before_plane).points_world
+    world = World(np.concatenate([world.points_world, before_plane]), world.descriptors)
     pixels0, index0 = world.visible(np.eye(4))
     pixels1, index1 = world.visible(T_world_cam1)
     _, in0, in1 = np.intersect1d(index0, index1, return_indices=True)
@@ -54,3 +61,15 @@ def test_a_still_camera_is_too_little_parallax() -> None:
 def test_few_matches_are_named_as_such() -> None:
     T_world_cam1 = se3.exp(np.array([1.0, 0, 0, 0, 0, 0]))
     assert start(T_world_cam1, num_points=40).reason is Reason.TOO_FEW_MATCHES
+
+
+TOWARDS_A_WALL = se3.exp(np.array([0.2, 0.0, 1.0, 0.0, 0.02, 0.0]))  # two motions explain what lies in it
+
+
+def test_a_wall_alone_leaves_two_motions_and_one_point_in_ten_before_it_decides() -> None:
+    assert start(TOWARDS_A_WALL, planar=True).reason is Reason.DEGENERATE_GEOMETRY
+    found = start(TOWARDS_A_WALL, planar=True, num_before_plane=120)
+    assert found.reason is Reason.NONE
+    assert found.T_cam0_cam1 is not None
+    direction = TOWARDS_A_WALL[:3, 3] / np.linalg.norm(TOWARDS_A_WALL[:3, 3])
+    assert found.T_cam0_cam1[:3, 3] @ direction > np.cos(np.deg2rad(2))

@@ -16,6 +16,11 @@ from vo_frontend.tracking.pose import PoseTracker
 from vo_frontend.tracking.two_view import TwoViewInitializer
 from vo_frontend.types import Reason, StampedPose
 
+NOT_BY_THIS_VIEW = (
+    Reason.TOO_FEW_MATCHES,
+    Reason.DEGENERATE_GEOMETRY,
+)  # another one may do; more parallax none
+
 
 @dataclass(frozen=True, slots=True)
 class StartOutcome:
@@ -25,7 +30,7 @@ class StartOutcome:
     num_matches: int = 0
     sparse_map: SparseMap | None = None
     T_world_cam: Transform | None = None  # of the view that completed the start
-    backfilled: tuple[StampedPose, ...] = ()  # the reference view and those in between
+    backfilled: tuple[StampedPose, ...] = ()  # the views that waited
 
 
 class MapStart(Protocol):
@@ -37,7 +42,7 @@ class MapStart(Protocol):
 
 
 class MonoStart:
-    """Collects views of one camera until two-view geometry of the first and the latest succeeds."""
+    """Collects views of one camera until two-view geometry of an earlier one and the latest succeeds."""
 
     def __init__(
         self,
@@ -59,29 +64,20 @@ class MonoStart:
         self._max_wait_frames = max_wait_frames
         self._max_keyframes = max_keyframes
         self._keeper = keeper
-        self._views: list[View] = []  # reference first
+        self._views: list[View] = []  # that wait, in time order
         self._segment_id = -1  # that they are to start
 
     def offer(self, view: View, segment_id: int, first_landmark_id: int) -> StartOutcome:
-        """Try to start a map from the reference view and a new one."""
+        """Try to start a map from a new view and one that waits: the first, else the one halfway.
+
+        The first has most parallax; where it is blurred, or a bend has left too little of it in sight,
+        another serves better.
+        """
         if segment_id != self._segment_id:  # an earlier segment went on meanwhile
             self._views, self._segment_id = [], segment_id
         if not self._views or len(self._views) > self._max_wait_frames:
             self._views = [view]
             return StartOutcome(Reason.FIRST_VIEW)
-        reference = self._views[0]
-        matches = self._matcher.match(reference.features.descriptors, view.features.descriptors)
-        if len(matches) < self._min_matches:
-            self._views = [view]
-            return StartOutcome(Reason.TOO_FEW_MATCHES, len(matches))
-        pixels0 = reference.features.pixels[matches.index0].astype(np.float64)
-        pixels1 = view.features.pixels[matches.index1].astype(np.float64)
-        start = self._initializer.start(pixels0, pixels1)
-        if start.T_cam0_cam1 is None or start.points_cam0 is None:
-            self._views.append(view)
-            return StartOutcome(start.reason, len(matches))
-
-        sound = np.isfinite(start.points_cam0).all(axis=1)
         empty_map = SparseMap(
             segment_id,
             max_keyframes=self._max_keyframes,
@@ -89,6 +85,29 @@ class MonoStart:
             first_landmark_id=first_landmark_id,
             keeper=self._keeper,
         )
+        outcome = self._start_from(0, view, empty_map)
+        if len(self._views) > 1 and outcome.reason in NOT_BY_THIS_VIEW:
+            halfway = self._start_from(len(self._views) // 2, view, empty_map)
+            if outcome.reason is halfway.reason is Reason.TOO_FEW_MATCHES:
+                self._views = []
+            outcome = outcome if halfway.sparse_map is None else halfway
+        elif outcome.reason is Reason.TOO_FEW_MATCHES:
+            self._views = []
+        self._views = [*self._views, view] if outcome.sparse_map is None else []
+        return outcome
+
+    def _start_from(self, position: int, view: View, empty_map: SparseMap) -> StartOutcome:
+        """Try to start a map, empty until then, from the waiting view at ``position`` and a new one."""
+        reference = self._views[position]
+        matches = self._matcher.match(reference.features.descriptors, view.features.descriptors)
+        if len(matches) < self._min_matches:
+            return StartOutcome(Reason.TOO_FEW_MATCHES, len(matches))
+        pixels0 = reference.features.pixels[matches.index0].astype(np.float64)
+        pixels1 = view.features.pixels[matches.index1].astype(np.float64)
+        start = self._initializer.start(pixels0, pixels1)
+        if start.T_cam0_cam1 is None or start.points_cam0 is None:
+            return StartOutcome(start.reason, len(matches))
+        sound = np.isfinite(start.points_cam0).all(axis=1)
         sparse_map = self._first_map(
             empty_map,
             (reference, view),
@@ -96,9 +115,8 @@ class MonoStart:
             start.points_cam0[sound],
             (matches.index0[sound], matches.index1[sound]),
         )
-        backfilled = self._backfill(sparse_map, self._views)
-        self._views = []
         T_world_cam = sparse_map.last_keyframe.T_world_cam
+        backfilled = self._backfill(sparse_map, position)
         return StartOutcome(Reason.NONE, len(matches), sparse_map, T_world_cam, backfilled)
 
     def _first_map(
@@ -120,14 +138,22 @@ class MonoStart:
         self._mapper.adjust(sparse_map)
         return sparse_map
 
-    def _backfill(self, sparse_map: SparseMap, views: list[View]) -> tuple[StampedPose, ...]:
+    def _backfill(self, sparse_map: SparseMap, position: int) -> tuple[StampedPose, ...]:
         """Estimate the poses of the waiting views: the reference is the origin, PnP places the others."""
-        reference, landmarks = views[0], sparse_map.landmarks
-        poses = [StampedPose(reference.frame_index, reference.timestamp_ns, np.eye(4))]
-        for view in views[1:]:
-            estimate = self._tracker.track(
-                view.features, landmarks.points_world, landmarks.descriptors, poses[-1].T_world_cam
+        reference = self._views[position]
+        origin = StampedPose(reference.frame_index, reference.timestamp_ns, np.eye(4))
+        earlier = self._place_in_turn(sparse_map, self._views[:position][::-1])
+        later = self._place_in_turn(sparse_map, self._views[position + 1 :])
+        return (*reversed(earlier), origin, *later)
+
+    def _place_in_turn(self, sparse_map: SparseMap, views: list[View]) -> list[StampedPose]:
+        """Place views one after the other, from the origin on; those that cannot be placed are left out."""
+        landmarks, poses, T_world_cam = sparse_map.landmarks, list[StampedPose](), np.eye(4)
+        for view in views:
+            pose = self._tracker.track(
+                view.features, landmarks.points_world, landmarks.descriptors, T_world_cam
             )
-            if estimate.T_world_cam is not None:
-                poses.append(StampedPose(view.frame_index, view.timestamp_ns, estimate.T_world_cam))
-        return tuple(poses)
+            if pose.T_world_cam is not None:
+                T_world_cam = pose.T_world_cam
+                poses.append(StampedPose(view.frame_index, view.timestamp_ns, T_world_cam))
+        return poses

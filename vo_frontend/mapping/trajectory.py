@@ -216,10 +216,14 @@ class TrajectoryRecord:
         self._size += 1
 
     def _keyframe_before(self, frame_index: int, segment_id: int) -> int:
-        """Find the newest keyframe of a segment that is not later than a frame, by number."""
+        """Find the newest keyframe of a segment that is not later than a frame, by number; else its first."""
         indices, segment_ids = self._keyframe_indices, self._segment_of_keyframe
-        numbers = (n for n in reversed(range(len(indices))) if segment_ids[n] == segment_id)
-        return next((n for n in numbers if indices[n] <= frame_index), NO_KEYFRAME)
+        members = (n for n in reversed(range(len(indices))) if segment_ids[n] == segment_id)
+        number = NO_KEYFRAME
+        for number in members:
+            if indices[number] <= frame_index:
+                break
+        return number
 
     def _note_change(self, row: int) -> None:
         self.first_changed_row = min(self.first_changed_row, row)

@@ -2,8 +2,8 @@
 
 Essential-matrix and homography hypotheses compete, as in ORB-SLAM (Mur-Artal et al. 2015, IV), but by
 one score: the number of matches that a pose turns into sound points. A planar scene makes the essential
-matrix ambiguous, and a pure rotation makes both meaningless: the least parallax and the margin over the
-runner-up reject those starts.
+matrix ambiguous, and a pure rotation makes both meaningless: the least parallax rejects those starts, and
+the matches that the runner-up leaves unexplained.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,12 @@ from vo_frontend.geometry.triangulation import triangulate
 from vo_frontend.tracking.robust import RobustEstimator
 from vo_frontend.types import Reason
 
-# A second, different pose that explains this share of the winner's points makes the start ambiguous.
-AMBIGUOUS_SHARE = 0.8
+# Of all matches: first maps of KITTI, TUM, 7-Scenes and the built-in street have 71 % and more.
+MIN_SOUND_SHARE = 0.5
+# A second, different pose makes the start ambiguous where fewer matches than these speak for the best alone.
+MIN_DECIDING_SHARE = 0.1  # of its points ...
+MIN_DECIDING = 20  # ... and of the matches that only one of the two explains, four of five
+MIN_DECIDED_SHARE = 0.8
 # Two hypotheses that differ by less are the same motion.
 SAME_ROTATION_RAD = np.deg2rad(1.0)
 SAME_DIRECTION_RAD = np.deg2rad(15.0)
@@ -43,7 +47,16 @@ class _Hypothesis:
     T_cam0_cam1: Transform  # (4, 4)
     points_cam0: NDArray[np.float64]  # (N, 3), NaN where unsound
     parallax_rad: NDArray[np.float64]  # (N,)
-    num_points: int
+
+    @property
+    def is_sound(self) -> NDArray[np.bool_]:
+        """Tell which matches (N,) it explains."""
+        return np.isfinite(self.points_cam0[:, 0])
+
+    @property
+    def num_points(self) -> int:
+        """Count the matches that it explains."""
+        return int(self.is_sound.sum())
 
 
 class TwoViewInitializer:
@@ -76,10 +89,10 @@ class TwoViewInitializer:
         parallax_rad = float(np.median(best.parallax_rad[essential.inliers]))
         if parallax_rad < self._min_parallax_rad:
             return TwoViewStart(Reason.TOO_LITTLE_PARALLAX)
-        if best.num_points < max(self._min_landmarks, 0.5 * essential.inliers.sum()):
+        if best.num_points < max(self._min_landmarks, MIN_SOUND_SHARE * len(pixels0)):
             return TwoViewStart(Reason.DEGENERATE_GEOMETRY)
         rivals = [other for other in hypotheses if not _same_motion(other.T_cam0_cam1, best.T_cam0_cam1)]
-        if any(rival.num_points > AMBIGUOUS_SHARE * best.num_points for rival in rivals):
+        if not all(_decided(best, rival) for rival in rivals):
             return TwoViewStart(Reason.DEGENERATE_GEOMETRY)
         return TwoViewStart(Reason.NONE, best.T_cam0_cam1, best.points_cam0)
 
@@ -109,7 +122,20 @@ class TwoViewInitializer:
         error1 = np.linalg.norm(camera.project(points_cam1) - pixels1, axis=1)
         sound = np.fmax(error0, error1) < self._max_error_px  # NaN compares as False
         points_cam0 = np.where(sound[:, None], points_cam0, np.nan)
-        return _Hypothesis(T_cam0_cam1, points_cam0, parallax_rad, int(sound.sum()))
+        return _Hypothesis(T_cam0_cam1, points_cam0, parallax_rad)
+
+
+def _decided(best: _Hypothesis, rival: _Hypothesis) -> bool:
+    """Tell whether the matches that only one of two hypotheses explains speak for the best.
+
+    Most points of a street or a room lie in few planes, and each plane has a second motion that explains it:
+    what counts is the rest.
+    """
+    for_best = int((best.is_sound & ~rival.is_sound).sum())
+    for_rival = int((rival.is_sound & ~best.is_sound).sum())
+    if for_best < MIN_DECIDED_SHARE * (for_best + for_rival):
+        return False
+    return for_best >= max(MIN_DECIDING, MIN_DECIDING_SHARE * best.num_points)
 
 
 def _same_motion(T_cam0_a: Transform, T_cam0_b: Transform) -> bool:
