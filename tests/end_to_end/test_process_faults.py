@@ -2,8 +2,10 @@
 
 import json
 import os
+import pty
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from file_limit import file_limit
 
 from vo_frontend.formats.trajectories import read_poses
 
@@ -24,13 +27,11 @@ pytestmark = [
 ]
 
 
-def start(out: Path) -> "subprocess.Popen[str]":
+def start(out: Path, *, terminal: int = subprocess.PIPE, frames: str = "0:150") -> "subprocess.Popen[str]":
     environment = {key: value for key, value in os.environ.items() if not key.startswith("VO_")}
-    args = ("--features", "orb", "--frames", "0:150", "--no-view", "--out", str(out))
+    args = ("--features", "orb", "--frames", frames, "--no-view", "--out", str(out))
     command = [sys.executable, str(ROOT / "run_vo.py"), *args]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stdout=terminal, stderr=terminal, text=True)
 
 
 def wait_for_the_first_row(process: "subprocess.Popen[str]", out: Path) -> None:
@@ -73,6 +74,46 @@ def test_what_a_run_leaves_behind_can_be_evaluated(name: str, moment: int, tmp_p
     assert (metrics["poses"], metrics["frames"]) == (num_poses, num_frames)
     assert metrics["complete"] is (num_frames == 150)
     assert ("stopped before the end" in output) is (num_frames < 150)
+
+
+@pytest.mark.parametrize("moment", range(NUM_MOMENTS))
+def test_a_terminal_that_is_closed_at_any_moment_costs_nothing(moment: int, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    terminal, its_end = pty.openpty()
+    process = start(out, terminal=its_end)
+    os.close(its_end)
+    wait_s = random.Random(f"terminal {moment}").uniform(0, LATEST_S)
+    closes_at_s = None  # from the first row on
+    while closes_at_s is None or time.monotonic() < closes_at_s:
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 65536)  # a terminal that nobody reads would stop the run
+        if closes_at_s is None and (out / "trajectory_tum.txt").is_file():
+            closes_at_s = time.monotonic() + wait_s
+    os.close(terminal)
+    assert process.wait(timeout=300) == 0
+    num_poses, num_frames = check_the_files(out)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["poses"], metrics["frames"], metrics["complete"]) == (num_poses, num_frames, True)
+    assert num_frames == 150
+
+
+@pytest.mark.parametrize("moment", range(NUM_MOMENTS))
+def test_a_disk_that_is_full_is_named_and_what_fits_can_be_evaluated(moment: int, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    # From less than the first file needs to more than the reports do; metrics.json has about 5 kB.
+    num_bytes = round(10 ** random.Random(f"disk {moment}").uniform(2.0, 4.5))
+    with file_limit(num_bytes):
+        process = start(out, frames="0:40")
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 2, (num_bytes, output, errors)
+    assert "Traceback" not in output + errors
+    assert "cannot write" in errors
+    assert all(path.stat().st_size > 0 for path in out.glob("*.png"))
+    rows = (out / "frames.csv").read_text().splitlines() if (out / "frames.csv").is_file() else []
+    assert len({row.count(",") for row in rows}) <= 1
+    for name in TRAJECTORIES:
+        if (out / name).is_file() and (out / name).stat().st_size > 0:
+            assert len(read_poses(out / name)) <= 40
 
 
 def test_a_second_run_is_kept_out_and_the_first_is_not_disturbed(tmp_path: Path) -> None:

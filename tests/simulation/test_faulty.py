@@ -17,9 +17,11 @@ from vo_frontend.simulation.faults import (
     Occlude,
     Overtake,
     SameView,
+    ScaleDepth,
     Side,
     StaleDepth,
     StopClock,
+    Tear,
     Truncate,
     When,
 )
@@ -173,6 +175,20 @@ def test_what_depth_is_measured_from_stands_still_while_the_left_image_goes_on()
         np.testing.assert_array_equal(known(frames[index].depth_m), known(CLEAN[1].depth_m))
         np.testing.assert_array_equal(known(frames[index].image), known(CLEAN[index].image))
     assert_untouched(frames, but=(2, 3))
+
+
+def test_a_torn_image_ends_with_the_rows_of_the_frame_before() -> None:
+    image = known(run(Tear(When.at(2), share=0.25))[2].image)
+    np.testing.assert_array_equal(image[:36], known(CLEAN[2].image)[:36])
+    np.testing.assert_array_equal(image[36:], known(CLEAN[1].image)[36:])
+    assert_untouched(run(Tear(When.at(0, 2))), but=(2,))
+
+
+def test_a_changed_unit_of_depth_changes_nothing_else() -> None:
+    frames = run(ScaleDepth(When.at(2), factor=2.0))
+    np.testing.assert_array_equal(known(frames[2].depth_m), 2 * known(CLEAN[2].depth_m))
+    np.testing.assert_array_equal(known(frames[2].image), known(CLEAN[2].image))
+    assert_untouched(frames, but=(2,))
 
 
 def test_frames_of_the_source_are_never_written_to() -> None:

@@ -25,11 +25,15 @@ EXAMPLES = """examples:
   vo-frontend ablate --only features,budget --sequences kitti/06,kitti/00     two tables, two sequences
   vo-frontend ablate --only accuracy --sequences kitti/07,kitti/07:stereo     any other sequence
   vo-frontend ablate --sequences street --features orb --frames 100           needs no data, no weights
+  vo-frontend ablate --only faults --markdown docs/reliability.md             what each fault does
 
-Tables: accuracy, features, budget, resolution, adjustment, estimator, presets. With presets, a picture shows
-what accuracy costs. The built-in street goes by the names street (1000 frames), street-short (300) and
-street-faults (300). What is measured is said in docs/accuracy.md and docs/presets.md.
+Tables: accuracy, features, budget, resolution, adjustment, estimator, presets; faults stands alone. With
+presets, a picture shows what accuracy costs. The built-in street goes by the names street (1000 frames),
+street-short (300) and street-faults (300). What is measured is said in docs/accuracy.md, docs/presets.md and
+docs/reliability.md.
 """
+
+FAULTS = "faults"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     share_the_cores()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.ERROR)
-    return exit_code_of(lambda: _run(args, arguments), debug=args.debug)
+    run = _run_faults if args.only == [FAULTS] else _run
+    return exit_code_of(lambda: run(args, arguments), debug=args.debug)
 
 
 def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
@@ -113,6 +118,36 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     for section in found:
         print(f"\n{format_section(section)}", flush=True)
     write_json(args.out / "ablation.json", as_mapping(setting, found, runs))
+    if args.markdown:
+        write_markdown(args.markdown, setting, found)
+    print(f"\nwritten to {args.out}/")
+
+
+def _run_faults(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+    from vo_frontend.experiments.ablation.plan import FEATURES, choose_sequences
+    from vo_frontend.experiments.ablation.report import describe
+    from vo_frontend.experiments.output_files import make_folder, split_at_marks, write_markdown
+    from vo_frontend.experiments.reliability.matrix import SEQUENCES, measure_matrix, sections
+    from vo_frontend.experiments.tables import as_mapping, format_section
+    from vo_frontend.reports.run_metrics import write_json
+
+    setting = describe(arguments, is_part=args.frames is not None)
+    sequences = SEQUENCES if args.sequences is None else choose_sequences(args.sequences)
+    if args.markdown:
+        split_at_marks(args.markdown)
+    make_folder(args.out)
+    cells = measure_matrix(
+        sequences,
+        (args.features or FEATURES)[0],
+        args.data_root,
+        args.weights_dir,
+        args.frames,
+        lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    found = sections(cells)
+    for section in found:
+        print(f"\n{format_section(section)}", flush=True)
+    write_json(args.out / "faults.json", as_mapping(setting, found))
     if args.markdown:
         write_markdown(args.markdown, setting, found)
     print(f"\nwritten to {args.out}/")

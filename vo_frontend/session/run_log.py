@@ -1,6 +1,7 @@
 """The log of a run, kept in its folder from the first line on."""
 
 import logging
+from contextlib import suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,8 @@ class RunLog:
         self._logger.removeHandler(self._memory)
         self._memory.close()
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, where what could not be written first has been named
+                self._file.close()
 
     def write_into(self, folder: Path) -> None:
         """Write ``log.txt``: what was logged until now, and from now on every line at once.

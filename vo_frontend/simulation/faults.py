@@ -219,6 +219,37 @@ class StaleDepth:
         return replace(frame, image_right=previous.image_right, depth_m=previous.depth_m)
 
 
+@dataclass(frozen=True, slots=True)
+class Tear:
+    """The transfer broke off: this share of the image, at the bottom, is that of the frame before."""
+
+    when: When
+    share: float = 0.5
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """Put the bottom of the left image before under the top of this one."""
+        if previous is None or previous.image is None or frame.image is None:
+            return frame
+        image = frame.image.copy()
+        first_row = round((1.0 - self.share) * len(image))
+        image[first_row:] = previous.image[first_row:]
+        return replace(frame, image=image)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDepth:
+    """The unit of depth changes: a driver that was started anew, another setting."""
+
+    when: When
+    factor: float = 1.5
+
+    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+        """Multiply the depth image."""
+        if frame.depth_m is None:
+            return frame
+        return replace(frame, depth_m=np.float32(self.factor) * frame.depth_m)
+
+
 def _changed(frame: Frame, side: Side, change: Callable[[Image], Image]) -> Frame:
     if frame.image is not None and side != "right":
         frame = replace(frame, image=change(frame.image))
