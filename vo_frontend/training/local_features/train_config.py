@@ -35,7 +35,7 @@ LEAST = {
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Weights and constants of the losses; the defaults are those of ALIKED."""
+    """Weights and constants of the losses, those of ALIKED but for ``min_gap_px``."""
 
     reprojection_weight: float = 1.0
     peak_weight: float = 0.5
@@ -44,7 +44,7 @@ class ObjectiveConfig:
     descriptor: str = "sparse_nre"  # or "dense_nre" (ALIKE), "triplet" (baseline)
     num_keypoints: int = 400  # detected per image
     num_random: int = 400  # further points per pair, drawn where both images see the scene
-    min_gap_px: float = 2.0  # from a random point to all others, so that they are different points; 0: any
+    min_gap_px: float = 0.0  # from a random point to all others in either image, 2 in ALIKED; 0: any
     min_score: float = 0.1  # keypoints below it learn neither position nor peak
     max_reprojection_px: float = 5.0  # keypoints farther apart are not the same point
     max_partner_px: float = 3.0  # a keypoint this close to the warp is the descriptor's true match
@@ -52,7 +52,7 @@ class ObjectiveConfig:
     sparse_temperature: float = 0.1  # t_des of the sparse NRE
     dense_temperature: float = 0.02  # t_des of the dense NRE
     dense_stride_px: int = 1  # of the descriptor map of the dense NRE
-    dense_outlier_bin: bool = True  # keypoints that the other image does not show learn to match nothing
+    dense_outlier_bin: bool = False  # of the dense NRE: what the other image does not show matches nothing
     reliability_temperature: float = 1.0  # t_rel
     triplet_margin: float = 0.5  # in units of descriptor distance
 
