@@ -64,7 +64,7 @@ def test_what_would_be_behind_the_camera_agrees_with_nothing() -> None:
 
 def test_few_matches_prove_nothing() -> None:
     before, now = matches(STEP)
-    assert not motion_agrees(before, now, 4 * len(now), STEP, CAMERA, NEAREST)
+    assert not motion_agrees(before, now, 6 * len(now), STEP, CAMERA, NEAREST)
     assert not motion_agrees(before[:0], now[:0], 0, STEP, CAMERA, NEAREST)
 
 
