@@ -12,8 +12,9 @@ from vo_frontend.experiments.ablation.sequences import SensorSequence
 from vo_frontend.types import Sensor
 
 DPI = 120
-PANEL_IN = (5.6, 4.0)
+PANEL_IN = (5.6, 3.4)
 COLUMNS = 2
+LEAST_SPAN = 4.0  # largest over smallest error that a panel has room for
 MARKERS = "osD^vP"
 
 
@@ -94,7 +95,7 @@ def _draw(axes: Any, sequence: SensorSequence, kinds: Sequence[str], points: Seq
         zorder=1,
         label="no other one beats it in both",
     )
-    named: set[str] = set()
+    named: set[tuple[float, float]] = set()  # the default is one of each kind
     for number, kind in enumerate(kinds):
         own = [point for point in points if point.kind == kind]
         axes.plot(
@@ -106,17 +107,27 @@ def _draw(axes: Any, sequence: SensorSequence, kinds: Sequence[str], points: Seq
             label=kind,
         )
         for point in own:
-            if point.variant not in named and math.isfinite(point.ate_m):
+            place = (point.core_ms, point.ate_m)
+            if place not in named and math.isfinite(point.ate_m):
                 _name(axes, point)
-                named.add(point.variant)
+                named.add(place)
     _mark_references(axes, sequence)
     axes.set(title=sequence.label, xlabel="processor time per frame [core-ms]", ylabel="ATE rmse [cm]")
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         _use_plain_numbers(axis)
-    axes.margins(0.12, 0.15)
+    axes.margins(0.15, 0.15)
+    _widen(axes)
     axes.grid(alpha=0.3, which="both")
+
+
+def _widen(axes: Any) -> None:
+    """Show at least a factor of ``LEAST_SPAN`` of errors, so that small differences look small."""
+    low, high = axes.get_ylim()
+    if high / low < LEAST_SPAN:
+        middle = math.sqrt(low * high)
+        axes.set_ylim(middle / math.sqrt(LEAST_SPAN), middle * math.sqrt(LEAST_SPAN))
 
 
 def _name(axes: Any, point: CostPoint) -> None:
@@ -144,7 +155,7 @@ def _mark_references(axes: Any, sequence: SensorSequence) -> None:
             transform=axes.get_xaxis_transform(),
             rotation=90,
             va="top",
-            ha="center",
+            ha="right",
             fontsize=7.5,
             color="0.25",
         )

@@ -1,4 +1,4 @@
-"""A picture of ablations: error and speed against the keypoint budget, and against features."""
+"""A picture of ablations: error and processor time against the keypoint budget, and against features."""
 
 import math
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ class AblationPoint:
     sequence: str
     variant: str
     ate_percent: float  # rmse, of the path length
-    frames_per_second: float
+    core_ms: float  # per frame
 
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """What two panels show: error and speed."""
+    """What two panels show: error and processor time."""
 
     quantity: str  # below the x axis
     is_number: bool  # variants are numbers, to be joined by lines; else names
@@ -46,13 +46,13 @@ def plot_ablations(path: Path, ablations: Sequence[Ablation]) -> None:
     FigureCanvasAgg(figure)
     sequences = list(dict.fromkeys(point.sequence for ablation in ablations for point in ablation.points))
     all_axes = figure.subplots(len(ablations), 2, squeeze=False)
-    for (error_axes, speed_axes), ablation in zip(all_axes, ablations, strict=True):
+    for (error_axes, cost_axes), ablation in zip(all_axes, ablations, strict=True):
         _draw(error_axes, ablation, sequences, [point.ate_percent for point in ablation.points])
-        _draw(speed_axes, ablation, sequences, [point.frames_per_second for point in ablation.points])
+        _draw(cost_axes, ablation, sequences, [point.core_ms for point in ablation.points])
         error_axes.set_ylabel("ATE rmse [% of the path]")
         if any(math.isfinite(point.ate_percent) for point in ablation.points):
             _use_log_scale(error_axes)
-        speed_axes.set(ylabel="frames/s", ylim=(0, None))
+        cost_axes.set(ylabel="processor time per frame [core-ms]", ylim=(0, None))
     handles, labels = all_axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
     try:

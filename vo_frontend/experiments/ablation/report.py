@@ -181,8 +181,8 @@ def _points(table: Table, runs: Runs) -> list[AblationPoint]:
     for label, case in table.cases:
         own = runs[case][: table.max_seeds]
         ate_percent = float(np.median([_ate_percent(run) for run in own]))
-        frames_per_second = float(np.median([run.frames_per_second for run in own]))
-        points.append(AblationPoint(case.sequence.label, label, ate_percent, frames_per_second))
+        core_ms = float(np.median([run.core_ms for run in own]))
+        points.append(AblationPoint(case.sequence.label, label, ate_percent, core_ms))
     return points
 
 
