@@ -218,7 +218,7 @@ def test_files_that_were_overtaken_are_dropped_without_being_decoded(
     assert len(decoded) < NUM_FRAMES
     assert (decoded[0], decoded[-1]) == (0, NUM_FRAMES - 1)
     assert sum(1 + known(frame.capture).num_dropped for frame in frames) == NUM_FRAMES
-    assert not caplog.records, "decoding keeps up"
+    assert "later than they were taken" not in caplog.text, "decoding keeps up"
 
 
 @pytest.mark.parametrize("stamps_ms", [[0, 100, 250, 300], [0, 100, 10**8, 10**8 + 100]])
