@@ -166,9 +166,9 @@ class VisualFrontend:
         found = self._recollection.find(view, sparse_map)
         if found.T_world_cam is not None:
             return found
-        return (
-            local if pose.T_world_cam is None else replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)
-        )
+        if pose.T_world_cam is None:
+            return local
+        return replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)
 
     def _resume(self, blank: FrameResult, view: View) -> FrameResult:
         """Go on in an earlier segment where the view shows a place of it."""

@@ -5,49 +5,23 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from vo_frontend.geometry.camera import PinholeCamera
-from vo_frontend.geometry.se3 import Transform
 from vo_frontend.simulation.faults import Drop, Fault, Overtake, When
 from vo_frontend.sources.base import FrameSource
-from vo_frontend.types import Frame, Sensor
+from vo_frontend.sources.wrapper import SourceWrapper
+from vo_frontend.types import Frame
 
 
-class FaultySource:
+class FaultySource(SourceWrapper):
     """Another source with faults, the same for the same seed. Without faults it is that source.
 
     Faults strike in the order given. What strikes does not depend on the other faults.
     """
 
     def __init__(self, source: FrameSource, faults: Sequence[Fault], seed: int = 0) -> None:
-        self._source = source
+        super().__init__(source)
         self._faults = list(faults)
         self._seed = seed
         self._closed = threading.Event()
-
-    @property
-    def name(self) -> str:
-        """Return the name of the source behind."""
-        return self._source.name
-
-    @property
-    def sensor(self) -> Sensor:
-        """Return the sensor of the source behind."""
-        return self._source.sensor
-
-    @property
-    def camera(self) -> PinholeCamera:
-        """Return the camera of the source behind."""
-        return self._source.camera
-
-    @property
-    def baseline_m(self) -> float | None:
-        """Return the baseline of the source behind."""
-        return self._source.baseline_m
-
-    @property
-    def T_body_cam(self) -> Transform:
-        """Return the pose (4, 4) of the camera of the source behind."""
-        return self._source.T_body_cam
 
     @property
     def num_frames(self) -> int | None:

@@ -10,11 +10,10 @@ from itertools import accumulate
 from operator import sub
 from typing import Protocol
 
-from vo_frontend.geometry.camera import PinholeCamera
-from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.recorded import RecordedSource
-from vo_frontend.types import Capture, Frame, Sensor
+from vo_frontend.sources.wrapper import SourceWrapper
+from vo_frontend.types import Capture, Frame
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class SystemClock:
             given_up.wait(rest_ns * 1e-9)
 
 
-class RealtimeSource:
+class RealtimeSource(SourceWrapper):
     """Another source, whose frames come when they were taken; of those that are due only the newest is kept.
 
     The first frame is due when it is there, each other one as long after the one before as their stamps say.
@@ -65,7 +64,7 @@ class RealtimeSource:
 
     def __init__(self, source: FrameSource, clock: Clock | None = None) -> None:
         """Take over a recorded source; ``clock`` replaces that of the system."""
-        self._source = source
+        super().__init__(source)
         self._clock = clock or SystemClock()
         self._changed = threading.Condition()
         self._newest: Frame | None = None
@@ -74,31 +73,6 @@ class RealtimeSource:
         self._closed = threading.Event()
         self._is_behind = False
         self._player = threading.Thread(target=self._play, name="realtime", daemon=True)
-
-    @property
-    def name(self) -> str:
-        """Return the name of the source behind."""
-        return self._source.name
-
-    @property
-    def sensor(self) -> Sensor:
-        """Return the sensor of the source behind."""
-        return self._source.sensor
-
-    @property
-    def camera(self) -> PinholeCamera:
-        """Return the camera of the source behind."""
-        return self._source.camera
-
-    @property
-    def baseline_m(self) -> float | None:
-        """Return the baseline of the source behind."""
-        return self._source.baseline_m
-
-    @property
-    def T_body_cam(self) -> Transform:
-        """Return the pose (4, 4) of the camera of the source behind."""
-        return self._source.T_body_cam
 
     def __iter__(self) -> Iterator[Frame]:
         self._player.start()
