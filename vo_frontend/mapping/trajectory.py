@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from vo_frontend.formats.trajectory_writer import format_named, write_poses
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import KeyframeAdded, KeyframeMerged, KeyframesMoved, MapEvent, SegmentJoined
 from vo_frontend.types import FrameResult, StampedPose, Trajectory
 
@@ -100,7 +99,7 @@ class TrajectoryRecord:
         self._number_of_keyframe: dict[int, int] = {}  # by frame index
         self._keyframe_indices: list[int] = []  # frame index
         self._segment_of_keyframe: list[int] = []
-        self._T_world_keyframe: list[Transform] = []
+        self._T_world_keyframe = np.empty((FIRST_CAPACITY, 4, 4))
         self._first_row: list[int] = []  # no row before it hangs on the keyframe
 
     def __len__(self) -> int:
@@ -146,8 +145,7 @@ class TrajectoryRecord:
             self._add_keyframe(event)
         elif isinstance(event, KeyframesMoved):
             numbers = [self._number_of_keyframe[index] for index in event.frame_indices.tolist()]
-            for number, T_world_keyframe in zip(numbers, event.T_world_cam, strict=True):
-                self._T_world_keyframe[number] = T_world_keyframe
+            self._T_world_keyframe[numbers] = event.T_world_cam
             self._follow(numbers)
         elif isinstance(event, KeyframeMerged):
             self._merge(event)
@@ -155,10 +153,12 @@ class TrajectoryRecord:
             self._join(event)
 
     def _add_keyframe(self, event: KeyframeAdded) -> None:
-        self._number_of_keyframe[event.frame_index] = len(self._keyframe_indices)
+        number = len(self._keyframe_indices)
+        self._T_world_keyframe = _with_room(self._T_world_keyframe, number)
+        self._T_world_keyframe[number] = event.T_world_cam
+        self._number_of_keyframe[event.frame_index] = number
         self._keyframe_indices.append(event.frame_index)
         self._segment_of_keyframe.append(event.segment_id)
-        self._T_world_keyframe.append(event.T_world_cam)
         self._first_row.append(self._size)
 
     def _follow(self, numbers: list[int]) -> None:
@@ -168,7 +168,7 @@ class TrajectoryRecord:
         hanging = np.flatnonzero(np.isin(tail["keyframe"], numbers))
         if not len(hanging):
             return
-        T_world_keyframe = np.array([self._T_world_keyframe[n] for n in tail["keyframe"][hanging].tolist()])
+        T_world_keyframe = self._T_world_keyframe[tail["keyframe"][hanging]]
         tail["T_world_cam"][hanging] = T_world_keyframe @ tail["T_keyframe_cam"][hanging]
         self._note_change(first + int(hanging[0]))
 
@@ -187,11 +187,11 @@ class TrajectoryRecord:
 
     def _join(self, event: SegmentJoined) -> None:
         """Take a segment into the world of another: positions and distances to keyframes scale."""
-        for number, segment_id in enumerate(self._segment_of_keyframe):
-            if segment_id == event.segment_id:
-                T_world_keyframe = self._T_world_keyframe[number][None]
-                self._T_world_keyframe[number] = event.similarity.transform_poses(T_world_keyframe)[0]
-                self._segment_of_keyframe[number] = event.into_segment_id
+        numbers = [n for n, each in enumerate(self._segment_of_keyframe) if each == event.segment_id]
+        T_world_keyframe = self._T_world_keyframe[numbers]
+        self._T_world_keyframe[numbers] = event.similarity.transform_poses(T_world_keyframe)
+        for number in numbers:
+            self._segment_of_keyframe[number] = event.into_segment_id
         rows = self._rows[: self._size]
         members = np.flatnonzero(rows["segment_id"] == event.segment_id)
         if not len(members):
@@ -204,8 +204,7 @@ class TrajectoryRecord:
         self._note_change(int(members[0]))
 
     def _append(self, pose: StampedPose, segment_id: int, *, is_online: bool) -> None:
-        if self._size == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows = _with_room(self._rows, self._size)
         number = self._keyframe_before(pose.frame_index, segment_id)
         T_keyframe_cam = pose.T_world_cam
         if number != NO_KEYFRAME:
@@ -227,6 +226,11 @@ class TrajectoryRecord:
 
     def _note_change(self, row: int) -> None:
         self.first_changed_row = min(self.first_changed_row, row)
+
+
+def _with_room(rows: NDArray[Any], index: int) -> NDArray[Any]:
+    """Return rows with one for ``index``, the next: themselves, or a copy in an array of twice the length."""
+    return rows if index < len(rows) else np.concatenate([rows, np.empty_like(rows)])
 
 
 def _copy(rows: NDArray[Any], version: str = "") -> EstimatedTrajectory:
