@@ -1,5 +1,7 @@
 """Poses that hang on keyframes, fed with made-up results and events."""
 
+import gc
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,6 +84,18 @@ def test_a_rotated_keyframe_turns_its_poses_about_itself() -> None:
     record.update(tracked(2, KeyframesMoved(0, np.array([0]), (pose(0) @ T_turn)[None])))
     expected = pose(0) @ T_turn @ se3.inverse(pose(0)) @ pose(1)
     assert_allclose(record.trajectory().T_world_cam[1], expected, atol=1e-12)
+
+
+def test_the_poses_of_an_adjustment_are_not_kept_beside_the_record() -> None:
+    record = TrajectoryRecord()
+    record.update(tracked(0, added(0)))
+    record.update(tracked(1, added(1)))
+    event = moved({0: 1.0, 1: 2.0})
+    window = weakref.ref(event.T_world_cam)  # of all keyframes that were adjusted together
+    record.update(tracked(2, event))
+    del event
+    gc.collect()
+    assert window() is None
 
 
 def test_waiting_frames_hang_on_the_reference_not_on_the_frame_that_placed_them() -> None:
