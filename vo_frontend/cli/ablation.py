@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from vo_frontend.cli.exit_code import exit_code_of
 from vo_frontend.cli.options import (
@@ -60,6 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=range(5),
         help="of every random draw (default 0:5); all tables but accuracy take only the first one or three",
     )
+    what.add_argument(
+        "--redraw", metavar="JSON", type=Path, help="run nothing: only the pictures, from an ablation.json"
+    )
     where = parser.add_argument_group("where things are")
     add_data_root(where, "the sequences")
     add_weights_dir(where)
@@ -76,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     share_the_cores()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.ERROR)
-    run = _run_faults if args.only == [FAULTS] else _run
+    run = _redraw if args.redraw else _run_faults if args.only == [FAULTS] else _run
     return exit_code_of(lambda: run(args, arguments), debug=args.debug)
 
 
@@ -90,7 +94,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         seeds_of,
         with_cases,
     )
-    from vo_frontend.experiments.ablation.report import as_mapping, describe, sections
+    from vo_frontend.experiments.ablation.report import as_mapping, describe, pictures, sections
     from vo_frontend.experiments.ablation.runs import measure
     from vo_frontend.experiments.output_files import make_folder, split_at_marks, write_markdown
     from vo_frontend.experiments.tables import format_section
@@ -113,14 +117,30 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
     if len(runs) < len(wanted):
         setting = replace(setting, warnings=(*setting.warnings, "stopped early: rows are missing"))
         tables = with_cases(tables, runs)
-    picture = args.markdown.with_suffix(".png") if args.markdown else args.out / "ablation.png"
-    found = sections(tables, runs, picture)
+    picture = _picture(args)
+    found, drawn = sections(tables, runs, picture), pictures(tables, runs)
     for section in found:
         print(f"\n{format_section(section)}", flush=True)
-    write_json(args.out / "ablation.json", as_mapping(setting, found, runs))
+    write_json(args.out / "ablation.json", as_mapping(setting, found, drawn, runs))
+    drawn.draw(picture)
     if args.markdown:
         write_markdown(args.markdown, setting, found)
     print(f"\nwritten to {args.out}/")
+
+
+def _redraw(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+    from vo_frontend.experiments.ablation.pictures import read_pictures
+    from vo_frontend.experiments.output_files import make_folder
+
+    drawn = read_pictures(args.redraw)
+    make_folder(args.out)
+    for path in drawn.draw(_picture(args)):
+        print(path)
+
+
+def _picture(args: argparse.Namespace) -> Path:
+    """Return where the picture goes: beside the Markdown file, which shows it, or into the folder."""
+    return Path(args.markdown.with_suffix(".png") if args.markdown else args.out / "ablation.png")
 
 
 def _run_faults(args: argparse.Namespace, arguments: Sequence[str]) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vo_frontend import palette
 from vo_frontend.errors import OutputError
+from vo_frontend.experiments.ablation.label_places import Label, Place, place_labels, places_around
 from vo_frontend.experiments.ablation.sequences import SensorSequence
 from vo_frontend.types import Sensor
 
@@ -70,17 +73,24 @@ def plot_pareto(path: Path, points: Sequence[CostPoint]) -> None:
     sequences = list(dict.fromkeys(point.sequence for point in points))
     kinds = list(dict.fromkeys(point.kind for point in points))
     rows = math.ceil(len(sequences) / COLUMNS)
-    figure = Figure(figsize=(COLUMNS * PANEL_IN[0], 0.5 + rows * PANEL_IN[1]), layout="constrained")
+    figure = Figure(figsize=(COLUMNS * PANEL_IN[0], 0.5 + rows * PANEL_IN[1]), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes, sequence in zip(panels, sequences, strict=False):
-        _draw(axes, sequence, kinds, [point for point in points if point.sequence == sequence])
+    drawn = [
+        (axes, sequence, [point for point in points if point.sequence == sequence])
+        for axes, sequence in zip(panels, sequences, strict=False)
+    ]
+    for axes, sequence, own in drawn:
+        _draw(axes, sequence, kinds, own)
     for axes in panels[len(sequences) :]:
         axes.set_axis_off()
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
+    figure.draw_without_rendering()  # lays the panels out
+    for axes, sequence, own in drawn:
+        _name(axes, sequence, own)
     try:
-        figure.savefig(path, dpi=DPI, format="png")
+        figure.savefig(path, format="png")
     except OSError as error:
         raise OutputError(f"{path}: cannot write the picture ({error.strerror})") from None
 
@@ -95,7 +105,6 @@ def _draw(axes: Any, sequence: SensorSequence, kinds: Sequence[str], points: Seq
         zorder=1,
         label="no other one beats it in both",
     )
-    named: set[tuple[float, float]] = set()  # the default is one of each kind
     for number, kind in enumerate(kinds):
         own = [point for point in points if point.kind == kind]
         axes.plot(
@@ -106,18 +115,13 @@ def _draw(axes: Any, sequence: SensorSequence, kinds: Sequence[str], points: Seq
             markersize=6,
             label=kind,
         )
-        for point in own:
-            place = (point.core_ms, point.ate_m)
-            if place not in named and math.isfinite(point.ate_m):
-                _name(axes, point)
-                named.add(place)
-    _mark_references(axes, sequence)
+    _mark_peers(axes, sequence)
     axes.set(title=sequence.label, xlabel="processor time per frame [core-ms]", ylabel="ATE rmse [cm]")
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         _use_plain_numbers(axis)
-    axes.margins(0.15, 0.15)
+    axes.margins(0.18, 0.15)
     _widen(axes)
     axes.grid(alpha=0.3, which="both")
 
@@ -130,35 +134,51 @@ def _widen(axes: Any) -> None:
         axes.set_ylim(middle / math.sqrt(LEAST_SPAN), middle * math.sqrt(LEAST_SPAN))
 
 
-def _name(axes: Any, point: CostPoint) -> None:
-    axes.annotate(
-        point.variant,
-        (point.core_ms, 100 * point.ate_m),
-        xytext=(4, 4),
+def _name(axes: Any, sequence: SensorSequence, points: Sequence[CostPoint]) -> None:
+    """Write the names of peers and points where they hide nothing."""
+    name_of: dict[tuple[float, float], str] = {}  # the default is one of each kind
+    for point in points:
+        if math.isfinite(point.ate_m):
+            name_of.setdefault((point.core_ms, 100 * point.ate_m), point.variant)
+    peers = [_name_of_peer(axes, reference) for reference in REFERENCES if reference.sequence == sequence]
+    own = [
+        Label(
+            axes.annotate(name, place, xytext=(0, 0), textcoords="offset points", fontsize=7.5),
+            places_around(*place),
+        )
+        for place, name in name_of.items()
+    ]
+    place_labels(axes, [*peers, *own], np.array(list(name_of)).reshape(-1, 2))
+
+
+def _name_of_peer(axes: Any, reference: Reference) -> Label:
+    """Write a name along one of the edges of what a peer costs, rather outside than inside."""
+    low, high = reference.core_ms
+    places = [
+        Place(edge, height, (shift_pt, 0.0), ("left" if shift_pt > 0 else "right", vertical))
+        for height, vertical in ((0.98, "top"), (0.02, "bottom"))
+        for edge, shift_pt in ((low, -3.0), (high, 3.0), (low, 3.0), (high, -3.0))
+    ]
+    artist = axes.annotate(
+        f"{reference.name} {REFERENCE_MACHINE}",
+        (reference.core_ms[0], 0.98),
+        xytext=(0, 0),
+        xycoords=axes.get_xaxis_transform(),
         textcoords="offset points",
+        rotation=90,
         fontsize=7.5,
+        color="0.25",
     )
+    return Label(artist, places)
 
 
-def _mark_references(axes: Any, sequence: SensorSequence) -> None:
+def _mark_peers(axes: Any, sequence: SensorSequence) -> None:
     for reference in REFERENCES:
         if reference.sequence != sequence:
             continue
-        low, high = reference.core_ms
-        axes.axvspan(low, high, color="0.5", alpha=0.15, linewidth=0)
-        for edge in {low, high}:
+        axes.axvspan(*reference.core_ms, color="0.5", alpha=0.15, linewidth=0)
+        for edge in set(reference.core_ms):
             axes.axvline(edge, color="0.35", linewidth=1, linestyle=":")
-        axes.text(
-            math.sqrt(low * high),
-            0.98,
-            f"{reference.name} {REFERENCE_MACHINE}",
-            transform=axes.get_xaxis_transform(),
-            rotation=90,
-            va="top",
-            ha="right",
-            fontsize=7.5,
-            color="0.25",
-        )
 
 
 def _use_plain_numbers(axis: Any) -> None:

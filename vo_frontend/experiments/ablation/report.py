@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from vo_frontend.experiments.ablation.bounds import REQUIRED, Bound, judge
-from vo_frontend.experiments.ablation.pareto import CostPoint, plot_pareto
+from vo_frontend.experiments.ablation.pareto import CostPoint
+from vo_frontend.experiments.ablation.pictures import Pictures, pareto_path
 from vo_frontend.experiments.ablation.plan import Case, Table
-from vo_frontend.experiments.ablation.plots import Ablation, AblationPoint, plot_ablations
+from vo_frontend.experiments.ablation.plots import Ablation, AblationPoint
 from vo_frontend.experiments.ablation.scores import ScoredRun
 from vo_frontend.experiments.ablation.sequences import SensorSequence
 from vo_frontend.experiments.setting import describe_setting
@@ -81,11 +82,7 @@ def describe(arguments: Sequence[str], *, is_part: bool) -> Setting:
 
 
 def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section]:
-    """Make tables of everything that was run, and draw the picture where there is something to draw.
-
-    Raises:
-        OutputError: the picture cannot be written.
-    """
+    """Make tables of everything that was run; the last one that ``picture`` draws refers to it."""
     found = []
     for table in tables:
         if table.key == "accuracy" and (bounds := _bound_rows(table, runs)):
@@ -94,26 +91,27 @@ def sections(tables: Sequence[Table], runs: Runs, picture: Path) -> list[Section
             _ablation_row(label, case.sequence, runs[case][: table.max_seeds]) for label, case in table.cases
         ]
         found.append(Section(table.key, table.title, rows))
-    drawn = [(number, section) for number, section in enumerate(found) if section.key in DRAWN]
-    if drawn:
-        by_key = {table.key: table for table in tables}
-        ablations = [
-            Ablation(*DRAWN[section.key], _points(by_key[section.key], runs)) for _, section in drawn
-        ]
-        plot_ablations(picture, ablations)
-        number, last = drawn[-1]
-        found[number] = replace(last, picture=picture)
-    return [*found[:-1], _with_pareto(found[-1], tables, runs, picture)] if found else found
+    last_drawn = next((section.key for section in reversed(found) if section.key in DRAWN), None)
+    shown = {last_drawn: picture, "presets": pareto_path(picture)}
+    return [replace(section, picture=shown.get(section.key)) for section in found]
 
 
-def as_mapping(setting: Setting, tables: Sequence[Section], runs: Runs) -> dict[str, Any]:
-    """Turn everything into plain nested values for JSON: the tables, and every single run."""
+def pictures(tables: Sequence[Table], runs: Runs) -> Pictures:
+    """Collect what the pictures show: ablations, and with presets what accuracy costs."""
+    ablations = [Ablation(*DRAWN[table.key], _points(table, runs)) for table in tables if table.key in DRAWN]
+    has_presets = any(table.key == "presets" for table in tables)
+    return Pictures(ablations, _cost_points(tables, runs) if has_presets else ())
+
+
+def as_mapping(setting: Setting, tables: Sequence[Section], drawn: Pictures, runs: Runs) -> dict[str, Any]:
+    """Turn everything into plain nested values for JSON: the tables, the pictures, and every single run."""
     singles = [
         {**asdict(run), "frames_per_second": run.frames_per_second} for own in runs.values() for run in own
     ]
     return {
         **asdict(setting),
         **{section.key: [asdict(row) for row in section.rows] for section in tables},
+        "pictures": drawn.as_mapping(),
         "runs": singles,
     }
 
@@ -153,15 +151,6 @@ def _ablation_row(label: str, sequence: SensorSequence, runs: Sequence[ScoredRun
         frames_per_second=_median(runs, "frames_per_second"),
         core_ms_per_frame=_median(runs, "core_ms"),
     )
-
-
-def _with_pareto(section: Section, tables: Sequence[Table], runs: Runs, picture: Path) -> Section:
-    """Draw what accuracy costs below the table of presets, which is the last one."""
-    if section.key != "presets":
-        return section
-    path = picture.with_stem(f"{picture.stem}_pareto")
-    plot_pareto(path, _cost_points(tables, runs))
-    return replace(section, picture=path)
 
 
 def _cost_points(tables: Sequence[Table], runs: Runs) -> list[CostPoint]:
