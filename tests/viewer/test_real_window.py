@@ -1,6 +1,8 @@
 """The window itself, on a virtual screen."""
 
 import logging
+import multiprocessing
+import re
 import shutil
 import subprocess
 import threading
@@ -112,3 +114,24 @@ def test_a_real_window_that_is_held_open_shows_the_whole_run_until_q(
     press("q")
     end.join(60)
     assert not end.is_alive()
+
+
+@pytest.mark.slow
+def test_a_real_window_keeps_its_memory_over_a_hundred_updates(
+    screen: Path, real_window: ViewProcess, street: SceneSnapshot
+) -> None:
+    used_mb = []
+    for num_updates in (20, 100):
+        for _ in range(num_updates):
+            wait_until(lambda: real_window.is_ready)
+            real_window.show(update_of(street))
+        used_mb.append(window_memory_mb())
+    real_window.finish(update_of(street, is_last=True), lambda: False)
+    assert used_mb[1] - used_mb[0] < 40  # each redraw by a driver that leaks costs 2
+
+
+def window_memory_mb() -> float:
+    (process,) = multiprocessing.active_children()
+    found = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024

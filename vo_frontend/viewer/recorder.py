@@ -39,8 +39,8 @@ APPLICATION = "vo_frontend"
 FRAME, TIME = "frame", "time"  # timelines: number of the frame, and s since the first one
 GROWTH = 1.05  # of a list, from one time that it is logged as a whole to the next
 JPEG_QUALITY = 60
-# Rerun collects rows and keeps a note of each batch in memory until the end, so batches of a file are large.
-LIVE_BATCH_S, FILE_BATCH_S = 0.2, 5.0
+# Rerun keeps a note of each batch in memory until the end, and much of what large ones have taken.
+LIVE_BATCH_S, FILE_BATCH_S = 0.2, 2.0
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 VIEWER_MEMORY = "2GB"  # beyond it rerun's viewer drops what is oldest; the file keeps all
 STATUS_COLORS = {

@@ -19,7 +19,7 @@ POINT_SIZE_PX = 3.0
 LINE_WIDTH_PX = 3.0
 STRIDE = 0.1  # between drawn positions, in frustum sizes; the edges of wide and short strokes fray
 GAP_WIDTH = 2.0  # of a lost stretch around the path, in widths of the path
-# What is drawn, by the name of the geometry.
+# What is drawn, by the name of the geometry, or what it begins with.
 LAYER_OF = {
     "retired": Layer.LANDMARKS,
     "active": Layer.LANDMARKS,
@@ -31,6 +31,7 @@ LAYER_OF = {
     "gaps": Layer.LOOPS,
     "camera": Layer.PATH,
 }
+CHUNK = 4096  # points of a geometry of retired landmarks; a full one is not drawn again until it changes
 BEHIND = 0.01  # of the distance to the eye; more than the error of a good estimate
 
 
@@ -46,7 +47,7 @@ class ScenePainter:
         self._scene = scene
         self._px = px
         self._hidden: set[Layer] = set()
-        self._painted_retired: Points | None = None
+        self._chunks: list[Points] = []  # of retired landmarks, as they are drawn
         self._true_path: Points = np.empty((0, 3), np.float32)
         scene.set_background([*palette.BACKGROUND, 1.0])
         scene.view.set_post_processing(False)  # tone mapping would wash out the colours
@@ -54,17 +55,14 @@ class ScenePainter:
     def toggle(self, layer: Layer) -> None:
         """Hide a layer, or show it again."""
         self._hidden ^= {layer}
-        for name, layer_of_name in LAYER_OF.items():
-            if layer_of_name is layer and self._scene.has_geometry(name):
+        names = [*LAYER_OF, *map(_chunk_name, range(len(self._chunks)))]
+        for name in names:
+            if _layer_of(name) is layer and self._scene.has_geometry(name):
                 self._scene.show_geometry(name, layer not in self._hidden)
 
     def paint(self, snapshot: SceneSnapshot, eye: Vector) -> None:
         """Draw a snapshot in place of the previous one, as seen from ``eye`` (3,) in scene coordinates."""
-        if self._painted_retired is None or not np.array_equal(
-            self._painted_retired, snapshot.retired_points
-        ):
-            self._cloud("retired", snapshot.retired_points, snapshot.retired_colors, POINT_SIZE_PX)
-            self._painted_retired = snapshot.retired_points
+        self._retired(snapshot.retired_points, snapshot.retired_colors)
         self._cloud("active", snapshot.active_points, snapshot.active_colors, 1.5 * POINT_SIZE_PX)
         size = 0.06 * snapshot.landmark_distance
         paths = [drop_close_positions(path, STRIDE * size) for path in snapshot.trajectories]
@@ -81,6 +79,17 @@ class ScenePainter:
         if snapshot.T_scene_cam is not None:
             color = palette.LOST_CAMERA if snapshot.status is Status.LOST else palette.CAMERA
             self._lines("camera", [frustum_line(snapshot.T_scene_cam, 2 * size)], [color], LINE_WIDTH_PX)
+
+    def _retired(self, points: Points, colors: Colors) -> None:
+        """Draw landmarks that have left the local map, in chunks: most stay as they are."""
+        chunks = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
+        for number, chunk in enumerate(chunks):
+            if number >= len(self._chunks) or not np.array_equal(self._chunks[number], chunk):
+                start = number * CHUNK
+                self._cloud(_chunk_name(number), chunk, colors[start : start + CHUNK], POINT_SIZE_PX)
+        for number in range(len(chunks), len(self._chunks)):
+            self._scene.remove_geometry(_chunk_name(number))
+        self._chunks = chunks
 
     def _lines_of_loops(self, loops: NDArray[np.float32]) -> None:
         """Join old and new keyframes (L, 3, 3): where the new one was before its correction, and is."""
@@ -135,8 +144,16 @@ class ScenePainter:
 
     def _add(self, name: str, geometry: o3d.geometry.Geometry3D, material: rendering.MaterialRecord) -> None:
         self._scene.add_geometry(name, geometry, material)
-        if LAYER_OF[name] in self._hidden:
+        if _layer_of(name) in self._hidden:
             self._scene.show_geometry(name, False)
+
+
+def _chunk_name(number: int) -> str:
+    return f"retired/{number}"
+
+
+def _layer_of(name: str) -> Layer:
+    return LAYER_OF[name.partition("/")[0]]
 
 
 def _has_extent(points: Points) -> bool:

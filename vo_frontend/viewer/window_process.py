@@ -16,6 +16,7 @@ from vo_frontend.viewer import availability
 from vo_frontend.viewer.graphics_process import run_to_exit
 from vo_frontend.viewer.layers import Layer
 from vo_frontend.viewer.scene import SceneSnapshot
+from vo_frontend.viewer.software_rendering import is_drawn_by_processor, prefer_opengl
 from vo_frontend.viewer.view_process import ViewProcess, start_view
 from vo_frontend.viewer.view_update import Saved, Update, Wish
 from vo_frontend.viewer.viewpoint import Vector, Viewpoint, chase, from_above
@@ -45,6 +46,8 @@ class WindowView:
 
         def show() -> None:
             availability.import_open3d()
+            if is_drawn_by_processor():
+                prefer_opengl()
             _Window(self.title, self.folder, updates, answers).run()
 
         run_to_exit(show, answers)
