@@ -50,6 +50,7 @@ def real_window(
 
 def update_of(scene: SceneSnapshot, *, is_last: bool = False, hold: bool = False) -> Update:
     image = np.full((40, 60, 3), 255, np.uint8)
+    image[:20] = 255, 0, 255
     none, nowhere = np.empty(0, np.int64), np.empty((0, 2), np.float32)
     view = ImageView(image, 1.0, nowhere, none, np.empty((0, 1, 2), np.float32))
     return Update(scene, RunState(7), view, is_last=is_last, hold=hold)
@@ -78,6 +79,15 @@ def test_a_real_window_shows_the_scene_and_closes(
     wait_until(lambda: pixels_of(palette.CAMERA, screen).sum() > 300)
     real_window.finish(update_of(street, is_last=True), lambda: False)
     assert "viewer: closed" in caplog.text
+
+
+@pytest.mark.slow
+def test_the_image_stands_upright(screen: Path, real_window: ViewProcess, street: SceneSnapshot) -> None:
+    upper, lower = (0.75, 0.0, 0.75), (0.75, 0.75, 0.75)  # images are drawn darker than they are
+    wait_until(lambda: pixels_of(upper, screen).sum() > 1000)
+    rows_of = [np.flatnonzero(pixels_of(color, screen)[:, 20:200].all(axis=1)) for color in (upper, lower)]
+    assert rows_of[0].max() < rows_of[1].min()
+    real_window.finish(update_of(street, is_last=True), lambda: False)
 
 
 @pytest.mark.slow

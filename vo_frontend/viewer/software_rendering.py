@@ -25,8 +25,8 @@ def is_drawn_by_processor(
     return not any(path for pattern in GRAPHICS_CARDS for path in devices.glob(pattern))
 
 
-def prefer_opengl() -> None:
-    """Make Open3D draw with OpenGL; call it before the first window of the process.
+def prefer_opengl() -> bool:
+    """Make Open3D draw with OpenGL; call it before the first window of the process. Return whether it does.
 
     The switch is a public function of Open3D's C++ library that Python does not have. A version without it is
     left as it is.
@@ -38,3 +38,5 @@ def prefer_opengl() -> None:
             ctypes.CDLL(str(library))[SELECT_BACKEND](OPENGL)
         except (OSError, AttributeError):
             continue
+        return True
+    return False

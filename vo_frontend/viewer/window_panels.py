@@ -24,10 +24,16 @@ STATUS_COLOR = {
 
 
 class WindowPanels:
-    """Owns the widgets over the 3D view of a window, and where they lie."""
+    """Owns the widgets over the 3D view of a window, and where they lie.
 
-    def __init__(self, window: Any) -> None:
+    Args:
+        window: of Open3D.
+        flips_images: what it shows as an image stands on its head, as with Open3D 0.20 and OpenGL.
+    """
+
+    def __init__(self, window: Any, *, flips_images: bool) -> None:
         self._window = window
+        self._flips_images = flips_images
         self._status, self._figures = gui.Label("STARTING"), gui.Label("waiting for the first frame")
         self._note, self._hint = gui.Label(""), gui.Label(HINT)
         keys = [gui.Label(text) for row in KEYS for text in row]
@@ -97,7 +103,8 @@ class WindowPanels:
         aspect = view.image.shape[1] / view.image.shape[0]
         room = IMAGE_SHARE[1] * area.height - LEGEND_HEIGHT_PX
         self.drawn_image = draw_image(view, int(min(IMAGE_SHARE[0] * area.width, room * aspect)))
-        contents: Any = np.ascontiguousarray(self.drawn_image)  # Open3D's types want a buffer
+        upright = self.drawn_image[::-1] if self._flips_images else self.drawn_image
+        contents: Any = np.ascontiguousarray(upright)  # Open3D's types want a buffer
         self._image.update_image(o3d.geometry.Image(contents))
 
     def _panel(self, *labels: Any, num_columns: int = 0) -> Any:

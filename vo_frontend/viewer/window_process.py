@@ -46,9 +46,8 @@ class WindowView:
 
         def show() -> None:
             availability.import_open3d()
-            if is_drawn_by_processor():
-                prefer_opengl()
-            _Window(self.title, self.folder, updates, answers).run()
+            uses_opengl = is_drawn_by_processor() and prefer_opengl()
+            _Window(self.title, self.folder, updates, answers, flips_images=uses_opengl).run()
 
         run_to_exit(show, answers)
 
@@ -94,7 +93,15 @@ class _Pacer:
 class _Window:
     """An Open3D window with the scene and panels; owns the main thread of its process."""
 
-    def __init__(self, title: str, folder: Path, updates: "Queue[Update]", answers: Connection) -> None:
+    def __init__(
+        self,
+        title: str,
+        folder: Path,
+        updates: "Queue[Update]",
+        answers: Connection,
+        *,
+        flips_images: bool,
+    ) -> None:
         from open3d.visualization import gui, rendering
 
         from vo_frontend.viewer.scene_painter import ScenePainter
@@ -115,7 +122,7 @@ class _Window:
         self._view.scene = rendering.Open3DScene(self._window.renderer)
         self._painter = ScenePainter(self._view.scene, self._window.scaling)
         self._window.add_child(self._view)
-        self._panels = WindowPanels(self._window)
+        self._panels = WindowPanels(self._window, flips_images=flips_images)
         self._window.set_on_layout(self._lay_out)
         self._window.set_on_key(self._on_key)
         self._view.set_on_mouse(self._on_mouse)
