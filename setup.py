@@ -5,31 +5,28 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-HOME = "https://vo-frontend.example"  # where the repository is; nothing else says it
 PACKAGE = Path(__file__).with_name("vo_frontend")
 _SOURCE = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
 VERSION = re.findall(r'^__version__ = "(.+)"$', _SOURCE, re.M)[0]
 
 
-def absolute(readme: str) -> str:
-    """Lead the relative links of a document to the repository: package indexes show it without its files."""
-    readme = re.sub(r"!\[([^\]]*)\]\((?!https?:|#)", rf"![\1]({HOME}/raw/main/", readme)
-    return re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)", rf"[\1]({HOME}/blob/main/", readme)
+def standalone(readme: str) -> str:
+    """Leave out the relative pictures of a document and the targets of its relative links.
+
+    Package indexes show it without its files, which are in the source archive, and there is no public address of
+    the repository to lead to.
+    """
+    readme = re.sub(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*", "", readme)
+    return re.sub(r"\[([^\]]*)\]\((?!https?:|#)[^)]*\)", r"\1", readme)
 
 
 setup(
     name="vo_frontend",
     version=VERSION,
     description="Real-time visual odometry and SLAM with ALIKED features, in Python, on CPU and CUDA",
-    long_description=absolute(Path(__file__).with_name("README.md").read_text(encoding="utf-8")),
+    long_description=standalone(Path(__file__).with_name("README.md").read_text(encoding="utf-8")),
     long_description_content_type="text/markdown",
     author="the vo_frontend authors",
-    url=HOME,
-    project_urls={
-        "Documentation": f"{HOME}/blob/main/docs",
-        "Changelog": f"{HOME}/blob/main/CHANGELOG.md",
-        "Source": HOME,
-    },
     license="BSD-3-Clause",
     license_files=["LICENSE"],
     keywords="visual odometry, SLAM, ALIKED, local features, camera calibration, robotics, KITTI, EuRoC, TUM",
