@@ -13,8 +13,8 @@ VERSION = re.findall(r'^__version__ = "(.+)"$', _SOURCE, re.M)[0]
 def standalone(readme: str) -> str:
     """Leave out the relative pictures of a document and the targets of its relative links.
 
-    Package indexes show it without its files, which are in the source archive, and the repository has no public
-    address to lead to.
+    Package indexes show it without its files, which are in the source archive, and there is no public address
+    of the repository to lead to.
     """
     readme = re.sub(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*", "", readme)
     return re.sub(r"\[([^\]]*)\]\((?!https?:|#)[^)]*\)", r"\1", readme)
