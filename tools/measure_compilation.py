@@ -24,7 +24,8 @@ from vo_frontend.experiments.tables import format_rows
 from vo_frontend.features.cpu.network import CpuAliked
 from vo_frontend.features.image import MIN_SIZE_PX
 from vo_frontend.features.loading import make_network
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
 from vo_frontend.session.kernels import MODULES
 
 
@@ -43,9 +44,8 @@ def main() -> None:
     name = parser.parse_args().features
     network = make_network(name)
     assert isinstance(network, AlikedNetwork)
-    network.for_inference()
     noise = np.zeros((MIN_SIZE_PX, MIN_SIZE_PX, 1), np.uint8)
-    calls = CpuAliked(network, num_threads=1).kernel_calls(noise, network.border)
+    calls = CpuAliked(network.config, network.arrays(), num_threads=1).kernel_calls(noise)
     with tempfile.TemporaryDirectory() as folder:
         os.environ[FOLDER_VARIABLE] = folder
         rows = measure([*calls, *declared_kernels(MODULES)])

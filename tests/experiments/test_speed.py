@@ -164,9 +164,8 @@ def test_every_function_of_the_package_that_an_extraction_calls_is_counted() -> 
 def test_the_kernels_whose_work_is_counted_are_those_of_an_extraction(name: str) -> None:
     network = make_network(name)
     assert isinstance(network, AlikedNetwork)
-    network.for_inference()
     image = np.zeros((96, 128, 1), np.uint8)
-    calls = CpuAliked(network, 1).kernel_calls(image, network.border)
+    calls = CpuAliked(network.config, network.arrays(), 1).kernel_calls(image)
     costs = list(kernel_costs(network.config, Size(120, 90), 100))
     assert len(costs) == len(calls)
     channels = network.config.trunk.channels[0]

@@ -2,6 +2,7 @@
 
 import copy
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,15 @@ from vo_frontend.features.networks.extractor import NetworkExtractor, to_batch
 CPU = torch.device("cpu")
 
 
+def random_extractor(name: str = "aliked-t16", **settings: Any) -> CpuAlikedExtractor:
+    network = random_aliked(name)
+    return CpuAlikedExtractor(name, network.config, network.arrays(), **settings)
+
+
 def both(network: AlikedNetwork, num_threads: int = 2) -> tuple[AlikedNetwork, CpuAliked]:
     folded = copy.deepcopy(network)
     folded.for_inference()
-    return folded, CpuAliked(folded, num_threads)
+    return folded, CpuAliked(network.config, network.arrays(), num_threads)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,7 @@ def test_scores_keypoints_and_descriptors_are_those_of_the_reference(
     np.testing.assert_allclose(score_map, expected.numpy(), rtol=1e-3, atol=2e-5)
     scores = torch.tensor(score_map)
     keypoints, values = (array.numpy() for array in detect(scores, 50, reference.border))
-    ours, our_values = cpu.detect(score_map, 50, reference.border)
+    ours, our_values = cpu.detect(score_map, 50)
     order, our_order = np.lexsort(keypoints.T), np.lexsort(ours.T)
     np.testing.assert_allclose(ours[our_order], keypoints[order], atol=5e-5)
     np.testing.assert_allclose(our_values[our_order], values[order], atol=2e-5)
@@ -58,12 +64,11 @@ def test_bfloat16_maps_change_scores_and_descriptors_by_little_more_than_their_r
     name: str, size: tuple[int, int]
 ) -> None:
     image = make_image(*size)
-    folded = random_aliked(name)
-    folded.for_inference()
+    network = random_aliked(name)
     keypoints = np.random.default_rng(0).uniform(0, np.array(size[::-1]) - 1, (60, 2)).astype(np.float32)
     score_maps, descriptors = [], []
     for precision in ("fp32", "bf16"):
-        cpu = CpuAliked(folded, 2, precision)
+        cpu = CpuAliked(network.config, network.arrays(), 2, precision)
         score_maps.append(cpu.score_map(image))
         descriptors.append(cpu.describe(keypoints))
     difference = np.abs(score_maps[0] - score_maps[1])
@@ -75,9 +80,7 @@ def test_bfloat16_maps_change_scores_and_descriptors_by_little_more_than_their_r
 def test_bfloat16_is_visible_and_halves_the_largest_maps() -> None:
     image, sizes = make_image(256, 320), []
     for precision, shown in (("fp32", "cpu"), ("bf16", "cpu, bf16")):
-        extractor = CpuAlikedExtractor(
-            "aliked-n16", random_aliked("aliked-n16"), max_keypoints=50, precision=precision
-        )
+        extractor = random_extractor("aliked-n16", max_keypoints=50, precision=precision)
         assert extractor.device_name == shown
         tracemalloc.start()
         extractor.extract(image)
@@ -92,9 +95,9 @@ def test_the_number_of_threads_changes_nothing() -> None:
     network = random_aliked()
     outputs = []
     for num_threads in (1, 2, 5):
-        reference, cpu = both(network, num_threads)
+        cpu = CpuAliked(network.config, network.arrays(), num_threads)
         score_map = cpu.score_map(image)
-        keypoints, _ = cpu.detect(score_map, 60, reference.border)
+        keypoints, _ = cpu.detect(score_map, 60)
         outputs.append((score_map.copy(), keypoints, cpu.describe(keypoints)))
     for other in outputs[1:]:
         for ours, expected in zip(other, outputs[0], strict=True):
@@ -102,7 +105,7 @@ def test_the_number_of_threads_changes_nothing() -> None:
 
 
 def test_images_of_other_sizes_in_between_leave_no_trace() -> None:
-    extractor = CpuAlikedExtractor("aliked-t16", random_aliked(), max_keypoints=80)
+    extractor = random_extractor(max_keypoints=80)
     small, large = make_image(64, 100), make_image(150, 130)
     first = extractor.extract(small)
     extractor.extract(large)
@@ -115,7 +118,7 @@ def test_images_of_other_sizes_in_between_leave_no_trace() -> None:
 def test_both_extractors_find_the_same_features() -> None:
     image = make_image(128, 160)
     network = random_aliked()
-    ours = CpuAlikedExtractor("aliked-t16", copy.deepcopy(network), max_keypoints=50).extract(image)
+    ours = random_extractor(max_keypoints=50).extract(image)
     slow = NetworkExtractor("aliked-t16", network, max_keypoints=50, device=CPU).extract(image)
     distance = np.linalg.norm(ours.pixels[:, None] - slow.pixels[None], axis=2)
     assert np.mean(distance.min(axis=1) < 0.01) >= 0.98
@@ -126,7 +129,7 @@ def test_both_extractors_find_the_same_features() -> None:
 
 def test_the_arrays_of_a_road_image_take_less_than_150_megabytes() -> None:
     for name in ("aliked-t16", "aliked-n16"):
-        extractor = CpuAlikedExtractor(name, random_aliked(name), max_keypoints=1000)
+        extractor = random_extractor(name, max_keypoints=1000)
         image = make_image(376, 1241)
         tracemalloc.start()
         for height in (376, 370, 376):
@@ -137,11 +140,8 @@ def test_the_arrays_of_a_road_image_take_less_than_150_megabytes() -> None:
 
 
 @pytest.mark.parametrize(("num_threads", "num_images"), [(1, 2), (2, 2), (2, 3), (4, 2), (4, 6), (3, 3)])
-def test_images_side_by_side_give_what_they_give_alone(
-    monkeypatch: pytest.MonkeyPatch, num_threads: int, num_images: int
-) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: num_threads)
-    extractor = CpuAlikedExtractor("aliked-t16", random_aliked(), max_keypoints=60)
+def test_images_side_by_side_give_what_they_give_alone(num_threads: int, num_images: int) -> None:
+    extractor = random_extractor(max_keypoints=60, num_threads=num_threads)
     images = [make_image(97, 131, seed) for seed in range(num_images)]
     for together in (extractor.extract_batch(images), extractor.extract_batch(images)):
         for found, image in zip(together, images, strict=True):

@@ -21,9 +21,11 @@ from vo_frontend.features.cuda.cuda_graph import BatchFunction
 from vo_frontend.features.cuda.extractor import MAX_SHAPES, CudaAlikedExtractor
 from vo_frontend.features.cuda.network import CudaAliked
 from vo_frontend.features.cuda.precision import PRECISIONS
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
-from vo_frontend.features.networks.detection import Border, local_maxima
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
+from vo_frontend.features.networks.detection import local_maxima
 from vo_frontend.features.networks.extractor import NetworkExtractor, to_batch
+from vo_frontend.features.networks.sizes import Border
 from vo_frontend.types import Features
 
 CPU = torch.device("cpu")

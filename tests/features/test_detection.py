@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vo_frontend.features.networks.detection import Border, detect, local_maxima, refine
+from vo_frontend.features.networks.detection import detect, local_maxima, refine
+from vo_frontend.features.networks.sizes import Border
 from vo_frontend.features.window import TEMPERATURE
 
 BORDER = Border(first_px=2, last_px=2)

@@ -16,7 +16,8 @@ from vo_frontend.features.classical.sift import SiftExtractor
 from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
 from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
 from vo_frontend.features.networks.alike import ALIKE_VARIANTS
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
 from vo_frontend.features.networks.extractor import NetworkExtractor
 from vo_frontend.features.weights import WEIGHTS
 from vo_frontend.types import Features
@@ -59,7 +60,9 @@ def make_extractor(name: str, score_threshold: float = 0.0) -> FeatureExtractor:
         return load_extractor(name, device="cpu", max_keypoints=budget, score_threshold=score_threshold)
     network = random_network(name)
     if isinstance(network, AlikedNetwork):
-        return CpuAlikedExtractor(name, network, max_keypoints=budget, score_threshold=score_threshold)
+        return CpuAlikedExtractor(
+            name, network.config, network.arrays(), max_keypoints=budget, score_threshold=score_threshold
+        )
     return NetworkExtractor(name, network, max_keypoints=budget, score_threshold=score_threshold, device=CPU)
 
 

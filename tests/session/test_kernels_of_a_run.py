@@ -29,14 +29,13 @@ def test_a_run_calls_its_kernels_with_the_types_that_they_declare() -> None:
 def test_an_extraction_calls_its_kernels_with_the_types_of_the_rehearsal() -> None:
     network = make_network("aliked-t16")
     assert isinstance(network, AlikedNetwork)
-    network.for_inference()
-    fast = CpuAliked(network, num_threads=1)
+    fast = CpuAliked(network.config, network.arrays(), num_threads=1)
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    calls = fast.kernel_calls(image, network.border)
+    calls = fast.kernel_calls(image)
     for function, types in calls:
         function.compile(types)
     known = [len(function.signatures) for function, _ in calls]
-    keypoints, _ = fast.detect(fast.score_map(image), 50, network.border)
+    keypoints, _ = fast.detect(fast.score_map(image), 50)
     fast.describe(keypoints)
     assert len(keypoints) > 0
     assert [len(function.signatures) for function, _ in calls] == known

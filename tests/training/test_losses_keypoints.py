@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vo_frontend.features.networks.detection import Border, detect
+from vo_frontend.features.networks.detection import detect
+from vo_frontend.features.networks.sizes import Border
 from vo_frontend.training.local_features.losses.correspondence import (
     are_not_shown,
     far_from_earlier,

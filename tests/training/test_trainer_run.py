@@ -73,7 +73,7 @@ def test_exported_weights_are_those_of_the_network_and_of_an_extractor(whole_run
     network = make_network("aliked-t16")
     assert isinstance(network, AlikedNetwork)
     network.load_state_dict(torch.load(whole_run / "weights.pth", weights_only=True))
-    extractor = CpuAlikedExtractor("trained", network, max_keypoints=50)
+    extractor = CpuAlikedExtractor("trained", network.config, network.arrays(), max_keypoints=50)
     features = extractor.extract(np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8))
     assert len(features) > 0
     np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Extractors by name. Torch is imported when a network is loaded, so that ``--help`` stays fast."""
+"""Extractors by name. Torch is imported only where one needs it, which ALIKED on the CPU and ORB do not."""
 
 import io
 import pickle
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vo_frontend.errors import VoError, WeightsError, did_you_mean
+from vo_frontend.features.devices import means_cpu
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.features.scaled import ScaledExtractor
+from vo_frontend.features.state_dict import StateDict, parse_state_dict
 from vo_frontend.features.weights import Progress, find_or_download, read_verified, weights_file
 
 if TYPE_CHECKING:
@@ -90,11 +92,22 @@ def available_precisions(name: str, device_type: str) -> tuple[str, ...]:
 def make_network(name: str) -> "FeatureNetwork":
     """Build the network of an ALIKED or ALIKE variant, with random weights."""
     from vo_frontend.features.networks.alike import ALIKE_VARIANTS, AlikeNetwork
-    from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+    from vo_frontend.features.networks.aliked.network import AlikedNetwork
+    from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
 
     if name in ALIKED_VARIANTS:
         return AlikedNetwork(ALIKED_VARIANTS[name])
     return AlikeNetwork(ALIKE_VARIANTS[name])
+
+
+def read_weights(name: str, weights_dir: Path | None = None, report: Progress | None = None) -> StateDict:
+    """Find or download the registered state dict of a variant, and read it without torch.
+
+    Raises:
+        WeightsError: as :func:`find_or_download`; the file cannot be read, is truncated or altered.
+    """
+    path = find_or_download(name, weights_dir, report)
+    return parse_state_dict(read_verified(path, weights_file(name)))
 
 
 def load_weights(network: "FeatureNetwork", name: str, path: Path) -> None:
@@ -152,7 +165,27 @@ def _check_precision(request: Request, device_type: str) -> None:
 
 
 def _build_aliked(request: Request) -> FeatureExtractor:
+    is_for_cpu = means_cpu(request.device)
+    return _build_aliked_for_cpu(request) if is_for_cpu else _build_aliked_for_gpu(request)
+
+
+def _build_aliked_for_cpu(request: Request) -> FeatureExtractor:
     from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
+    from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
+
+    _check_precision(request, "cpu")
+    return CpuAlikedExtractor(
+        request.name,
+        ALIKED_VARIANTS[request.name],
+        read_weights(request.name, request.weights_dir, request.report),
+        max_keypoints=request.max_keypoints,
+        precision=request.precision,
+        score_threshold=request.score_threshold,
+        weights_sha256=weights_file(request.name).sha256,
+    )
+
+
+def _build_aliked_for_gpu(request: Request) -> FeatureExtractor:
     from vo_frontend.features.cuda.extractor import CudaAlikedExtractor
     from vo_frontend.features.devices import select_device
     from vo_frontend.features.networks.aliked.network import AlikedNetwork
@@ -161,15 +194,6 @@ def _build_aliked(request: Request) -> FeatureExtractor:
     _check_precision(request, device.type)
     network = _load_network(request)
     assert isinstance(network, AlikedNetwork)
-    if device.type == "cpu":
-        return CpuAlikedExtractor(
-            request.name,
-            network,
-            max_keypoints=request.max_keypoints,
-            precision=request.precision,
-            score_threshold=request.score_threshold,
-            weights_sha256=weights_file(request.name).sha256,
-        )
     return CudaAlikedExtractor(
         request.name,
         network,

@@ -59,7 +59,9 @@ class Contestant:
         network, device = self.load_network(extraction.weights_dir), select_device(extraction.device)
         budget, least = extraction.max_keypoints, extraction.score_threshold
         if isinstance(network, AlikedNetwork) and device.type == "cpu":
-            return CpuAlikedExtractor(self.name, network, max_keypoints=budget, score_threshold=least)
+            return CpuAlikedExtractor(
+                self.name, network.config, network.arrays(), max_keypoints=budget, score_threshold=least
+            )
         return NetworkExtractor(
             self.name, network, max_keypoints=budget, score_threshold=least, device=device
         )

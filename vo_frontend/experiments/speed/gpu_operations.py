@@ -11,7 +11,8 @@ from vo_frontend.experiments.speed.images import Size
 from vo_frontend.features.cuda.network import CudaAliked
 from vo_frontend.features.cuda.precision import PRECISIONS
 from vo_frontend.features.loading import make_network
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
 
 NO_LAUNCH = frozenset({"aten::_unsafe_view", "aten::empty.memory_format"})
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from vo_frontend.compute.threads import ThreadTeam
 from vo_frontend.experiments.speed.images import Size, load_images
@@ -15,10 +14,9 @@ from vo_frontend.experiments.speed.peak import Peak, measure_peak
 from vo_frontend.experiments.speed.timing import WARM_UP_TURNS
 from vo_frontend.experiments.tables import Section
 from vo_frontend.features.cpu.network import CpuAliked
-from vo_frontend.features.loading import load_weights, make_network
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedConfig, AlikedNetwork
-from vo_frontend.features.networks.trunk import STRIDE
-from vo_frontend.features.weights import find_or_download
+from vo_frontend.features.loading import read_weights
+from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS, AlikedConfig
+from vo_frontend.features.networks.sizes import STRIDE
 from vo_frontend.types import Image
 
 FLOAT_BYTES = 4
@@ -83,12 +81,12 @@ def measure_layers(
     for size in sizes:
         images = load_images(size, data_root).images
         for name in [name for name in names if name in ALIKED_VARIANTS]:
-            network = make_network(name)
-            assert isinstance(network, AlikedNetwork)
-            load_weights(network, name, find_or_download(name, weights_dir))
-            network.for_inference()
-            one, two = (_medians_ms(network, threads, images, max_keypoints, repeats) for threads in (1, 2))
-            costs = list(kernel_costs(network.config, size, max_keypoints))
+            config, state = ALIKED_VARIANTS[name], read_weights(name, weights_dir)
+            one, two = (
+                _medians_ms(CpuAliked(config, state, threads), images, max_keypoints, repeats)
+                for threads in (1, 2)
+            )
+            costs = list(kernel_costs(config, size, max_keypoints))
             rows += _rows(name, size, costs, peaks[0], one, two)
     if rows:
         yield Section("layers", f"Kernels of an extraction of {max_keypoints} keypoints", rows)
@@ -156,22 +154,17 @@ def _description(config: AlikedConfig, num_px: int, num_keypoints: int) -> Cost:
     )
 
 
-def _medians_ms(
-    network: AlikedNetwork, threads: int, images: Sequence[Image], max_keypoints: int, repeats: int
-) -> list[float]:
+def _medians_ms(cpu: CpuAliked, images: Sequence[Image], max_keypoints: int, repeats: int) -> list[float]:
     """Time every kernel of an extraction: medians over some images, in the order of the calls."""
-    team = TimedTeam(threads)
-    taken_ms = team.core_ms if threads == 1 else team.wall_ms
-    cpu = CpuAliked(network, threads)
-    cpu.team = team
+    team = cpu.team = TimedTeam(cpu.team.size)
+    taken_ms = team.core_ms if team.size == 1 else team.wall_ms
     turns = []
-    with torch.inference_mode():
-        for turn in range(WARM_UP_TURNS + repeats):
-            taken_ms.clear()
-            score_map = cpu.score_map(images[turn % len(images)])
-            keypoints, _ = cpu.detect(score_map, max_keypoints, network.border)
-            cpu.describe(keypoints)
-            turns.append(list(taken_ms))
+    for turn in range(WARM_UP_TURNS + repeats):
+        taken_ms.clear()
+        score_map = cpu.score_map(images[turn % len(images)])
+        keypoints, _ = cpu.detect(score_map, max_keypoints)
+        cpu.describe(keypoints)
+        turns.append(list(taken_ms))
     return [float(ms) for ms in np.median(turns[WARM_UP_TURNS:], axis=0)]
 
 

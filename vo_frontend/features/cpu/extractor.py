@@ -6,13 +6,14 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from vo_frontend.compute.compile_ahead import Compilation
+from vo_frontend.compute.threads import default_num_threads
 from vo_frontend.features.cpu.lanes import Lanes
 from vo_frontend.features.cpu.network import CpuAliked
 from vo_frontend.features.image import MIN_SIZE_PX, check_batch, check_image
-from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.variants import AlikedConfig
+from vo_frontend.features.state_dict import StateDict
 from vo_frontend.types import Features, Image
 
 log = logging.getLogger(__name__)
@@ -21,42 +22,44 @@ log = logging.getLogger(__name__)
 class CpuAlikedExtractor:
     """Finds keypoints with ALIKED; see :class:`vo_frontend.features.FeatureExtractor`.
 
-    The same features as from :class:`NetworkExtractor`, up to rounding, several times faster. It uses as
-    many threads as torch was allowed when it was made; calls from several threads wait for each other.
+    The same features as from :class:`NetworkExtractor`, up to rounding, several times faster, and
+    without torch. Calls from several threads wait for each other.
     """
 
     def __init__(
         self,
         name: str,
-        network: AlikedNetwork,
+        config: AlikedConfig,
+        state: StateDict,
         *,
         max_keypoints: int,
         precision: str = "fp32",
         score_threshold: float = 0.0,
         weights_sha256: str | None = None,
+        num_threads: int | None = None,
     ) -> None:
-        """Take the weights over and compile the kernels, or load them where they were compiled before.
+        """Pack the weights and compile the kernels, or load them where they were compiled before.
 
         Args:
             name: as accepted by ``load_extractor``.
-            network: batch normalisation is folded in place, so it cannot be trained afterwards.
+            config: of the variant.
+            state: the state dict of its network.
             max_keypoints: budget per image.
             precision: "fp32", or "bf16" to store the largest maps as bfloat16.
             score_threshold: keep only scores above it, in [0, 1).
             weights_sha256: checksum of the file that the weights came from.
+            num_threads: that share an image; None: :func:`default_num_threads`.
         """
         self.name = name
         self.runs_on_gpu = False
         self.device_name = "cpu" if precision == "fp32" else f"cpu, {precision}"
-        self.descriptor_size = network.descriptor_size
+        self.descriptor_size = config.trunk.dim
         self.max_keypoints = max_keypoints
         self.score_threshold = score_threshold
         self.weights_sha256 = weights_sha256
-        self._border = network.border
         self._lock = threading.Lock()
-        network.for_inference()
-        self._num_threads = torch.get_num_threads()
-        self._network = CpuAliked(network, self._num_threads, precision)
+        self._num_threads = num_threads or default_num_threads()
+        self._network = CpuAliked(config, state, self._num_threads, precision)
         self._lanes: Lanes | None = None  # of the last batch
         self._prepare()
 
@@ -83,7 +86,7 @@ class CpuAlikedExtractor:
 
     def _extract(self, network: CpuAliked, image: Image) -> Features:
         score_map = network.score_map(image)
-        keypoints, scores = network.detect(score_map, self.max_keypoints, self._border)
+        keypoints, scores = network.detect(score_map, self.max_keypoints)
         order = np.argsort(-scores, kind="stable")
         order = order[scores[order] > self.score_threshold]
         return Features(keypoints[order], network.describe(keypoints[order]), scores[order])
@@ -91,7 +94,7 @@ class CpuAlikedExtractor:
     def _prepare(self) -> None:
         """Compile the kernels that are not on disk yet, and call every one once."""
         noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
-        calls = self._network.kernel_calls(np.atleast_3d(noise), self._border)
+        calls = self._network.kernel_calls(np.atleast_3d(noise))
         compilation = Compilation(calls, self._num_threads)
         num_missing = compilation.readiness().num_missing
         if num_missing:

@@ -19,8 +19,8 @@ from vo_frontend.features.cpu.fine_blocks import first_block, second_block
 from vo_frontend.features.cpu.packed_weights import CoarseBlock, pack_weights
 from vo_frontend.features.cpu.score_head import score_head
 from vo_frontend.features.cpu.workspace import CoarseBuffers, Workspace, make_workspace
-from vo_frontend.features.networks.aliked.network import AlikedNetwork
-from vo_frontend.features.networks.detection import Border
+from vo_frontend.features.networks.aliked.variants import BORDER, AlikedConfig
+from vo_frontend.features.state_dict import StateDict
 from vo_frontend.types import Image
 
 BAND_PX = 32  # height of the bands in which keypoints are described from left to right
@@ -29,26 +29,32 @@ BAND_PX = 32  # height of the bands in which keypoints are described from left t
 class CpuAliked:
     """Turns an image into a score map, then keypoints of that image into descriptors."""
 
-    def __init__(self, network: AlikedNetwork, num_threads: int, precision: str = "fp32") -> None:
-        """Pack the weights of a network that went through ``for_inference``.
+    def __init__(
+        self, config: AlikedConfig, state: StateDict, num_threads: int, precision: str = "fp32"
+    ) -> None:
+        """Pack the weights of an ``AlikedNetwork`` in training form.
 
-        precision: "fp32", or "bf16" to store the largest maps as bfloat16; the arithmetic stays float32.
+        Args:
+            config: of the variant.
+            state: its state dict.
+            num_threads: that share the work.
+            precision: "fp32", or "bf16" to store the largest maps as bfloat16; the arithmetic stays float32.
         """
-        self.config = network.config
+        self.config = config
         self.precision = precision
         self.team = ThreadTeam(num_threads)
-        self.weights = pack_weights(network)
+        self.weights = pack_weights(state)
         self._workspace: Workspace | None = None
 
     def sibling(self, num_threads: int) -> "CpuAliked":
         """Return a network of the same weights with arrays and threads of its own, to run beside this one."""
         return self._with_team(ThreadTeam(num_threads))
 
-    def kernel_calls(self, image: Image, border: Border) -> list[Call]:
+    def kernel_calls(self, image: Image) -> list[Call]:
         """List the kernels that an image goes through, with the types of their arguments, but run none."""
         rehearsal = Rehearsal()
         other = self._with_team(rehearsal)
-        keypoints, _ = other.detect(other.score_map(image), 1, border)
+        keypoints, _ = other.detect(other.score_map(image), 1)
         other.describe(keypoints)
         return rehearsal.calls
 
@@ -79,7 +85,7 @@ class CpuAliked:
         return score.scores[padded_size.top : padded_size.top + height, 0, left : left + width]
 
     def detect(
-        self, score_map: NDArray[np.float32], max_keypoints: int, border: Border
+        self, score_map: NDArray[np.float32], max_keypoints: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Find keypoints as :func:`vo_frontend.features.networks.detection.detect` does, in any order.
 
@@ -90,8 +96,8 @@ class CpuAliked:
         self.team.run(
             find_maxima,
             score_map,
-            border.first_px,
-            border.last_px,
+            BORDER.first_px,
+            BORDER.last_px,
             work.planes,
             work.found,
             work.counts,

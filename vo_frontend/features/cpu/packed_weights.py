@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from vo_frontend.compute.aligned import aligned_copy
 from vo_frontend.compute.matmul import pack_matrix
@@ -15,8 +13,11 @@ from vo_frontend.features.cpu.description import DescriptorHead
 from vo_frontend.features.cpu.fine_blocks import Convolution, SecondBlock
 from vo_frontend.features.cpu.score_head import ScoreHead
 from vo_frontend.features.cpu.winograd import FourRows, pack_kernel_sums
-from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
-from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.state_dict import StateDict
+
+NORM_EPSILON = np.float32(1e-5)  # of torch.nn.BatchNorm2d
+
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,97 +45,94 @@ class PackedWeights:
     descriptors: DescriptorHead
 
 
-def pack_weights(network: AlikedNetwork) -> PackedWeights:
-    """Pack a network that went through ``for_inference``."""
-    to_score = network.score_head.get_parameter("0.weight").chunk(4, dim=1)  # one share per level
-    block1, block2 = network.block1, network.block2
-    assert block2.downsample is not None
-    shortcut = block2.downsample
-    head = network.desc_head
+def pack_weights(state: StateDict) -> PackedWeights:
+    """Pack the state dict of an ``AlikedNetwork`` in training form, batch normalisation not folded yet."""
+    to_score = np.split(state["score_head.0.weight"], 4, axis=1)  # one share per level
+    first, first_bias = _folded(state, "block1.conv1", "block1.bn1")
+    second2, second2_bias = _folded(state, "block2.conv2", "block2.bn2")
+    shortcut2_bias = state["block2.downsample.bias"] + second2_bias
     return PackedWeights(
-        first=_convolution(_weight(block1.conv1), _bias(block1.conv1)),
-        first_of_grey=_convolution(_weight(block1.conv1).sum(dim=1, keepdim=True), _bias(block1.conv1)),
-        second=_four_rows(_weight(block1.conv2), _bias(block1.conv2)),
+        first=_convolution(first, first_bias),
+        first_of_grey=_convolution(first.sum(axis=1, keepdims=True), first_bias),
+        second=_four_rows(*_folded(state, "block1.conv2", "block1.bn2")),
         block2=SecondBlock(
-            first=_four_rows(_weight(block2.conv1), _bias(block2.conv1)),
-            second=_four_rows(_weight(block2.conv2), torch.zeros(len(_weight(block2.conv2)))),
-            shortcut=_convolution(_weight(shortcut), _bias(shortcut) + _bias(block2.conv2)),
-            level=_convolution(network.conv2.weight),
+            first=_four_rows(*_folded(state, "block2.conv1", "block2.bn1")),
+            second=_four_rows(second2, np.zeros(len(second2), np.float32)),
+            shortcut=_convolution(state["block2.downsample.weight"], shortcut2_bias),
+            level=_convolution(state["conv2.weight"]),
             score=_convolution(to_score[1]),
         ),
-        block3=_coarse_block(network.block3, network.conv3.weight, to_score[2]),
-        block4=_coarse_block(network.block4, network.conv4.weight, to_score[3]),
+        block3=_coarse_block(state, "block3", state["conv3.weight"], to_score[2]),
+        block4=_coarse_block(state, "block4", state["conv4.weight"], to_score[3]),
         score=ScoreHead(
-            level=_convolution(network.conv1.weight),
+            level=_convolution(state["conv1.weight"]),
             project=_convolution(to_score[0]),
-            second=_convolution(network.score_head.get_parameter("2.weight")),
-            third=_convolution(network.score_head.get_parameter("4.weight")),
-            fourth=_convolution(network.score_head.get_parameter("6.weight")),
+            second=_convolution(state["score_head.2.weight"]),
+            third=_convolution(state["score_head.4.weight"]),
+            fourth=_convolution(state["score_head.6.weight"]),
         ),
-        finest_matrix=aligned_copy(_array(network.conv1.weight.flatten(1).T)),
-        descriptors=DescriptorHead(
-            offsets1=_product(
-                _taps_first(head.offset_conv.get_parameter("0.weight")), _bias(head.offset_conv[0])
-            ),
-            offsets2=_product(
-                _taps_first(head.offset_conv.get_parameter("2.weight")), _bias(head.offset_conv[2])
-            ),
-            features=_product(_taps_first(head.sf_conv.weight)),
-            aggregate=_product(head.agg_weights.flatten(0, 1)),
-        ),
+        finest_matrix=aligned_copy(_taps_first(state["conv1.weight"])),
+        descriptors=_descriptor_head(state),
     )
 
 
-def _coarse_block(block: nn.Module, to_level: Tensor, to_score: Tensor) -> CoarseBlock:
-    first, second, shortcut = block.conv1, block.conv2, block.downsample
-    assert isinstance(first, DeformableConv)
-    assert isinstance(second, DeformableConv)
-    assert isinstance(shortcut, nn.Conv2d)
-    rows = torch.cat([_taps_first(second.regular_conv.weight), _taps_first(shortcut.weight)])
+def _descriptor_head(state: StateDict) -> DescriptorHead:
+    first, second = "desc_head.offset_conv.0", "desc_head.offset_conv.2"
+    aggregate = state["desc_head.agg_weights"]  # (M, dim, dim)
+    return DescriptorHead(
+        offsets1=_product(_taps_first(state[f"{first}.weight"]), state[f"{first}.bias"]),
+        offsets2=_product(_taps_first(state[f"{second}.weight"]), state[f"{second}.bias"]),
+        features=_product(_taps_first(state["desc_head.sf_conv.weight"])),
+        aggregate=_product(aggregate.reshape(-1, aggregate.shape[2])),
+    )
+
+
+def _coarse_block(state: StateDict, block: str, to_level: Array, to_score: Array) -> CoarseBlock:
+    first, first_bias = _folded(state, f"{block}.conv1.regular_conv", f"{block}.bn1")
+    second, second_bias = _folded(state, f"{block}.conv2.regular_conv", f"{block}.bn2")
+    shortcut = state[f"{block}.downsample.weight"]
+    rows = np.concatenate([_taps_first(second), _taps_first(shortcut)])
     return CoarseBlock(
-        first=Deformable(
-            _convolution(_weight(first.offset_conv), _bias(first.offset_conv)),
-            _product(_taps_first(first.regular_conv.weight), _bias(first.regular_conv)),
-        ),
+        first=Deformable(_offsets(state, f"{block}.conv1"), _product(_taps_first(first), first_bias)),
         second=Deformable(
-            _convolution(_weight(second.offset_conv), _bias(second.offset_conv)),
-            _product(rows, _bias(second.regular_conv) + _bias(shortcut)),
+            _offsets(state, f"{block}.conv2"),
+            _product(rows, second_bias + state[f"{block}.downsample.bias"]),
         ),
         level=_product(_taps_first(to_level)),
         score=_product(_taps_first(to_score)),
     )
 
 
-def _weight(layer: object) -> Tensor:
-    assert isinstance(layer, nn.Conv2d)
-    return layer.weight
+def _offsets(state: StateDict, convolution: str) -> Convolution:
+    name = f"{convolution}.offset_conv"
+    return _convolution(state[f"{name}.weight"], state[f"{name}.bias"])
 
 
-def _bias(layer: object) -> Tensor:
-    assert isinstance(layer, nn.Conv2d)
-    assert layer.bias is not None
-    return layer.bias
+def _folded(state: StateDict, convolution: str, norm: str) -> tuple[Array, Array]:
+    """Merge a batch normalisation into the convolution before it. Returns weight (D, C, k, k), bias (D,)."""
+    over_deviation = np.reciprocal(np.sqrt(state[f"{norm}.running_var"] + NORM_EPSILON))
+    scale = state[f"{norm}.weight"] * over_deviation
+    weight = state[f"{convolution}.weight"] * scale[:, None, None, None]
+    # In this order torch does it, and so do networks that were folded there: the same last digits.
+    bias = -state[f"{norm}.running_mean"] * over_deviation * state[f"{norm}.weight"] + state[f"{norm}.bias"]
+    return weight, bias
 
 
-def _taps_first(weight: Tensor) -> Tensor:
+def _taps_first(weight: Array) -> Array:
     """Reshape (D, C, k, k) to a matrix (k * k * C, D)."""
-    return weight.permute(2, 3, 1, 0).flatten(0, 2)
+    return weight.transpose(2, 3, 1, 0).reshape(-1, len(weight))
 
 
-def _convolution(weight: Tensor, bias: Tensor | None = None) -> Convolution:
-    filled = torch.zeros(len(weight)) if bias is None else bias
-    return Convolution(pack_kernel(_array(weight)), pack_bias(_array(filled)))
+def _convolution(weight: Array, bias: Array | None = None) -> Convolution:
+    filled = np.zeros(len(weight), np.float32) if bias is None else bias
+    return Convolution(pack_kernel(weight), pack_bias(filled))
 
 
-def _four_rows(weight: Tensor, bias: Tensor) -> FourRows:
-    return FourRows(pack_kernel_sums(_array(weight)), pack_bias(_array(bias)))
+def _four_rows(weight: Array, bias: Array) -> FourRows:
+    return FourRows(pack_kernel_sums(weight), pack_bias(bias))
 
 
-def _product(matrix: Tensor, bias: Tensor | None = None) -> Product:
-    filled = torch.zeros(1, matrix.shape[1]) if bias is None else bias[None]
-    packed = pack_matrix(_array(filled))  # (groups, 1, columns)
-    return Product(pack_matrix(_array(matrix)), packed.ravel())
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return np.ascontiguousarray(tensor.detach().numpy(), np.float32)
+def _product(matrix: Array, bias: Array | None = None) -> Product:
+    filled = np.zeros(matrix.shape[1], np.float32) if bias is None else bias
+    packed = pack_matrix(filled[None])  # (groups, 1, columns)
+    return Product(pack_matrix(matrix), packed.ravel())

@@ -21,8 +21,8 @@ from vo_frontend.features.cpu.detection import make_planes
 from vo_frontend.features.cpu.fine_blocks import PaddedSize
 from vo_frontend.features.cpu.score_head import Grid, make_grid
 from vo_frontend.features.cpu.winograd import REACH, make_sums
-from vo_frontend.features.networks.aliked.network import AlikedConfig
-from vo_frontend.features.networks.trunk import STRIDE
+from vo_frontend.features.networks.aliked.variants import AlikedConfig
+from vo_frontend.features.networks.sizes import STRIDE
 
 Array = NDArray[np.float32]
 StoredArray = NDArray[Any]  # of the type that the precision asks for

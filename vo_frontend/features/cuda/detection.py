@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vo_frontend.features.cuda.plan import CudaPlan
-from vo_frontend.features.networks.detection import Border
+from vo_frontend.features.networks.sizes import Border
 from vo_frontend.features.window import RADIUS_PX, TEMPERATURE
 
 NOTHING = -1.0  # score of a place that no local maximum took

@@ -13,7 +13,7 @@ from torch import Tensor
 from vo_frontend.features.networks.aliked.deformable_conv import TAPS
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.pyramid import Padding
-from vo_frontend.features.networks.trunk import STRIDE
+from vo_frontend.features.networks.sizes import STRIDE
 from vo_frontend.features.window import RADIUS_PX
 
 

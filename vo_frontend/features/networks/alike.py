@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vo_frontend.features.networks.detection import Border
 from vo_frontend.features.networks.pyramid import FeaturePyramid, Padding
 from vo_frontend.features.networks.sampling import bilinear_corners, weighted_sums
-from vo_frontend.features.networks.trunk import STRIDE, FeatureNetwork, TrunkConfig
+from vo_frontend.features.networks.sizes import STRIDE, Border, TrunkConfig
+from vo_frontend.features.networks.trunk import FeatureNetwork
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,13 @@ X. Zhao et al., "ALIKE: Accurate and Lightweight Keypoint Detection and Descript
 IEEE Transactions on Multimedia, 2022.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vo_frontend.features.networks.sampling import sample_bilinear
+from vo_frontend.features.networks.sizes import Border
 from vo_frontend.features.window import RADIUS_PX, TEMPERATURE
-
-
-@dataclass(frozen=True)
-class Border:
-    """Rows and columns without keypoints: this many first ones and last ones."""
-
-    first_px: int
-    last_px: int
 
 
 def detect(score_map: Tensor, max_keypoints: int, border: Border) -> tuple[Tensor, Tensor]:

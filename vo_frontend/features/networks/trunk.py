@@ -6,24 +6,14 @@ of the feature map's channels. Attribute names follow the official state dicts.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from vo_frontend.features.networks.blocks import Block, Conv3x3, FoldableConv
-from vo_frontend.features.networks.detection import Border
 from vo_frontend.features.networks.pyramid import FeaturePyramid, Padding
-
-STRIDE = 32  # of the coarsest level; both sides of a padded image are multiples of it
-
-
-@dataclass(frozen=True)
-class TrunkConfig:
-    """Numbers of channels."""
-
-    channels: tuple[int, int, int, int]  # of the four blocks
-    dim: int  # of the feature map, and of a descriptor
+from vo_frontend.features.networks.sizes import Border, TrunkConfig
+from vo_frontend.features.state_dict import StateDict
 
 
 class FeatureNetwork(nn.Module, ABC):
@@ -92,6 +82,10 @@ class FeatureNetwork(nn.Module, ABC):
         x2 = self.block2(self.pool(x1, 2))
         x3 = self.block3(self.pool(x2, 4))
         return x1, x2, x3, self.block4(self.pool(x3, 4))
+
+    def arrays(self) -> StateDict:
+        """List the weights by their names in the state dict, as arrays that share their memory."""
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.state_dict().items()}
 
     def for_inference(self) -> "FeatureNetwork":
         """Fold batch normalisation in place and use the memory layout that is fastest on the CPU."""

@@ -4,43 +4,22 @@ X. Zhao et al., "ALIKED: A Lighter Keypoint and Descriptor Extraction Network vi
 Transformation", IEEE Transactions on Instrumentation and Measurement, 2023.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vo_frontend.features.networks.aliked.deformable_conv import DeformableConv
 from vo_frontend.features.networks.aliked.description import SparseDeformableDescriptorHead
-from vo_frontend.features.networks.detection import Border
+from vo_frontend.features.networks.aliked.variants import BORDER, AlikedConfig
 from vo_frontend.features.networks.pyramid import FeaturePyramid, Padding
-from vo_frontend.features.networks.trunk import STRIDE, FeatureNetwork, TrunkConfig
-
-
-@dataclass(frozen=True)
-class AlikedConfig:
-    """Sizes of one variant."""
-
-    trunk: TrunkConfig
-    num_positions: int  # M, sampled per descriptor
-
-
-TINY = TrunkConfig(channels=(8, 16, 32, 64), dim=64)
-NORMAL = TrunkConfig(channels=(16, 32, 64, 128), dim=128)
-
-ALIKED_VARIANTS = {
-    "aliked-t16": AlikedConfig(TINY, num_positions=16),
-    "vof-t16": AlikedConfig(TINY, num_positions=16),  # the same, with weights of our own
-    "aliked-n16": AlikedConfig(NORMAL, num_positions=16),
-    "aliked-n16rot": AlikedConfig(NORMAL, num_positions=16),
-    "aliked-n32": AlikedConfig(NORMAL, num_positions=32),
-}
+from vo_frontend.features.networks.sizes import STRIDE
+from vo_frontend.features.networks.trunk import FeatureNetwork
 
 
 class AlikedNetwork(FeatureNetwork):
     """The trunk with SELU, average pooling and repeated edges, a score head and a descriptor head."""
 
-    border = Border(first_px=2, last_px=2)
+    border = BORDER
 
     def __init__(self, config: AlikedConfig) -> None:
         super().__init__(config.trunk, nn.SELU(inplace=True), F.avg_pool2d, DeformableConv)

@@ -7,7 +7,8 @@ import torch
 
 from vo_frontend.errors import VoError, WeightsError, did_you_mean
 from vo_frontend.features.loading import load_weights, make_network
-from vo_frontend.features.networks.aliked.network import ALIKED_VARIANTS, AlikedNetwork
+from vo_frontend.features.networks.aliked.network import AlikedNetwork
+from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
 from vo_frontend.features.networks.places.aliked_backbone import AlikedBackbone
 from vo_frontend.features.networks.places.backbone import Backbone
 from vo_frontend.features.networks.places.layouts import load_torchvision_resnet

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vo_frontend.features.networks.detection import Border, local_maxima
+from vo_frontend.features.networks.detection import local_maxima
 from vo_frontend.features.networks.sampling import sample_bilinear
+from vo_frontend.features.networks.sizes import Border
 from vo_frontend.features.window import RADIUS_PX, TEMPERATURE
 
 
