@@ -24,6 +24,13 @@ compilation.wait()
 print(compilation.readiness())
 """
 
+LOAD = """
+import sys
+from vo_frontend.tracking.matching_kernels import rank_near
+rank_near.compile(rank_near.called_with)
+print("numba.np.arraymath" in sys.modules)
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -53,6 +60,20 @@ def test_a_missing_kernel_is_compiled_by_another_process_and_found_afterwards(fo
     assert compilation.readiness() == Readiness(num_missing=1, num_ready=1)
     assert append_lists.is_on_disk(declared())
     assert Compilation([(append_lists, declared())], 2).readiness() == Readiness(0, 0)
+
+
+def test_a_kernel_from_the_disk_needs_nothing_that_only_compiling_needs(folder: Path) -> None:
+    needed = [
+        subprocess.run(
+            [sys.executable, "-c", LOAD],
+            env={**os.environ, FOLDER_VARIABLE: str(folder)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert needed == ["True", "False"]  # compiled, then loaded
 
 
 def test_processes_that_compile_at_once_leave_one_whole_file(folder: Path) -> None:

@@ -54,7 +54,9 @@ def test_registered_weights_are_read_as_torch_reads_them(name: str) -> None:
         np.testing.assert_array_equal(arrays[key], tensor.numpy())
 
 
-@pytest.mark.parametrize("content", [Path("/tmp"), random_aliked(), {"a": torch.zeros(3, dtype=torch.float64)}])
+@pytest.mark.parametrize(
+    "content", [Path("/tmp"), random_aliked(), {"a": torch.zeros(3, dtype=torch.float64)}]
+)
 def test_a_file_of_anything_else_is_refused_and_makes_no_object(content: object) -> None:
     with pytest.raises(pickle.UnpicklingError, match="expected a state dict"):
         parse_state_dict(saved(content))

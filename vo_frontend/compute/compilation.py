@@ -20,14 +20,23 @@ from numba.core.typing.typeof import Purpose, typeof
 from numpy.typing import NDArray
 
 from vo_frontend.compute.kernel_files import KernelCache
+from vo_frontend.compute.linked_parts import LinkedPart
 
 OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy"}
 CONTRACT = {**OPTIONS, "fastmath": {"contract"}}
 Types = tuple[Any, ...]  # numba's, of the arguments
 
 
+class Part(LinkedPart):
+    """A function of kernels that numba compiles once for all constants."""
+
+    def get_call_template(self, args: Types, kws: Mapping[str, Any]) -> Any:
+        """Choose what a call from compiled code calls, by the types of its arguments."""
+        return super().get_call_template(*_widened(args, kws))
+
+
 class Kernel(CPUDispatcher):  # type: ignore[misc]  # numba has no types
-    """A function that numba compiles once for all constants.
+    """A function that Python calls, and that numba compiles once for all constants.
 
     Attributes:
         called_with: types of the arguments that Python calls it with, where they are declared.
@@ -41,8 +50,7 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]  # numba has no types
 
     def get_call_template(self, args: Types, kws: Mapping[str, Any]) -> Any:
         """Choose what a call from compiled code calls, by the types of its arguments."""
-        widened = {name: unliteral(kind) for name, kind in kws.items()}
-        return super().get_call_template(tuple(unliteral(kind) for kind in args), widened)
+        return super().get_call_template(*_widened(args, kws))
 
     def is_on_disk(self, argument_types: Types) -> bool:
         """Tell whether it need not be compiled for these types."""
@@ -74,19 +82,19 @@ def types_of(arguments: tuple[object, ...]) -> Types:
     return tuple(typeof(argument, Purpose.argument) for argument in arguments)
 
 
-def inlined(function: Callable[..., Any]) -> Kernel:
+def inlined(function: Callable[..., Any]) -> Part:
     """Compile a small function into those that call it, with fused multiply-add."""
-    return Kernel(function, targetoptions={**CONTRACT, "forceinline": True})
+    return Part(function, targetoptions={**CONTRACT, "forceinline": True})
 
 
-def part(function: Callable[..., Any]) -> Kernel:
+def part(function: Callable[..., Any]) -> Part:
     """Compile a function that kernels call and that rounds as written."""
-    return Kernel(function, targetoptions=OPTIONS)
+    return Part(function, targetoptions=OPTIONS)
 
 
-def inlined_part(function: Callable[..., Any]) -> Kernel:
+def inlined_part(function: Callable[..., Any]) -> Part:
     """Compile a small function that rounds as written into those that call it."""
-    return Kernel(function, targetoptions={**OPTIONS, "forceinline": True})
+    return Part(function, targetoptions={**OPTIONS, "forceinline": True})
 
 
 @inlined
@@ -94,6 +102,10 @@ def clear(array: NDArray[Any]) -> None:
     """Write zeros into a whole array."""
     for index in range(array.size):
         array.flat[index] = 0
+
+
+def _widened(args: Types, kws: Mapping[str, Any]) -> tuple[Types, dict[str, Any]]:
+    return tuple(unliteral(kind) for kind in args), {name: unliteral(kind) for name, kind in kws.items()}
 
 
 def _kept(compiled: Kernel) -> Kernel:
