@@ -1,9 +1,9 @@
 """How numba compiles what kernels are made of: to be linked into a kernel, not to be called from Python.
 
 Numba makes machine code of every function, with two wrappers for other callers, and optimises it twice, as
-the kernel that it ends up in. Machine code and wrappers are left out here. What rounds as written is optimised
-once, which cannot change a digit; not at all, and gathered loads took a tenth longer. Where multiplications may
-be fused, the optimiser has a say in which, so both passes stay.
+the kernel that it ends up in. Machine code and wrappers are left out here. What rounds as written is
+optimised once, which cannot change a digit; not at all, and gathered loads took a tenth longer. Where
+multiplications may be fused, the optimiser has a say in which, so both passes stay.
 """
 
 from typing import Any
