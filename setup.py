@@ -67,7 +67,7 @@ setup(
         "numpy>=1.26",
         "opencv-python>=4.9",
         "pyyaml>=6",
-        "numba>=0.59",
+        "numba>=0.65,<0.69",  # what lies below its decorators is used (compute/linked_parts.py)
         "poselib>=2.0.4",
         "matplotlib>=3.8",
         "pillow>=10",

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from callable_parts import callable_part
 
-from vo_frontend.compute.matmul import COLUMNS, STEP, multiply_rows, pack_matrix, padded
+from vo_frontend.compute import matmul
+from vo_frontend.compute.matmul import COLUMNS, STEP, pack_matrix, padded
+
+multiply_rows = callable_part(matmul.multiply_rows)
 
 
 @pytest.mark.parametrize(("num_rows", "inner", "columns"), [(1, 3, 8), (13, 40, 70)])

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from callable_parts import callable_part
 from numba import njit
 from numpy.typing import NDArray
 
 from vo_frontend.compute.matmul import COLUMNS, STEP, pack_matrix, padded
 from vo_frontend.compute.simd import LANES
 from vo_frontend.compute.threads import ThreadTeam
+from vo_frontend.features.cpu import fine_blocks
 from vo_frontend.features.cpu.coarse_blocks import (
     TAPS,
     Deformable,
@@ -33,16 +35,17 @@ from vo_frontend.features.cpu.detection import find_maxima, make_planes, refine
 from vo_frontend.features.cpu.fine_blocks import (
     Convolution,
     PaddedSize,
-    average_2x2,
-    average_4x4,
-    fill_input_row,
-    rows_around,
 )
 from vo_frontend.features.cpu.score_head import ThreeGrids, level_rows_at, make_grid, sum_levels
 from vo_frontend.features.cpu.winograd import FourRows, convolve_rows, make_sums, pack_kernel_sums
 from vo_frontend.features.networks import detection
 from vo_frontend.features.networks.aliked.deformable_conv import deformable_conv3x3
 from vo_frontend.features.networks.sampling import sample_bilinear
+
+average_2x2 = callable_part(fine_blocks.average_2x2)
+average_4x4 = callable_part(fine_blocks.average_4x4)
+fill_input_row = callable_part(fine_blocks.fill_input_row)
+rows_around = callable_part(fine_blocks.rows_around)
 
 
 def random(*shape: int, seed: int = 0) -> NDArray[np.float32]:

@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
 from bundle_problems import HUBER, make_problem
+from callable_parts import callable_part
 from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
+from vo_frontend.optimization import reprojection
 from vo_frontend.optimization.bundle import BundleProblem
 from vo_frontend.optimization.least_squares import solve_positive_definite
 from vo_frontend.optimization.point_elimination import move_points, reduced_system
-from vo_frontend.optimization.reprojection import DEPTH_HUBER, measurements, residual
+from vo_frontend.optimization.reprojection import DEPTH_HUBER, measurements
+
+residual = callable_part(reprojection.residual)
 
 Array = NDArray[np.float64]
 

@@ -2,18 +2,18 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from callable_parts import callable_part
 from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
+from vo_frontend.optimization import reprojection
 from vo_frontend.optimization.least_squares import move_pose, solve_positive_definite
-from vo_frontend.optimization.reprojection import (
-    DEPTH_HUBER,
-    add_pose_curvature,
-    curvature,
-    measurements,
-    residual,
-    robust_cost,
-)
+from vo_frontend.optimization.reprojection import DEPTH_HUBER, measurements
+
+add_pose_curvature = callable_part(reprojection.add_pose_curvature)
+curvature = callable_part(reprojection.curvature)
+residual = callable_part(reprojection.residual)
+robust_cost = callable_part(reprojection.robust_cost)
 
 Array = NDArray[np.float64]
 

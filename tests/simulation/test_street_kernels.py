@@ -4,18 +4,20 @@ import dataclasses
 
 import numpy as np
 import pytest
+from callable_parts import callable_part
 from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.simulation.street import sensor_kernels
+from vo_frontend.simulation.street import sensor_kernels, texture_kernels
 from vo_frontend.simulation.street.mipmaps import pack_layers
 from vo_frontend.simulation.street.path import drive
 from vo_frontend.simulation.street.rectangles import Rectangles
 from vo_frontend.simulation.street.renderer import Street, load_street
 from vo_frontend.simulation.street.source import street_camera
-from vo_frontend.simulation.street.texture_kernels import shade
+
+shade = callable_part(texture_kernels.shade)
 
 
 @pytest.fixture(scope="module")
