@@ -27,14 +27,16 @@ EXAMPLES = """examples:
   vo-frontend ablate --only accuracy --sequences kitti/07,kitti/07:stereo     any other sequence
   vo-frontend ablate --sequences street --features orb --frames 100           needs no data, no weights
   vo-frontend ablate --only faults --markdown docs/reliability.md             what each fault does
+  vo-frontend ablate --only cuts --markdown docs/reliability.md               what a jump in the film does
 
-Tables: accuracy, features, budget, resolution, adjustment, estimator, presets; faults stands alone. With
-presets, a picture shows what accuracy costs. The built-in street goes by the names street (1000 frames),
+Tables: accuracy, features, budget, resolution, adjustment, estimator, presets; faults and cuts stand alone.
+With presets, a picture shows what accuracy costs. The built-in street goes by the names street (1000 frames),
 street-short (300) and street-faults (300). What is measured is said in docs/accuracy.md, docs/presets.md and
 docs/reliability.md.
 """
 
-FAULTS = "faults"
+FAULTS, CUTS = "faults", "cuts"
+STOPPED_EARLY = "stopped early: rows are missing"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -80,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     share_the_cores()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.ERROR)
-    run = _redraw if args.redraw else _run_faults if args.only == [FAULTS] else _run
+    run = _redraw if args.redraw else _run_alone if args.only in ([FAULTS], [CUTS]) else _run
     return exit_code_of(lambda: run(args, arguments), debug=args.debug)
 
 
@@ -115,7 +117,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         lambda line: print(line, file=sys.stderr, flush=True),
     )
     if len(runs) < len(wanted):
-        setting = replace(setting, warnings=(*setting.warnings, "stopped early: rows are missing"))
+        setting = replace(setting, warnings=(*setting.warnings, STOPPED_EARLY))
         tables = with_cases(tables, runs)
     picture = _picture(args)
     found, drawn = sections(tables, runs, picture), pictures(tables, runs)
@@ -143,20 +145,24 @@ def _picture(args: argparse.Namespace) -> Path:
     return Path(args.markdown.with_suffix(".png") if args.markdown else args.out / "ablation.png")
 
 
-def _run_faults(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+def _run_alone(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+    """Measure faults or cuts: they share nothing with the other tables."""
     from vo_frontend.experiments.ablation.plan import FEATURES, choose_sequences
     from vo_frontend.experiments.ablation.report import describe
-    from vo_frontend.experiments.output_files import make_folder, split_at_marks, write_markdown
-    from vo_frontend.experiments.reliability.matrix import SEQUENCES, measure_matrix, sections
+    from vo_frontend.experiments.output_files import TABLES, make_folder, split_at_marks, write_markdown
+    from vo_frontend.experiments.reliability import cuts, matrix
     from vo_frontend.experiments.tables import as_mapping, format_section
     from vo_frontend.reports.run_metrics import write_json
 
+    key = args.only[0]
+    default, measure = (matrix.SEQUENCES, matrix.measure) if key == FAULTS else (cuts.SEQUENCES, cuts.measure)
+    marks = TABLES if key == FAULTS else CUTS  # of the page, which both may write
     setting = describe(arguments, is_part=args.frames is not None)
-    sequences = SEQUENCES if args.sequences is None else choose_sequences(args.sequences)
+    sequences = default if args.sequences is None else choose_sequences(args.sequences)
     if args.markdown:
-        split_at_marks(args.markdown)
+        split_at_marks(args.markdown, marks)
     make_folder(args.out)
-    cells = measure_matrix(
+    found, is_whole = measure(
         sequences,
         (args.features or FEATURES)[0],
         args.data_root,
@@ -164,12 +170,13 @@ def _run_faults(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         args.frames,
         lambda line: print(line, file=sys.stderr, flush=True),
     )
-    found = sections(cells)
+    if not is_whole:
+        setting = replace(setting, warnings=(*setting.warnings, STOPPED_EARLY))
     for section in found:
         print(f"\n{format_section(section)}", flush=True)
-    write_json(args.out / "faults.json", as_mapping(setting, found))
+    write_json(args.out / f"{key}.json", as_mapping(setting, found))
     if args.markdown:
-        write_markdown(args.markdown, setting, found)
+        write_markdown(args.markdown, setting, found, marks)
     print(f"\nwritten to {args.out}/")
 
 

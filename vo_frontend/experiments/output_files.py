@@ -8,29 +8,36 @@ from vo_frontend.errors import OutputError
 from vo_frontend.experiments.tables import Section, Setting, format_section, format_setting
 from vo_frontend.formats.atomic import write_atomically
 
-BEGIN = "<!-- begin of generated tables -->"
-END = "<!-- end of generated tables -->"
+TABLES = "tables"
+BEGIN, END = f"<!-- begin of generated {TABLES} -->", f"<!-- end of generated {TABLES} -->"
 
 
-def write_markdown(path: Path, setting: Setting, sections: Sequence[Section]) -> None:
+def write_markdown(path: Path, setting: Setting, sections: Sequence[Section], what: str = TABLES) -> None:
     """Write the tables: between the two marks of an existing file, or as a new file.
+
+    Args:
+        path: of the file.
+        setting: where and how they were measured.
+        sections: the tables.
+        what: they are called in the marks; a page that several commands write has marks for each.
 
     Raises:
         OutputError: the file has no such marks, or cannot be written.
     """
-    before, after = split_at_marks(path)
+    before, after = split_at_marks(path, what)
+    begin, end = _marks(what)
     parts = [format_setting(setting)]
     for section in sections:
         parts.append(format_section(section))
         if section.picture is not None:
             picture = os.path.relpath(section.picture, path.parent).replace(os.sep, "/")
             parts.append(f"![{section.title}]({picture})")
-    text = f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}"
+    text = f"{before}{begin}\n\n" + "\n\n".join(parts) + f"\n\n{end}{after}"
     write_atomically(path, text.encode())
 
 
-def split_at_marks(path: Path) -> tuple[str, str]:
-    """Read what stands before and after the generated part of a file; a new file is all generated.
+def split_at_marks(path: Path, what: str = TABLES) -> tuple[str, str]:
+    """Read what stands before and after a generated part of a file; a new file is all generated.
 
     Raises:
         OutputError: the file cannot be read or has no such part, the folder does not exist.
@@ -42,11 +49,16 @@ def split_at_marks(path: Path) -> tuple[str, str]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path}: cannot read the file ({error.strerror})") from None
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise OutputError(f"{path}: has no lines '{BEGIN}' and '{END}' to write the tables between")
+    begin, end = _marks(what)
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not (has_begin and has_end):
+        raise OutputError(f"{path}: has no lines '{begin}' and '{end}' to write the tables between")
     return before, after
+
+
+def _marks(what: str) -> tuple[str, str]:
+    return BEGIN.replace(TABLES, what), END.replace(TABLES, what)
 
 
 def check_folder(path: Path) -> None:

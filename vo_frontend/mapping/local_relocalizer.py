@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from vo_frontend.mapping.keyframe import View
-from vo_frontend.mapping.pose_judge import found_share
+from vo_frontend.mapping.map_witness import MapWitness
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
 from vo_frontend.types import Reason
@@ -14,9 +14,9 @@ from vo_frontend.types import Reason
 class LocalRelocalizer:
     """Matches a view with what each keyframe of the window saw, newest first."""
 
-    def __init__(self, tracker: PoseTracker, *, min_found_share: float) -> None:
+    def __init__(self, tracker: PoseTracker, witness: MapWitness) -> None:
         self._tracker = tracker
-        self._min_found_share = min_found_share
+        self._witness = witness
 
     def relocalize(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find the pose of a view of N features, or the reason why there is none that is sure."""
@@ -30,7 +30,6 @@ class LocalRelocalizer:
         pose = self._tracker.relocalize(
             view.features, landmarks.points_world, landmarks.descriptors, [*reversed(views), everything]
         )
-        seen = [rows for _, rows in views]
-        if pose.T_world_cam is None or found_share(pose, len(landmarks), seen) >= self._min_found_share:
+        if pose.T_world_cam is None or self._witness.confirms(pose, sparse_map):
             return pose
         return replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)

@@ -5,8 +5,6 @@ is right, most of what a view nearby saw, and that should be in the image, is fo
 moved since the frame before as the pose says, as in a fast turn that blurs what is known.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +12,7 @@ from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.map_witness import MapWitness
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.tracking.motion_agreement import motion_agrees
@@ -28,12 +27,12 @@ class PoseJudge:
     """Asks the map and the last believed frame about a pose, and places doubted frames in hindsight."""
 
     def __init__(
-        self, camera: PinholeCamera, matcher: Matcher, tracker: PoseTracker, *, min_found_share: float
+        self, camera: PinholeCamera, matcher: Matcher, tracker: PoseTracker, witness: MapWitness
     ) -> None:
         self._camera = camera
         self._matcher = matcher
         self._tracker = tracker
-        self._min_found_share = min_found_share
+        self._witness = witness
         self._before: tuple[View, NDArray[np.int64]] | None = None  # with its landmark ids (N,)
         self._doubted: list[View] = []
 
@@ -50,15 +49,14 @@ class PoseJudge:
         """
         if pose.T_world_cam is None:
             return False
-        seen = [sparse_map.rows_seen_by(keyframe) for keyframe in sparse_map.keyframes]
-        if found_share(pose, len(sparse_map.landmarks), seen) >= self._min_found_share:
+        if self._witness.confirms(pose, sparse_map):
             return True
         if self._before is None:
             return False
         before, ids = self._before
         ids = ids[ids != NO_LANDMARK]
         just_seen = sparse_map.landmarks.rows(ids[sparse_map.landmarks.contains(ids)])
-        if found_share(pose, len(sparse_map.landmarks), [just_seen]) >= self._min_found_share:
+        if self._witness.confirms(pose, sparse_map, [just_seen]):
             return True
         T_before_now = se3.inverse(T_world_before) @ pose.T_world_cam
         return self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map))
@@ -110,24 +108,6 @@ class PoseJudge:
             self._camera,
             nearest,
         )
-
-
-def found_share(pose: PoseEstimate, num_landmarks: int, seen: Iterable[NDArray[np.int64]]) -> float:
-    """Return how much of what a view saw, and what a pose puts into the image, is found there.
-
-    The view is the one of which most is found; others may have seen the same place from behind a corner.
-
-    Args:
-        pose: with landmark rows.
-        num_landmarks: of the map.
-        seen: of each view the rows (L,) of its landmarks.
-    """
-    found, expected = np.zeros((2, num_landmarks), bool)
-    found[pose.landmark_rows] = True
-    expected[pose.expected_rows] = True
-    expected |= found
-    num_found, num_expected = max((found[rows].sum(), expected[rows].sum()) for rows in seen)
-    return float(num_found) / max(float(num_expected), 1.0)
 
 
 def _nearest(pose: PoseEstimate, sparse_map: SparseMap) -> float:

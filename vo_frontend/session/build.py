@@ -15,6 +15,7 @@ from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.depth_start import DepthStart
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart, MonoStart
+from vo_frontend.mapping.map_witness import MapWitness
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.pose_judge import PoseJudge
 from vo_frontend.places.localizer import Localizer
@@ -90,13 +91,17 @@ def build_frontend(
             max_keyframes=config.mapping.max_keyframes,
             keeper=recollection.keeper,
         )
+    witness = MapWitness(
+        min_found_share=config.tracking.min_found_share,
+        min_parallax_deg=config.two_view.min_parallax_deg,
+    )
     return VisualFrontend(
         extractor,
         _depth_meter(config, camera, sensor, baseline_m),
         start,
         tracker,
-        PoseJudge(camera, matcher, tracker, min_found_share=config.tracking.min_found_share),
-        LocalRelocalizer(tracker, min_found_share=config.tracking.min_found_share),
+        PoseJudge(camera, matcher, tracker, witness),
+        LocalRelocalizer(tracker, witness),
         KeyframePolicy(config.keyframes),
         mapper,
         CalibrationCheck(camera) if check_calibration else None,

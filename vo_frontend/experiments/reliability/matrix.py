@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vo_frontend.config import Config
-from vo_frontend.experiments.ablation.scores import load_ground_truth
 from vo_frontend.experiments.ablation.sequences import SensorSequence
+from vo_frontend.experiments.reliability.inputs import open_inputs
 from vo_frontend.experiments.reliability.measurement import Cell, measure_sequence
 from vo_frontend.experiments.reliability.rows import ROWS
 from vo_frontend.experiments.tables import Section
-from vo_frontend.features import load_extractor
-from vo_frontend.session.opened_input import open_named
 from vo_frontend.simulation import STREET
 from vo_frontend.types import Sensor
 
@@ -45,36 +43,43 @@ class _Total:
     not_recovered: int
 
 
-def measure_matrix(
+def measure(
     sequences: Sequence[SensorSequence],
     features: str,
     data_root: Path | None,
     weights_dir: Path | None,
     max_frames: int | None,
     report: Callable[[str], None],
-) -> list[Cell]:
+) -> tuple[list[Section], bool]:
     """Measure every fault on every sequence; ``report`` gets a line for each.
+
+    Ctrl-C ends it early: the cells that are finished are kept. If none is, it is raised.
+
+    Returns:
+        The tables, and whether every cell is in them.
 
     Raises:
         VoError: a sequence, its ground truth or the weights are missing or malformed.
     """
-    frames = slice(min(max_frames or MAX_FRAMES, MAX_FRAMES))
-    opened = [open_named(each.name, data_root, each.sensor, frames) for each in sequences]
-    for each in opened:
-        load_ground_truth(each)
-    extractor = load_extractor(
-        features, max_keypoints=Config().features.max_keypoints, device="cpu", weights_dir=weights_dir
-    )
-    cells = []
-    for sequence, each in zip(sequences, opened, strict=True):
-        report(f"{sequence.label}: extracting")
-        for cell in measure_sequence(each, extractor, Config()):
-            report(f"  {cell.fault}: {cell.wrong_poses} wrong, {cell.usable_tracked_percent:.0f} % tracked")
-            cells.append(cell)
-    return cells
+    num_frames = min(max_frames or MAX_FRAMES, MAX_FRAMES)
+    opened, extractor = open_inputs(sequences, features, data_root, weights_dir, num_frames)
+    num_cells = sum(sequence.sensor in row.sensors for sequence in sequences for row in ROWS)
+    cells: list[Cell] = []
+    try:
+        for sequence, each in zip(sequences, opened, strict=True):
+            report(f"{sequence.label}: extracting")
+            for cell in measure_sequence(each, extractor, Config()):
+                tracked = f"{cell.usable_tracked_percent:.0f} % tracked"
+                report(f"  {cell.fault}: {cell.wrong_poses} wrong, {tracked}")
+                cells.append(cell)
+    except KeyboardInterrupt:
+        if not cells:
+            raise
+        report(f"stopped after {len(cells)} of {num_cells} cells")
+    return _sections(cells), len(cells) == num_cells
 
 
-def sections(cells: Sequence[Cell]) -> list[Section]:
+def _sections(cells: Sequence[Cell]) -> list[Section]:
     """Make tables: the promises, what was found, and the sum of it."""
     recoveries = [cell.recovery_s for cell in cells if cell.recovery_s is not None]
     total = _Total(

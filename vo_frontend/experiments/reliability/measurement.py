@@ -2,30 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vo_frontend.config import Config
-from vo_frontend.evaluation.associate import associate
 from vo_frontend.experiments.ablation.scores import load_ground_truth
 from vo_frontend.experiments.reliability.rows import ROWS, FaultRow
+from vo_frontend.experiments.reliability.told import ToldRun, errors_m, limit_m, selected, track_all
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame
-from vo_frontend.geometry.alignment import align
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.session.session import Session
 from vo_frontend.simulation.faulty import FaultySource
-from vo_frontend.types import Frame, FrameResult, Reason, Sensor, Status, Trajectory
-
-MAX_ERROR_M = 0.5  # beyond it a pose is wrong ...
-LEAST_ERROR_M = 0.1  # ... but not below this
-MAX_CLEAN_ERRORS = 3.0  # ... and beyond this many times the largest error without faults
-MIN_ALIGNED = 3  # poses of a segment that can be compared
+from vo_frontend.types import Frame, FrameResult, Sensor, Status, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +32,6 @@ class Cell:
     segments: int
     recovery_s: float | None  # longest, from the first usable frame after a strike; None: not recovered
     ate_over_clean: float | None  # of the longest segment
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    results: list[FrameResult]
-    told: EstimatedTrajectory  # by the frames themselves, and in hindsight where they had nothing to tell
-    found: EstimatedTrajectory
 
 
 class _Frames:
@@ -82,16 +66,15 @@ def measure_sequence(
     truth, source = load_ground_truth(opened), _Frames(opened)
     session = Session.for_source(config, source, extractor)
     clean_frames = [session.extract(frame) for frame in source]
-    clean = _run(session, clean_frames)
-    clean_m = _errors_m(clean.told, truth, source.sensor)
-    limit_m = float(np.clip(MAX_CLEAN_ERRORS * clean_m.max(initial=0.0), LEAST_ERROR_M, MAX_ERROR_M))
+    clean = track_all(session, clean_frames)
+    wrong_m = limit_m(clean, truth, source.sensor)
     for row in rows:
         if source.sensor not in row.sensors:
             continue
         struck = Session.for_source(config, source, extractor)
         arriving, usable = _with_faults(source, clean_frames, row, struck.extract)
-        run = _run(struck, arriving)
-        yield _score(row, source, run, usable, truth, limit_m, _ate_m(clean, truth, source.sensor))
+        run = track_all(struck, arriving)
+        yield _score(row, source, run, usable, truth, wrong_m, _ate_m(clean, truth, source.sensor))
 
 
 def _with_faults(
@@ -110,36 +93,13 @@ def _with_faults(
     return arriving, usable
 
 
-def _run(session: Session, frames: Sequence[ExtractedFrame]) -> _Run:
-    results = [session.track(frame) for frame in frames]
-    record = session.records.trajectory
-    # A repetition shows what its original shows: its pose is that of another time, and says so.
-    repeats = [result.frame_index for result in results if result.reason is Reason.REPEATED_FRAME]
-    found, online = (
-        _selected(poses, ~np.isin(poses.frame_indices, repeats))
-        for poses in (record.trajectory(), record.online())
-    )
-    placed_later = _selected(found, ~np.isin(found.frame_indices, online.frame_indices))
-    told = [np.concatenate(both) for both in zip(_columns(online), _columns(placed_later), strict=True)]
-    order = np.argsort(told[0], kind="stable")
-    return _Run(results, EstimatedTrajectory(*(column[order] for column in told)), found)
-
-
-def _columns(poses: EstimatedTrajectory) -> tuple[NDArray[Any], ...]:
-    return poses.frame_indices, poses.timestamps_ns, poses.segment_ids, poses.T_world_cam
-
-
-def _selected(poses: EstimatedTrajectory, mask: NDArray[np.bool_]) -> EstimatedTrajectory:
-    return EstimatedTrajectory(*(column[mask] for column in _columns(poses)))
-
-
 def _score(
     row: FaultRow,
     source: _Frames,
-    run: _Run,
+    run: ToldRun,
     usable: Sequence[bool],
     truth: Trajectory,
-    limit_m: float,
+    wrong_m: float,
     clean_ate_m: float | None,
 ) -> Cell:
     posed = np.isin([result.frame_index for result in run.results], run.found.frame_indices)
@@ -152,7 +112,7 @@ def _score(
         sensor=source.sensor.value,
         usable_tracked_percent=100 * float(posed[begun:][is_usable[begun:]].mean()),
         struck_with_pose=int(posed[~is_usable].sum()),
-        wrong_poses=int((_errors_m(run.told, truth, source.sensor) > limit_m).sum()),
+        wrong_poses=int((errors_m(run.told, truth, source.sensor) > wrong_m).sum()),
         segments=len(np.unique(run.found.segment_ids)),
         recovery_s=_recovery_s(run.results, usable, row, len(source.frames)),
         ate_over_clean=ate_m / clean_ate_m if ate_m is not None and clean_ate_m else None,
@@ -179,25 +139,10 @@ def _recovery_s(
     return max(waits, default=0.0)
 
 
-def _errors_m(poses: EstimatedTrajectory, truth: Trajectory, sensor: Sensor) -> NDArray[np.float64]:
-    """Return the distance of each pose from the truth, segment by segment; too short ones are left out."""
-    errors = [np.zeros(0)]
-    for segment in poses.segments().values():
-        if len(segment) < MIN_ALIGNED:
-            continue
-        i, j = associate(segment.timestamps_ns, truth.timestamps_ns)
-        found, true = segment.positions_world[i], truth.positions_world[j]
-        if len(found) < MIN_ALIGNED or np.ptp(found, axis=0).max() == 0 or np.ptp(true, axis=0).max() == 0:
-            continue
-        aligned = align(found, true, with_scale=sensor is Sensor.MONO).transform_points(found)
-        errors.append(np.linalg.norm(aligned - true, axis=1))
-    return np.concatenate(errors)
-
-
-def _ate_m(run: _Run, truth: Trajectory, sensor: Sensor) -> float | None:
+def _ate_m(run: ToldRun, truth: Trajectory, sensor: Sensor) -> float | None:
     segments = run.found.segments()
     if not segments:
         return None
     longest = max(segments, key=lambda segment_id: len(segments[segment_id]))
-    errors = _errors_m(_selected(run.found, run.found.segment_ids == longest), truth, sensor)
+    errors = errors_m(selected(run.found, run.found.segment_ids == longest), truth, sensor)
     return float(np.sqrt((errors**2).mean())) if len(errors) else None
