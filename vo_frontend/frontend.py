@@ -26,6 +26,7 @@ from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
+from vo_frontend.tracking.torn_image import TornImages
 from vo_frontend.types import Features, Frame, FrameResult, Image, KeypointDepths, Reason, Status
 
 
@@ -73,6 +74,7 @@ class VisualFrontend:
         self._calibration_check = calibration_check
         self._recollection = recollection
         self._order = FrameOrder()
+        self._torn = TornImages()
         self._min_features = min_features
         self._max_lost_s = max_lost_s
         self.sparse_map: SparseMap | None = None
@@ -98,6 +100,7 @@ class VisualFrontend:
     def track(self, extracted: ExtractedFrame) -> FrameResult:
         """Place the features in the map and, on keyframes, grow it. Called frame by frame, in order."""
         view, stages = extracted.view, dict(extracted.stage_seconds)
+        view = view and view.where(self._torn.current(view.features))
         blank = self._blank_result(extracted.frame, view, stages)
         stale = self._order.check(blank.timestamp_ns, view.features if view else None)
         if stale is not Reason.NONE:

@@ -37,6 +37,14 @@ class View:
         colors = sampled if image.ndim == 3 else np.repeat(sampled[:, None], 3, axis=1)
         return cls(frame.index, frame.timestamp_ns, features, colors, depths)
 
+    def where(self, mask: NDArray[np.bool_]) -> "View":
+        """Return it with the features of a mask (N,) alone."""
+        if mask.all():
+            return self
+        index = np.flatnonzero(mask)
+        depths = None if self.depths is None else self.depths.select(index)
+        return replace(self, features=self.features.select(index), colors=self.colors[index], depths=depths)
+
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
