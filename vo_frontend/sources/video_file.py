@@ -11,6 +11,7 @@ import cv2
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import MAX_PIXELS
+from vo_frontend.sources.decoder_complaints import DecoderComplaints
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
 from vo_frontend.sources.names import opencv_name
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 30.0  # where the container states none
 SPARE_FRAMES, SPARE_SHARE = 2, 0.02  # that a whole video may lack: some containers only estimate their length
+# After damage, unless a key frame comes first: what has no key frames is repaired row by row.
+MAX_DAMAGED_FRAMES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class VideoImage:
 
     index: int  # counts the frames of the file
     timestamp_ns: int  # by the container
-    image: Image | None  # (H, W, 3) RGB; None where it cannot be decoded
+    image: Image | None  # (H, W, 3) RGB; None where it cannot be decoded, or only with parts of others
 
 
 class VideoFile:
@@ -78,15 +81,20 @@ class VideoFile:
     def read(self, closed: threading.Event) -> Iterator[VideoImage]:
         """Decode the wanted frames in order, until the end or until ``closed`` is set."""
         capture = self._open()
-        index, timestamp_ns = -1, -1
+        index, timestamp_ns, num_damaged = -1, -1, 0
+        complaints = DecoderComplaints()
         try:
             while not closed.is_set() and index < self._wanted[-1] and capture.grab():
                 index += 1
                 self._num_read = index + 1
                 timestamp_ns = self._timestamp(capture, previous_ns=timestamp_ns)
+                num_damaged = 0 if _is_key_frame(capture) else max(num_damaged - 1, 0)
+                if complaints.heard():
+                    num_damaged = MAX_DAMAGED_FRAMES  # what follows is made from this frame
                 if index in self._wanted:
                     is_decoded, image = capture.retrieve()
-                    yield VideoImage(index, timestamp_ns, rgb_from_bgr(image) if is_decoded else None)
+                    is_sound = is_decoded and not num_damaged
+                    yield VideoImage(index, timestamp_ns, rgb_from_bgr(image) if is_sound else None)
         finally:
             capture.release()
 
@@ -128,7 +136,11 @@ class VideoFile:
     def _open(self) -> cv2.VideoCapture:
         if not self.path.is_file():
             raise SourceError(f"{self.path}: no such video file")
-        capture = cv2.VideoCapture(opencv_name(self.path))
+        name = opencv_name(self.path)
+        # In one thread: what the decoder says is then about the frame that was asked for.
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        if not capture.isOpened():
+            capture = cv2.VideoCapture(name)
         if not capture.isOpened():
             raise SourceError(
                 f"{self.path}: not a video that OpenCV can read; try to convert it to mp4 (H.264)"
@@ -142,6 +154,10 @@ class VideoFile:
             return max(stated_ns, 0)
         # Some containers repeat or lose stamps; time must not stand still.
         return stated_ns if stated_ns > previous_ns else previous_ns + self._period_ns
+
+
+def _is_key_frame(capture: cv2.VideoCapture) -> bool:
+    return round(capture.get(cv2.CAP_PROP_FRAME_TYPE)) == ord("I")
 
 
 def _wanted_frames(frames: slice, count: int | None, path: Path) -> range:
