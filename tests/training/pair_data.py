@@ -21,6 +21,7 @@ from vo_frontend.training.data.array_scenes import ArrayScene
 from vo_frontend.training.data.disk_scenes import read_disk_dataset
 from vo_frontend.training.data.homography_pairs import HomographyPairs, find_images
 from vo_frontend.training.data.megadepth import MegadepthPairs
+from vo_frontend.training.data.painted_pairs import PaintedPairs
 from vo_frontend.training.data.pairs import MixedPairs, PairSource
 from vo_frontend.training.data.ranges import PhotometricRanges
 from vo_frontend.training.data.rendered_pairs import RenderedPairs
@@ -128,12 +129,14 @@ def write_hdf5(path: Path, **arrays: NDArray[Any]) -> None:
             file[name] = array
 
 
-SOURCES = ("homography", "rendered", "rgbd", "megadepth", "disk", "mixed")
+SOURCES = ("homography", "painted", "rendered", "rgbd", "megadepth", "disk", "mixed")
 
 
 def open_source(kind: str, folder: Path, photometric: PhotometricRanges | None = None) -> PairSource:
     if kind == "homography":
         return HomographyPairs(find_images(write_photos(folder)), CROP_PX, photometric=photometric)
+    if kind == "painted":
+        return PaintedPairs(range(10, 16), CROP_PX, photometric=photometric)
     if kind == "rendered":
         return RenderedPairs(CROP_PX, STREET_SEED, photometric=photometric)
     if kind == "rgbd":

@@ -47,6 +47,8 @@ def test_there_is_a_shipped_configuration() -> None:
             "optimization.max_gradient_norm: got -1.0, expected at least 0",
         ),
         ("data.street_seed=-1", "data.street_seed: got -1, expected at least 0"),
+        ("data.street_count=0", "data.street_count: got 0, expected at least 1"),
+        ("data.painted_count=1", "data.painted_count: got 1, expected at least 2"),
         ("data.rgbd_weight=-1", "data.rgbd_weight: got -1.0, expected at least 0"),
         ("objective.descriptor=nre", "objective.descriptor: got 'nre', expected one of sparse_nre"),
         ("objective.num_keypoints=0", "objective.num_keypoints: got 0, expected at least 1"),

@@ -54,13 +54,14 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> dict[str, KindFields
     scenes = [write_megadepth(folder / f"scene{number}") for number in range(3)]
     return {
         "images": {"images": (str(tiny_training.write_images(folder / "images")),)},
+        "painted": {"painted_weight": 1.0, "painted_count": 6},
         "street": {"street_weight": 1.0},
         "rgbd": {"rgbd": ("tum/fr3_office",)},
         "megadepth": {"megadepth": tuple(map(str, scenes))},
     }
 
 
-@pytest.mark.parametrize("kind", ["images", "street", "rgbd", "megadepth"])
+@pytest.mark.parametrize("kind", ["images", "painted", "street", "rgbd", "megadepth"])
 def test_each_kind_of_data_gives_different_pairs_to_train_and_to_validate(
     kind: str, every_kind: dict[str, KindFields], data_root: Path
 ) -> None:
@@ -77,6 +78,23 @@ def test_kinds_mix_by_weight(every_kind: dict[str, KindFields]) -> None:
     values = every_kind["megadepth"] | every_kind["images"]
     assert shares_of(DataConfig(CROP_PX, **values)) == [0.5, 0.5]
     assert shares_of(DataConfig(CROP_PX, images_weight=0.0, street_weight=3.0, **values)) == [0.75, 0.25]
+
+
+def test_paintings_are_divided_as_photographs_are() -> None:
+    data = open_training_data(DataConfig(CROP_PX, painted_weight=1.0, painted_count=25))
+    assert [len(data.training), *map(len, data.validation)] == [22, 3]  # every tenth, from the first on
+
+
+@pytest.mark.slow  # paints three streets
+def test_every_street_but_the_last_is_trained_on() -> None:
+    data = open_training_data(DataConfig(CROP_PX, street_weight=1.0, street_seed=3, street_count=2))
+    (validation,) = data.validation
+    assert len(data.training) == 2 * len(validation)
+    sources_and_numbers = (data.training, 0), (data.training, len(validation)), (validation, 0)
+    first, second, last = (
+        source.pair(number, np.random.default_rng(5)).image0 for source, number in sources_and_numbers
+    )
+    assert min((a != b).mean() for a, b in ((first, second), (first, last), (second, last))) > 0.5
 
 
 def shares_of(config: DataConfig) -> list[float]:

@@ -23,9 +23,9 @@ _BAND_ROWS = 16  # small enough that threads finish together
 _HAZE = np.array((206.0, 214.0, 224.0))  # where there is nothing at all
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def load_street(seed: int) -> "Street":
-    """Build a street, or return the last one if it was the same: painting takes two seconds."""
+    """Build a street, or return one of the last four: painting takes two seconds, keeping it 64 MiB."""
     return Street(seed)
 
 

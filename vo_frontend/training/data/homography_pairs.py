@@ -64,16 +64,7 @@ class HomographyPairs:
         Raises:
             SourceError: no photograph can be read.
         """
-        photo = self._photo(number)
-        H_photo_0 = _draw_crop(photo, self._crop_px, self._ranges, rng)
-        H_1_0 = draw_homography(self._crop_px, self._ranges, rng)
-        H_0_1 = inverse_homography(H_1_0)
-        image0 = sample_photo(photo, H_photo_0, self._crop_px)
-        image1 = sample_photo(photo, H_photo_0 @ H_0_1, self._crop_px)
-        image0, image1 = change_light_of_both(image0, image1, self._photometric, rng)
-        warp01, warp10 = warp_map(H_1_0, self._crop_px), warp_map(H_0_1, self._crop_px)
-        # Crop 0 lies inside the photograph, so what lies inside crop 0 lies inside the photograph.
-        return ImagePair(image0, image1, warp01, inside(warp01), warp10, inside(warp10))
+        return homographic_pair(self._photo(number), self._crop_px, self._ranges, self._photometric, rng)
 
     def _photo(self, number: int) -> Image:
         for candidate in range(number, number + len(self)):
@@ -95,6 +86,25 @@ class HomographyPairs:
         raise SourceError(
             f"{self._paths[0].parent}: none of {len(self)} images can be used, see the warnings"
         )
+
+
+def homographic_pair(
+    photo: Image,
+    crop_px: int,
+    ranges: HomographyRanges,
+    photometric: PhotometricRanges | None,
+    rng: np.random.Generator,
+) -> ImagePair:
+    """Make a pair of a picture (H, W, 3): a crop, and what a random homography and other light make of it."""
+    H_photo_0 = _draw_crop(photo, crop_px, ranges, rng)
+    H_1_0 = draw_homography(crop_px, ranges, rng)
+    H_0_1 = inverse_homography(H_1_0)
+    image0 = sample_photo(photo, H_photo_0, crop_px)
+    image1 = sample_photo(photo, H_photo_0 @ H_0_1, crop_px)
+    image0, image1 = change_light_of_both(image0, image1, photometric, rng)
+    warp01, warp10 = warp_map(H_1_0, crop_px), warp_map(H_0_1, crop_px)
+    # Crop 0 lies inside the photograph, so what lies inside crop 0 lies inside the photograph.
+    return ImagePair(image0, image1, warp01, inside(warp01), warp10, inside(warp10))
 
 
 def find_photographs(folders: Sequence[Path]) -> list[Path]:

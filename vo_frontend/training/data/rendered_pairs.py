@@ -24,13 +24,13 @@ MIN_OVERLAP = 0.15  # of either image
 class StreetRanges:
     """Uniform ranges of how the two cameras leave the drive, about every axis either way."""
 
-    max_gap_frames: int = 12  # along the drive, 0.5 to 0.9 m each
+    max_gap_frames: int = 16  # along the drive, 0.5 to 0.9 m each
     right_m: float = 1.0
     down_m: float = 0.5
     yaw_deg: float = 15.0
     pitch_deg: float = 8.0
     roll_deg: float = 15.0
-    field_of_view_deg: tuple[float, float] = (50.0, 90.0)
+    field_of_view_deg: tuple[float, float] = (35.0, 90.0)
 
 
 class RenderedPairs:

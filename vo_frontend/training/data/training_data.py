@@ -10,6 +10,7 @@ from vo_frontend.sources.registry import find_sequence
 from vo_frontend.training.data.data_config import DataConfig
 from vo_frontend.training.data.homography_pairs import HomographyPairs, find_photographs
 from vo_frontend.training.data.megadepth import MegadepthPairs, find_scenes, group_by_images
+from vo_frontend.training.data.painted_pairs import PaintedPairs
 from vo_frontend.training.data.pairs import JoinedPairs, MixedPairs, PairSource
 from vo_frontend.training.data.rendered_pairs import RenderedPairs
 from vo_frontend.training.data.rgbd_pairs import RgbdPairs
@@ -61,6 +62,8 @@ def open_training_data(config: DataConfig, data_root: Path | None = None) -> Tra
     kinds: list[_Kind] = []
     if config.images and config.images_weight > 0:
         kinds.append(_photographs(config))
+    if config.painted_weight > 0:
+        kinds.append(_paintings(config))
     if config.street_weight > 0:
         kinds.append(_street(config))
     if config.rgbd and config.rgbd_weight > 0:
@@ -96,12 +99,21 @@ def _photographs(config: DataConfig) -> _Kind:
     return _Kind(config.images_weight, training, validation)
 
 
-def _street(config: DataConfig) -> _Kind:
+def _paintings(config: DataConfig) -> _Kind:
+    divided = hold_out_scattered(range(config.painted_count), config.held_out_every, "painted pictures")
     training, validation = (
-        RenderedPairs(config.crop_px, config.street_seed + n, photometric=config.photometric)
-        for n in range(2)
+        PaintedPairs(part, config.crop_px, config.homography, config.photometric)
+        for part in (divided.training, divided.held_out)
     )
-    return _Kind(config.street_weight, training, validation)
+    return _Kind(config.painted_weight, training, validation)
+
+
+def _street(config: DataConfig) -> _Kind:
+    *training, validation = (
+        RenderedPairs(config.crop_px, config.street_seed + n, photometric=config.photometric)
+        for n in range(config.street_count + 1)
+    )
+    return _Kind(config.street_weight, JoinedPairs(training), validation)
 
 
 def _sequences(config: DataConfig, data_root: Path | None) -> _Kind:
