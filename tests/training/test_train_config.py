@@ -10,7 +10,7 @@ from vo_frontend.training.engine.run_config import OptimizationConfig
 from vo_frontend.training.engine.schedule import learning_rate_at
 from vo_frontend.training.local_features.train_config import TrainConfig, load_train_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("train_[nt]*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("train_[ntv]*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
