@@ -56,19 +56,28 @@ class Compilation:
             calls: kernels, each with the types of its arguments.
             num_processes: that may compile at the same time.
         """
+        self._num_processes = num_processes
+        self._num_missing = self._num_ready = self._num_feeding = 0
+        self._jobs: list[Job] = []
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self.add(calls)
+
+    def add(self, calls: Iterable[Call]) -> None:
+        """Go on with other kernels, in the same processes, and return at once."""
         missing = dict.fromkeys(call for call in calls if not call[0].is_on_disk(call[1]))
         by_module: dict[str, Job] = defaultdict(list)
         for function, argument_types in missing:
             python = function.py_func
             by_module[python.__module__].append((python.__module__, python.__name__, argument_types))
-        self._num_missing, self._num_ready = len(missing), 0
-        self._jobs = sorted(by_module.values(), key=len)  # the last is taken first
-        self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._feed_a_process, name="compiler", daemon=True)
-            for _ in range(min(num_processes, len(self._jobs)))
-        ]
-        for thread in self._threads:
+        with self._lock:
+            self._num_missing += len(missing)
+            self._jobs = sorted([*self._jobs, *by_module.values()], key=len)  # the last is taken first
+            num_new = min(self._num_processes - self._num_feeding, len(self._jobs))
+            self._num_feeding += num_new
+        for _ in range(num_new):
+            thread = threading.Thread(target=self._feed_a_process, name="compiler", daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def readiness(self) -> Readiness:
@@ -110,7 +119,10 @@ class Compilation:
 
     def _next_job(self) -> Job | None:
         with self._lock:
-            return self._jobs.pop() if self._jobs else None
+            if self._jobs:
+                return self._jobs.pop()
+            self._num_feeding -= 1  # the thread that asks ends
+            return None
 
 
 def declared_kernels(modules: Sequence[str]) -> list[Call]:

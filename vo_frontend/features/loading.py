@@ -15,6 +15,7 @@ from vo_frontend.features.state_dict import StateDict, parse_state_dict
 from vo_frontend.features.weights import Progress, find_or_download, read_verified, weights_file
 
 if TYPE_CHECKING:
+    from vo_frontend.compute.compile_ahead import Compilation
     from vo_frontend.features.networks.trunk import FeatureNetwork
 
 
@@ -29,6 +30,7 @@ class Request:
     weights_dir: Path | None
     score_threshold: float
     report: Progress | None
+    compilation: "Compilation | None"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def load_extractor(
     score_threshold: float = 0.0,
     image_scale: float = 1.0,
     report: Progress | None = None,
+    compilation: "Compilation | None" = None,
 ) -> FeatureExtractor:
     """Build an extractor, where it is a network with the official weights, or for "vof-t16" with ours.
 
@@ -67,6 +70,7 @@ def load_extractor(
         image_scale: of the sides of the image in which features are found, above 0 and at most 1; their
             pixels are those of the whole image.
         report: progress of a download: file name, bytes received, bytes expected.
+        compilation: takes the kernels that are not on disk yet, with others; None: one of their own.
 
     Raises:
         VoError: unknown name, no such device, a precision that this extractor has not.
@@ -76,7 +80,8 @@ def load_extractor(
     if max_keypoints < 1:
         raise ValueError(f"max_keypoints: got {max_keypoints}, expected at least 1")
     folder = None if weights_dir is None else Path(weights_dir)
-    extractor = family.build(Request(name, max_keypoints, device, precision, folder, score_threshold, report))
+    what = name, max_keypoints, device, precision, folder, score_threshold, report, compilation
+    extractor = family.build(Request(*what))
     return extractor if image_scale == 1 else ScaledExtractor(extractor, image_scale)
 
 
@@ -182,6 +187,7 @@ def _build_aliked_for_cpu(request: Request) -> FeatureExtractor:
         precision=request.precision,
         score_threshold=request.score_threshold,
         weights_sha256=weights_file(request.name).sha256,
+        compilation=request.compilation,
     )
 
 

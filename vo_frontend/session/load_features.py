@@ -9,6 +9,7 @@ from vo_frontend.errors import WeightsError
 from vo_frontend.features import FeatureExtractor, load_extractor
 from vo_frontend.features.weights import Progress
 from vo_frontend.session.kernels import compile_kernels_of_a_run
+from vo_frontend.types import Sensor
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def load_features(config: Config, *, report_download: Progress | None = None) ->
         VoError: unknown name, no such device, or no weights.
     """
     features = config.features
-    others = compile_kernels_of_a_run()
+    kernels = compile_kernels_of_a_run(Sensor(config.run.sensor))
     extractor = load_extractor(
         features.name,
         max_keypoints=features.max_keypoints,
@@ -34,8 +35,9 @@ def load_features(config: Config, *, report_download: Progress | None = None) ->
         score_threshold=features.score_threshold,
         image_scale=features.image_scale,
         report=report_download,
+        compilation=kernels,
     )
-    others.wait()
+    kernels.wait()
     return extractor
 
 

@@ -18,6 +18,8 @@ from vo_frontend.types import Features, Image
 
 log = logging.getLogger(__name__)
 
+EXPECTED_S = 15  # for all kernels of a run to be compiled, on two cores of an EPYC
+
 
 class CpuAlikedExtractor:
     """Finds keypoints with ALIKED; see :class:`vo_frontend.features.FeatureExtractor`.
@@ -37,6 +39,7 @@ class CpuAlikedExtractor:
         score_threshold: float = 0.0,
         weights_sha256: str | None = None,
         num_threads: int | None = None,
+        compilation: Compilation | None = None,
     ) -> None:
         """Pack the weights and compile the kernels, or load them where they were compiled before.
 
@@ -49,6 +52,7 @@ class CpuAlikedExtractor:
             score_threshold: keep only scores above it, in [0, 1).
             weights_sha256: checksum of the file that the weights came from.
             num_threads: that share an image; None: :func:`default_num_threads`.
+            compilation: takes the kernels that are not on disk yet; None: one of their own.
         """
         self.name = name
         self.runs_on_gpu = False
@@ -61,7 +65,7 @@ class CpuAlikedExtractor:
         self._num_threads = num_threads or default_num_threads()
         self._network = CpuAliked(config, state, self._num_threads, precision)
         self._lanes: Lanes | None = None  # of the last batch
-        self._prepare()
+        self._prepare(compilation or Compilation((), self._num_threads))
 
     def extract(self, image: Image) -> Features:
         """Detect and describe. image: (H, W) grey or (H, W, 3) RGB uint8, at least 64x64."""
@@ -91,13 +95,13 @@ class CpuAlikedExtractor:
         order = order[scores[order] > self.score_threshold]
         return Features(keypoints[order], network.describe(keypoints[order]), scores[order])
 
-    def _prepare(self) -> None:
+    def _prepare(self, compilation: Compilation) -> None:
         """Compile the kernels that are not on disk yet, and call every one once."""
         noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
         calls = self._network.kernel_calls(np.atleast_3d(noise))
-        compilation = Compilation(calls, self._num_threads)
+        compilation.add(calls)
         num_missing = compilation.readiness().num_missing
         if num_missing:
-            log.info("%s: compiling %d kernels, once on this machine", self.name, num_missing)
+            log.info("compiling %d kernels, once on this machine, for some %d s", num_missing, EXPECTED_S)
         compilation.wait()
         self.extract(noise)
