@@ -1,13 +1,9 @@
-"""A hook of mkdocs: links that leave ``docs/`` lead to the repository, whose files the site does not have."""
+"""A hook of mkdocs: links that leave ``docs/`` become plain text, since the site does not have those files."""
 
 import re
-from pathlib import Path
 from typing import Any
-
-_SETUP = Path(__file__).parents[1] / "setup.py"
-HOME = re.findall(r'^HOME = "(.+?)"', _SETUP.read_text(encoding="utf-8"), re.M)[0]
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Rewrite the links of one page."""
-    return re.sub(r"\]\(\.\./", f"]({HOME}/blob/main/", markdown)
+    return re.sub(r"\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", markdown)
