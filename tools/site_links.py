@@ -1,4 +1,4 @@
-"""A hook of mkdocs: links that leave ``docs/`` become plain text, since the site does not have those files."""
+"""A hook of mkdocs: links that leave ``docs/`` become plain text: the site does not have those files."""
 
 import re
 from typing import Any
