@@ -78,3 +78,14 @@ def test_what_the_last_frame_saw_may_be_asked_for_instead_of_the_keyframes() -> 
     sparse_map = a_map(20.0)
     assert not WITNESS.confirms(seen_from(LENGTH, 20), sparse_map)
     assert WITNESS.confirms(seen_from(LENGTH, 20), sparse_map, [np.arange(40)])
+
+
+def test_a_track_that_moved_on_steadily_since_its_last_keyframe_is_within_reach() -> None:
+    sparse_map = a_map(20.0)
+    assert not WITNESS.confirms(seen_from(3 * LENGTH), sparse_map)
+    assert WITNESS.confirms(seen_from(3 * LENGTH), sparse_map, T_world_before=ahead(2.8 * LENGTH))
+
+
+def test_a_jump_from_where_the_track_has_got_to_is_still_out_of_reach() -> None:
+    is_confirmed = WITNESS.confirms(seen_from(5 * LENGTH), a_map(20.0), T_world_before=ahead(1.5 * LENGTH))
+    assert not is_confirmed

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.pose import PoseEstimate
 
@@ -17,7 +18,11 @@ class MapWitness:
         self._min_parallax_rad = float(np.deg2rad(min_parallax_deg))
 
     def confirms(
-        self, pose: PoseEstimate, sparse_map: SparseMap, seen: Sequence[NDArray[np.int64]] | None = None
+        self,
+        pose: PoseEstimate,
+        sparse_map: SparseMap,
+        seen: Sequence[NDArray[np.int64]] | None = None,
+        T_world_before: Transform | None = None,
     ) -> bool:
         """Tell whether most of what a view saw is found again, from where the map has something to say.
 
@@ -25,14 +30,17 @@ class MapWitness:
             pose: one that was found, with rows of the map's landmarks.
             sparse_map: the local map.
             seen: of each view the rows (L,) of its landmarks; default the keyframes.
+            T_world_before: (4, 4) of the frame before, where the track has got to.
         """
         if seen is None:
             seen = [sparse_map.rows_seen_by(keyframe) for keyframe in sparse_map.keyframes]
         if found_share(pose, len(sparse_map.landmarks), seen) < self._min_found_share:
             return False
-        return not self._is_beyond_reach(pose, sparse_map)
+        return not self._is_beyond_reach(pose, sparse_map, T_world_before)
 
-    def _is_beyond_reach(self, pose: PoseEstimate, sparse_map: SparseMap) -> bool:
+    def _is_beyond_reach(
+        self, pose: PoseEstimate, sparse_map: SparseMap, T_world_before: Transform | None
+    ) -> bool:
         """Tell whether a step is longer than the map itself, and rests on depths that it hardly knows.
 
         Such depths of one camera are wrong by a factor that they share, and so is the step: 15 % of 9 m after
@@ -42,8 +50,9 @@ class MapWitness:
         if any(keyframe.view.depths is not None for keyframe in sparse_map.keyframes):
             return False
         centers = np.array([keyframe.T_world_cam[:3, 3] for keyframe in sparse_map.keyframes])
-        step = np.linalg.norm(centers - pose.T_world_cam[:3, 3], axis=1).min()
-        length = np.linalg.norm(centers - centers[-1], axis=1).max()
+        way = centers if T_world_before is None else np.vstack([centers, T_world_before[:3, 3]])
+        step = np.linalg.norm(way - pose.T_world_cam[:3, 3], axis=1).min()
+        length = np.linalg.norm(way - way[-1], axis=1).max()
         if step <= length:
             return False
         parallax_rad = _parallax_rad(sparse_map, centers)[pose.landmark_rows]

@@ -49,14 +49,14 @@ class PoseJudge:
         """
         if pose.T_world_cam is None:
             return False
-        if self._witness.confirms(pose, sparse_map):
+        if self._witness.confirms(pose, sparse_map, None, T_world_before):
             return True
         if self._before is None:
             return False
         before, ids = self._before
         ids = ids[ids != NO_LANDMARK]
         just_seen = sparse_map.landmarks.rows(ids[sparse_map.landmarks.contains(ids)])
-        if self._witness.confirms(pose, sparse_map, [just_seen]):
+        if self._witness.confirms(pose, sparse_map, [just_seen], T_world_before):
             return True
         T_before_now = se3.inverse(T_world_before) @ pose.T_world_cam
         return self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map))
