@@ -187,11 +187,10 @@ class Archive:
         """Find the heir (N,) that each feature of a keyframe sees, NO_LANDMARK where it sees none."""
         return without_repeats(packed.landmark_ids, self.resolve(packed.landmark_ids))
 
-    def num_views(self, landmark_ids: Ids, among: Ids | None = None) -> Ids:
-        """Count the keyframes, all or some (K,), that see each landmark (L,), its own heir and there once."""
-        counts_row = np.full(self._keyframes.num_rows, among is None)
-        if among is not None:
-            counts_row[self._keyframes.rows(among)] = True
+    def num_views(self, landmark_ids: Ids, before: int | None = None) -> Ids:
+        """Count the keyframes, all or those before a frame, that see each landmark (L,), its own heir."""
+        frames = self._keyframes.frame_index_of_row
+        counts_row = np.full(len(frames), True) if before is None else frames < before
         return self._sightings.count_views(landmark_ids, counts_row)
 
     def seeing(self, landmark_ids: Ids, min_shared: int = 1) -> Covisible:

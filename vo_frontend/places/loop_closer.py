@@ -37,6 +37,7 @@ NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
 CONFIRMING_AMONG = 5  # ... among those before it
 POSE_SLACK = 2.0  # a recognised pose may be off by so many times what moves landmarks by max_offset_px
 LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
+WAIT_AFTER_NOTHING = 2  # keyframes from one look back to the next: two in a row show nearly the same
 SOLVED_PER_KEYFRAME = 250  # keyframes of a pose graph, while one new keyframe comes
 
 
@@ -88,7 +89,9 @@ class LoopCloser:
         in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
         min_score = self._config.min_relative_score * self._memory.similarity(newest.view, before.view)
         found = self._recognizer.recognize(newest.view, in_map, sparse_map.landmarks, min_score)
+        self._wait = WAIT_AFTER_NOTHING
         for recognition in islice(found, 1):
+            self._wait = 0
             if self._is_same_world(sparse_map, recognition) and self._agrees(newest, recognition):
                 self._memory.motions.add_loop(self._motion(newest, recognition, 1.0))
                 self._reunite(sparse_map, recognition)

@@ -144,9 +144,7 @@ class PlaceMemory:
         """Tell whether an earlier visit has mapped the place of a keyframe that sees landmarks (L,)."""
         visit = self._left[: bisect_left(self._left, frame_index)][-NUM_RECENT:]
         visit_begin = visit[0] if len(visit) == NUM_RECENT else 0  # before 0: an earlier run
-        frames = self.archive.frame_indices()
-        num_earlier = self.archive.num_views(ids, frames[frames < visit_begin])
-        return bool((num_earlier > 0).mean() >= EARLIER_SHARE)
+        return bool((self.archive.num_views(ids, visit_begin) > 0).mean() >= EARLIER_SHARE)
 
     def _described(self, view: View) -> NDArray[np.float32]:
         """Describe a view, once: it is looked up, compared with the next one, and kept when it leaves."""
