@@ -67,5 +67,7 @@ def test_views_that_hardly_overlap_start_no_map(share: float, status: Status) ->
     world, num_frames = make_world(num_points=3000), 8
     extractor = HardlyAgain(world, sideways(num_frames), share)
     frontend = build_frontend(Config(), CAMERA, extractor)
-    assert share * len(extractor.extract(frames(1)[0].image)) > Config().two_view.min_matches
+    first = frames(1)[0].image
+    assert first is not None
+    assert share * len(extractor.extract(first)) > Config().two_view.min_matches
     assert [frontend.process(frame) for frame in frames(num_frames)][-1].status is status

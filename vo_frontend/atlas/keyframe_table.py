@@ -71,7 +71,10 @@ class KeyframeTable:
         Raises:
             ValueError: one is not here.
         """
-        return np.array([self.row(each) for each in frame_indices.tolist()], np.int64)
+        try:
+            return np.array([*map(self._row_of.__getitem__, frame_indices.tolist())], np.int64)
+        except KeyError as error:
+            raise ValueError(f"frame {error.args[0]} is no keyframe of the archive") from None
 
     def put(self, packed: PackedKeyframe, segment_id: int, T_world_cam: Transform) -> int:
         """Keep a keyframe, in place of the one with its frame index. Returns its row."""

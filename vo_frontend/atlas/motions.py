@@ -139,6 +139,8 @@ def _pair(index: int, other: int) -> tuple[int, int]:
 
 def _rescaled(motion: Motion, of_i: float, of_j: float) -> Motion:
     """Measure a motion in units of which ``of_i`` and ``of_j`` make one of those that it has."""
+    if of_i == of_j == 1.0:
+        return motion
     T_i_j = motion.T_i_j.copy()
     T_i_j[:3, 3] *= of_i
     sigma, scale_i_j = motion.sigma_translation * of_j, motion.scale_i_j * of_i / of_j

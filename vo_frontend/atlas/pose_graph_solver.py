@@ -9,6 +9,7 @@ follows (graduated non-convexity, Yang et al., RA-L 2020).
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -194,13 +195,23 @@ def require_gtsam() -> Any:
     """Return the module gtsam.
 
     Raises:
-        VoError: it is not installed.
+        VoError: it cannot be imported.
     """
     try:
         import gtsam
     except ImportError as error:
-        raise VoError(
-            f'pose graph: cannot import gtsam ({error}); install it with: pip install "vo_frontend[slam]" '
-            "(on Linux or macOS, Python 3.11 or newer)"
-        ) from None
+        raise missing_gtsam(str(error)) from None
     return gtsam
+
+
+def has_gtsam() -> bool:
+    """Tell whether gtsam is installed, without the quarter of a second that importing it takes."""
+    return find_spec("gtsam") is not None
+
+
+def missing_gtsam(found: str = "it is not installed") -> VoError:
+    """Say what to install."""
+    return VoError(
+        f'pose graph: cannot import gtsam ({found}); install it with: pip install "vo_frontend[slam]" '
+        "(on Linux or macOS, Python 3.11 or newer)"
+    )

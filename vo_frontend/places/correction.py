@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.motions import Motion, pose_graph
-from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, optimize_consistent
+from vo_frontend.atlas.pose_graph_process import optimize_beside
+from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.map_events import KeyframesMoved, LandmarksMoved
@@ -43,9 +44,13 @@ class Correction:
         return cls(frames, T_world_cam, motions, loop, is_metric)
 
     def solve(self) -> PoseGraphSolution:
-        """Move every keyframe but the first so that all motions agree; changes nothing but the result."""
+        """Move every keyframe but the first so that all motions agree; changes nothing but the result.
+
+        Raises:
+            VoError: GTSAM cannot be imported.
+        """
         graph = pose_graph(self.frame_indices, self.T_world_cam, self.motions, is_metric=self.is_metric)
-        return optimize_consistent(graph)
+        return optimize_beside(graph)
 
     def apply(self, sparse_map: SparseMap, memory: PlaceMemory, solution: PoseGraphSolution) -> bool:
         """Move all that is known by now as a solution says.

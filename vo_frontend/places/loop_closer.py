@@ -15,7 +15,7 @@ import numpy as np
 
 from vo_frontend.atlas.motions import Motion
 from vo_frontend.atlas.pose_graph import EdgeKind
-from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, require_gtsam
+from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, has_gtsam, missing_gtsam
 from vo_frontend.config import PlacesConfig
 from vo_frontend.errors import VoError
 from vo_frontend.geometry import se3
@@ -37,8 +37,9 @@ NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
 CONFIRMING_AMONG = 5  # ... among those before it
 POSE_SLACK = 2.0  # a recognised pose may be off by so many times what moves landmarks by max_offset_px
 LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
-WAIT_AFTER_NOTHING = 2  # keyframes from one look back to the next: two in a row show nearly the same
-SOLVED_PER_KEYFRAME = 250  # keyframes of a pose graph, while one new keyframe comes
+FRAMES_BETWEEN = 3  # at least, from a look back in vain to the next one: two in a row show nearly the same
+# New keyframes that come while a pose graph is solved: on a drive, 0.5 s for one of 1000 keyframes.
+LEAST_WAIT, SOLVED_PER_KEYFRAME = 1, 250
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class LoopCloser:
         self._config = config
         self._is_metric = is_metric
         self._wait = 0  # keyframes before the next look back
+        self._in_vain_index = -FRAMES_BETWEEN  # frame of the last one that found nothing
         self._lacks_solver = False
         self._solver = ThreadPoolExecutor(1, thread_name_prefix="pose graph")
         self._pending: _Pending | None = None
@@ -86,12 +88,14 @@ class LoopCloser:
         if self._wait > 0 or len(sparse_map.keyframes) < 2:
             return
         newest, before = sparse_map.keyframes[-1], sparse_map.keyframes[-2]
+        if newest.view.frame_index < self._in_vain_index + FRAMES_BETWEEN:
+            return
         in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
         min_score = self._config.min_relative_score * self._memory.similarity(newest.view, before.view)
         found = self._recognizer.recognize(newest.view, in_map, sparse_map.landmarks, min_score)
-        self._wait = WAIT_AFTER_NOTHING
+        self._in_vain_index = newest.view.frame_index
         for recognition in islice(found, 1):
-            self._wait = 0
+            self._in_vain_index = -FRAMES_BETWEEN
             if self._is_same_world(sparse_map, recognition) and self._agrees(newest, recognition):
                 self._memory.motions.add_loop(self._motion(newest, recognition, 1.0))
                 self._reunite(sparse_map, recognition)
@@ -107,8 +111,13 @@ class LoopCloser:
         pending, self._pending = self._pending, None
         if pending is None:
             return
+        try:
+            solution = pending.solution.result()
+        except VoError as error:
+            self._go_on_without_solver(error)
+            return
         T_before, loop = sparse_map.last_keyframe.T_world_cam, pending.correction.loop
-        if not pending.correction.apply(sparse_map, self._memory, pending.solution.result()):
+        if not pending.correction.apply(sparse_map, self._memory, solution):
             self._wait = self._config.min_keyframes_between  # the next view would say the same
             return
         newest = sparse_map.last_keyframe
@@ -163,7 +172,7 @@ class LoopCloser:
             correction,
             self._solver.submit(correction.solve),
             recognition.pose.num_inliers,
-            1 + len(correction.frame_indices) // SOLVED_PER_KEYFRAME,
+            LEAST_WAIT + len(correction.frame_indices) // SOLVED_PER_KEYFRAME,
         )
 
     def _drift(self, sparse_map: SparseMap, newest: Keyframe, recognition: Recognition) -> Similarity | None:
@@ -217,13 +226,13 @@ class LoopCloser:
 
     def _has_solver(self) -> bool:
         """Tell whether drift can be corrected; where it cannot, the first loop says what to install."""
-        if not self._lacks_solver:
-            try:
-                require_gtsam()
-            except VoError as error:
-                self._lacks_solver = True
-                log.warning("the camera is back where it was, but its drift stays: %s", error)
+        if not self._lacks_solver and not has_gtsam():
+            self._go_on_without_solver(missing_gtsam())
         return not self._lacks_solver
+
+    def _go_on_without_solver(self, error: VoError) -> None:
+        self._lacks_solver = True
+        log.warning("the camera is back where it was, but its drift stays: %s", error)
 
     def _motion(
         self, newest: Keyframe, recognition: Recognition, scale: float, kind: EdgeKind = EdgeKind.LOOP
