@@ -19,6 +19,11 @@ from vo_frontend.types import Features, KeypointDepths, Sensor
 SIZE = 8  # of a descriptor
 
 
+def array(*values: int) -> NDArray[np.int64]:
+    """Indices of frames, or ids of landmarks."""
+    return np.array(values, np.int64)
+
+
 def random_pose(rng: np.random.Generator) -> se3.Transform:
     return se3.exp(rng.normal(size=6))
 
