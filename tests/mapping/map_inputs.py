@@ -92,5 +92,15 @@ def add_keyframe(sparse_map: SparseMap, frame_index: int, landmark_ids: Sequence
     sparse_map.add_keyframe(view, pose(frame_index), ids)
 
 
+def recallable(sparse_map: SparseMap, keeper: RecordingKeeper, *keyframes: Keyframe) -> Landmarks:
+    """Take the landmarks from a keeper that keyframes see and the map has not."""
+    ids = np.unique(np.concatenate([keyframe.landmark_ids for keyframe in keyframes]))
+    ids = ids[(ids != NO_LANDMARK) & ~sparse_map.landmarks.contains(ids)]
+    points = [keeper.landmarks.pop(number)[1] for number in ids.tolist()]
+    points_world: NDArray[np.float64] = np.array(points).reshape(-1, 3)
+    features = make_view(0, len(ids)).features
+    return Landmarks.new(ids, points_world, features.descriptors, np.zeros((len(ids), 3), np.uint8))
+
+
 def frames_of(sparse_map: SparseMap) -> list[int]:
     return [keyframe.view.frame_index for keyframe in sparse_map.keyframes]
