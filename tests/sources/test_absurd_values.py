@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_datasets import DISTORTED, write, write_images, write_video
+from pattern_world import DISTORTED
+from tiny_datasets import write, write_images, write_video
 
 import vo_frontend as vo
 from vo_frontend.errors import CameraError, ConfigError, SourceError, VoError

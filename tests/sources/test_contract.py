@@ -12,34 +12,27 @@ import pytest
 from fake_capture import FakeCapture
 from known import known
 from numpy.typing import NDArray
-from step_clock import PatientlyRead
-from tiny_bags import COLOUR, DEPTH, LEFT, RIGHT, write_mono_bag, write_rgbd_bag, write_stereo_bag
-from tiny_datasets import (
+from pattern_world import (
     CAMERA,
     DEPTH_M,
     DISTORTED,
-    FILE_SOURCES,
     NUM_FRAMES,
-    OTHER_RECORDED_SOURCES,
     STRAIGHT,
     T_BODY_CAM,
-    Build,
     colored,
     pattern,
     rays_of,
+    rectified_pair,
     render,
 )
+from step_clock import PatientlyRead
+from tiny_sources import FILE_SOURCES, RECORDED_SOURCES
 
 from vo_frontend.sensors.calibration import Camera
-from vo_frontend.sensors.rectification import rectify
-from vo_frontend.sensors.rig import MountedCamera
-from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.simulation.faulty import FaultySource
 from vo_frontend.simulation.street import SyntheticSource
-from vo_frontend.sources.bag_source import BagSource, DepthTopic, RightTopic
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.frame_range import parse_frames
-from vo_frontend.sources.ros_bag import RosBag
 from vo_frontend.sources.webcam import WebcamPairSource, WebcamSource
 from vo_frontend.types import Frame, Image, Sensor
 
@@ -76,7 +69,7 @@ def build_webcam_pair(folder: Path) -> FrameSource:
     for device, T in zip("01", T_BODY_CAM, strict=True):
         images = [colored(render(DISTORTED, i, T[:3, :3])) for i in range(3 * NUM_FRAMES)]
         captures[device] = (FakeCapture(images[:1]), images[1:])
-    pair = rectify(MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig")
+    pair = rectified_pair()
     source = WebcamPairSource("0", "1", pair, open_capture=lambda device, *_: captures[device][0])
     threading.Thread(target=_feed_pair, args=(list(captures.values()),), daemon=True).start()
     return source
@@ -89,39 +82,10 @@ def _feed_pair(captures: list[tuple[FakeCapture, list[Image]]]) -> None:
             capture.push(images[position])
 
 
-def bag(kind: str, *, is_stereo: bool = False, compressed: bool = False) -> Build:
-    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-        if is_stereo:
-            recording = RosBag(write_stereo_bag(folder, kind))
-            mounted = [recording.camera(topic) for topic in (LEFT, RIGHT)]
-            pair = rectify(mounted[0], mounted[1], "rig")
-            partner = RightTopic(RIGHT, pair)
-            return BagSource(recording, LEFT, pair.left, partner=partner, frames=frames)
-        recording = RosBag(write_mono_bag(folder, kind, compressed=compressed))
-        topic = recording.image_topic(None)
-        return BagSource(recording, topic, Undistorter(recording.camera(topic).calibration), frames=frames)
-
-    return build
-
-
-def bag_rgbd(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-    recording = RosBag(write_rgbd_bag(folder, "ros1"))
-    undistort = Undistorter(recording.camera(COLOUR).calibration)
-    return BagSource(recording, COLOUR, undistort, partner=DepthTopic(DEPTH, 1000.0), frames=frames)
-
-
 def in_real_time(build: BuildAny) -> BuildAny:
     return lambda folder: PatientlyRead(build(folder))
 
 
-BAGS = {
-    "bag ros1": bag("ros1"),
-    "bag ros2": bag("ros2"),
-    "bag mcap, compressed": bag("mcap", compressed=True),
-    "bag stereo": bag("mcap", is_stereo=True),
-    "bag rgbd": bag_rgbd,
-}
-RECORDED_SOURCES: dict[str, Build] = {**OTHER_RECORDED_SOURCES, **BAGS}
 REPEATABLE_SOURCES: dict[str, BuildAny] = {
     **RECORDED_SOURCES,
     "synthetic mono": synthetic(Sensor.MONO),

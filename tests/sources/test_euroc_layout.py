@@ -4,15 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_datasets import (
-    EUROC_STAMPS_NS,
-    NUM_FRAMES,
-    T_BODY_CAM,
-    assert_is_told,
-    damage,
-    open_tiny_euroc,
-    write_euroc,
-)
+from pattern_world import NUM_FRAMES, T_BODY_CAM
+from tiny_datasets import EUROC_STAMPS_NS, assert_is_told, damage, open_tiny_euroc, write_euroc
 
 from vo_frontend.types import Sensor
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny_datasets import DISTORTED, NUM_FRAMES, STRAIGHT, colored, render, write, write_images
+from pattern_world import DISTORTED, NUM_FRAMES, STRAIGHT, colored, render
+from tiny_datasets import write, write_images
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import PinholeCamera

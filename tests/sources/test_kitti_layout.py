@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_datasets import NUM_FRAMES, assert_is_told, damage, open_tiny_kitti, write_kitti
+from pattern_world import NUM_FRAMES
+from tiny_datasets import assert_is_told, damage, open_tiny_kitti, write_kitti
 
 from vo_frontend.types import Sensor
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pattern_world import CAMERA
 from tiny_datasets import (
-    CAMERA,
     open_tiny_euroc,
     open_tiny_kitti,
     open_tiny_seven_scenes,

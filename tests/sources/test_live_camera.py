@@ -9,21 +9,15 @@ import numpy as np
 import pytest
 from fake_capture import FakeCapture
 from known import known
-from tiny_datasets import DISTORTED, T_BODY_CAM, colored, render
+from pattern_world import DISTORTED, colored, rectified_pair, render
 
 from vo_frontend.errors import SourceError
-from vo_frontend.sensors.rectification import RectifiedPair, rectify
-from vo_frontend.sensors.rig import MountedCamera
 from vo_frontend.sources import live_camera
 from vo_frontend.sources.live_camera import CaptureClock, LiveCamera
 from vo_frontend.sources.webcam import WebcamPairSource, WebcamSource
 
 IMAGE = colored(render(DISTORTED, 0))
 MS = 1_000_000
-
-
-def pair() -> RectifiedPair:
-    return rectify(MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig")
 
 
 def test_a_driver_s_clock_takes_the_jitter_of_arrival_out_of_the_stamps() -> None:
@@ -117,7 +111,7 @@ def test_a_device_is_not_opened_again() -> None:
 def test_a_pair_reports_how_far_its_images_are_apart(caplog: pytest.LogCaptureFixture) -> None:
     left, right = FakeCapture([IMAGE]), FakeCapture([IMAGE])
     captures = {"0": left, "1": right}
-    source = WebcamPairSource("0", "1", pair(), open_capture=lambda device, *_: captures[device])
+    source = WebcamPairSource("0", "1", rectified_pair(), open_capture=lambda device, *_: captures[device])
     frames = iter(source)
     next(frames)
     time.sleep(0.05)
@@ -140,13 +134,13 @@ def test_a_missing_second_camera_releases_the_first() -> None:
         return left
 
     with pytest.raises(SourceError, match="webcam 1"):
-        WebcamPairSource("0", "1", pair(), open_capture=open_one)
+        WebcamPairSource("0", "1", rectified_pair(), open_capture=open_one)
     assert left.is_released
 
 
 def test_closing_a_pair_from_another_thread_ends_its_iteration() -> None:
     captures = {"0": FakeCapture([IMAGE]), "1": FakeCapture([IMAGE])}
-    source = WebcamPairSource("0", "1", pair(), open_capture=lambda device, *_: captures[device])
+    source = WebcamPairSource("0", "1", rectified_pair(), open_capture=lambda device, *_: captures[device])
     closer = threading.Timer(0.1, source.close)
     closer.start()
     assert len(list(itertools.islice(source, 100))) == 1

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_datasets import DISTORTED, write_images, write_video
+from pattern_world import DISTORTED
+from tiny_datasets import write_images, write_video
 
 from vo_frontend.errors import SourceError
 from vo_frontend.sources.image_folder import open_image_folder

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from known import known
+from pattern_world import NUM_FRAMES
 from step_clock import StepClock
-from tiny_datasets import FILE_SOURCES, NUM_FRAMES
+from tiny_sources import FILE_SOURCES
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import PinholeCamera

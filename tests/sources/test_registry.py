@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import yaml
 from known import known
-from tiny_datasets import CAMERA, NUM_FRAMES, write_euroc, write_kitti, write_seven_scenes, write_tum
+from pattern_world import CAMERA, NUM_FRAMES
+from tiny_datasets import write_euroc, write_kitti, write_seven_scenes, write_tum
 
 from vo_frontend.errors import CameraError, ConfigError, SourceError, VoError
 from vo_frontend.sources.family import load_families, load_family

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from known import known
 from numpy.typing import NDArray
+from pattern_world import CAMERA, DEPTH_M, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM, depth_image
 from tiny_bags import (
     COLOUR,
     DEPTH,
@@ -21,7 +22,6 @@ from tiny_bags import (
     write_rgbd_bag,
     write_stereo_bag,
 )  # fmt: skip
-from tiny_datasets import CAMERA, DEPTH_M, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM, depth_image
 
 from vo_frontend.cli.arguments import build_parser
 from vo_frontend.cli.run import configuration

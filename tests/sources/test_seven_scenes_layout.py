@@ -3,15 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tiny_datasets import (
-    CAMERA,
-    NUM_FRAMES,
-    STRAIGHT,
-    assert_is_told,
-    damage,
-    open_tiny_seven_scenes,
-    write_seven_scenes,
-)
+from pattern_world import CAMERA, NUM_FRAMES, STRAIGHT
+from tiny_datasets import assert_is_told, damage, open_tiny_seven_scenes, write_seven_scenes
 
 from vo_frontend.errors import SourceError
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tiny_datasets import NUM_FRAMES, assert_is_told, damage, open_tiny_tum, write_tum
+from pattern_world import NUM_FRAMES
+from tiny_datasets import assert_is_told, damage, open_tiny_tum, write_tum
 
 from vo_frontend.types import Sensor
 

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from tiny_datasets import DISTORTED, NUM_FRAMES, write_video
+from pattern_world import DISTORTED, NUM_FRAMES
+from tiny_datasets import write_video
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import PinholeCamera

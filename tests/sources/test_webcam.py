@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fake_capture import FakeCapture
 from known import known
-from tiny_datasets import CAMERA, DISTORTED, STRAIGHT, colored, pattern, rays_of, render
+from pattern_world import CAMERA, DISTORTED, STRAIGHT, colored, pattern, rays_of, render
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import PinholeCamera

@@ -1,4 +1,4 @@
-"""Recordings of ROS that show the world of tiny_datasets."""
+"""Recordings of ROS that show the pattern world."""
 
 from pathlib import Path
 from typing import Any
@@ -6,20 +6,11 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pattern_world import CAMERA, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM, colored, depth_image, render
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
-from tiny_datasets import (
-    CAMERA,
-    DISTORTED,
-    LENS,
-    NUM_FRAMES,
-    T_BODY_CAM,
-    colored,
-    depth_image,
-    render,
-)
 
 FIRST_NS, PERIOD_NS = 1_700_000_000_123_456_789, 50_000_000
 LEFT, RIGHT = "/stereo/left/image_raw", "/stereo/right/image_raw"

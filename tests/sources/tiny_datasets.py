@@ -1,79 +1,33 @@
-"""Datasets of a few tiny frames, written as the real ones are, of a world whose every pixel is known.
+"""Datasets of a few tiny frames of the pattern world, written as the real ones are, and opened."""
 
-The world is a pattern at infinity: brightness depends on the viewing direction in the body frame and
-on the frame. Whatever a source does (undistort, rectify, turn), its frames must show that pattern
-through its own ``camera`` and ``T_body_cam``.
-"""
-
-import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pattern_world import (
+    CAMERA,
+    DISTORTED,
+    LENS,
+    NUM_FRAMES,
+    STRAIGHT,
+    T_BODY_CAM,
+    colored,
+    depth_image,
+    render,
+)
 
 from vo_frontend.errors import CameraError, SourceError
-from vo_frontend.geometry.camera import PinholeCamera
-from vo_frontend.geometry.se3 import Transform, from_rotation_translation, so3_exp
 from vo_frontend.sensors.calibration import Camera
-from vo_frontend.sensors.rectification import rectify
-from vo_frontend.sensors.rig import MountedCamera
-from vo_frontend.sensors.undistortion import Undistorter
-from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.euroc import open_euroc
-from vo_frontend.sources.image_folder import DepthFolder, RightFolder, open_image_folder
 from vo_frontend.sources.kitti import open_kitti
-from vo_frontend.sources.recorded import DepthFormat, RecordedSource
+from vo_frontend.sources.recorded import RecordedSource
 from vo_frontend.sources.seven_scenes import open_seven_scenes
 from vo_frontend.sources.tum import open_tum
-from vo_frontend.sources.video import StereoVideoSource, VideoSource
 from vo_frontend.types import Sensor
-
-NUM_FRAMES = 8
-CAMERA = PinholeCamera(100.0, 102.0, 62.5, 47.25, 128, 96)
-LENS = (-0.25, 0.06, 0.001, -0.0005)
-DISTORTED = Camera.from_pinhole(CAMERA, "radial-tangential", LENS)
-STRAIGHT = Camera.from_pinhole(CAMERA)
-DEPTH_M = 1.25
-
-
-def pattern(rays_body: NDArray[np.float64], position: int) -> NDArray[np.float64]:
-    """Return the brightness (H, W) of viewing directions (H, W, 3) at one position in the sequence."""
-    x, y = rays_body[..., 0] / rays_body[..., 2], rays_body[..., 1] / rays_body[..., 2]
-    return np.asarray(128 + 100 * np.sin(9 * x + 0.5 * position) * np.cos(7 * y - 2 * x))
-
-
-def rays_of(calibration: Camera, R_body_cam: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return viewing directions (H, W, 3) of all pixels, in the body frame, through the lens."""
-    camera = calibration.pinhole
-    grid = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1)
-    lens = np.array(calibration.distortion or [0.0] * 4)
-    flat = cv2.undistortPoints(grid.reshape(-1, 1, 2).astype(np.float64), camera.K, lens).reshape(-1, 2)
-    rays_cam = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
-    return np.asarray(rays_cam @ R_body_cam.T).reshape(camera.height, camera.width, 3)
-
-
-def render(
-    calibration: Camera, position: int, R_body_cam: NDArray[np.float64] | None = None
-) -> NDArray[np.uint8]:
-    """Record what a real camera does: grey (H, W)."""
-    R_body_cam = np.eye(3) if R_body_cam is None else R_body_cam
-    return _render(calibration, position, tuple(R_body_cam.ravel()))
-
-
-@functools.cache
-def _render(calibration: Camera, position: int, rotation: tuple[float, ...]) -> NDArray[np.uint8]:
-    rays = rays_of(calibration, np.array(rotation).reshape(3, 3))
-    return np.rint(pattern(rays, position)).astype(np.uint8)
-
-
-def colored(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Make (H, W, 3) BGR whose channels differ, so that a swap shows; green is the pattern."""
-    return np.stack([np.full_like(grey, 20), grey, np.full_like(grey, 230)], axis=-1)
 
 
 def write(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16], truncated: bool = False) -> None:
@@ -81,12 +35,6 @@ def write(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16], truncated: 
     assert cv2.imwrite(str(path), image)
     if truncated:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def depth_image(units_per_m: int, invalid: int) -> NDArray[np.uint16]:
-    depth = np.full((CAMERA.height, CAMERA.width), DEPTH_M * units_per_m, dtype=np.uint16)
-    depth[40:56, 50:70] = invalid
-    return depth
 
 
 def write_kitti(
@@ -106,10 +54,6 @@ def write_kitti(
 
 
 EUROC_STAMPS_NS = [1403715274312143104 + 50_000_000 * i for i in range(NUM_FRAMES)]
-T_BODY_CAM: list[Transform] = [
-    from_rotation_translation(so3_exp(np.array([0.02, -0.03, 0.05])), np.array([0.0, 0.0, 0.01])),
-    from_rotation_translation(so3_exp(np.array([-0.01, 0.02, 0.03])), np.array([0.11, 0.004, 0.012])),
-]
 
 
 def write_euroc(folder: Path, broken: int | None = None, is_stereo: bool = True) -> None:
@@ -159,12 +103,14 @@ def write_images(folder: Path, broken: int | None = None, suffix: str = ".jpg") 
         write(folder / f"shot {i + 4}{suffix}", colored(render(DISTORTED, i)), i == broken)
 
 
-def write_video(path: Path, fps: float = 25.0) -> None:
+def write_video(path: Path, images: Sequence[NDArray[np.uint8]] | None = None, fps: float = 25.0) -> None:
+    """Write images; without any, those of the distorted camera."""
+    frames = [colored(render(DISTORTED, i)) for i in range(NUM_FRAMES)] if images is None else images
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = (CAMERA.width, CAMERA.height)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, size)
-    for i in range(NUM_FRAMES):
-        writer.write(colored(render(DISTORTED, i)))
+    height, width = frames[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
+    for image in frames:
+        writer.write(image)
     writer.release()
 
 
@@ -214,133 +160,3 @@ def assert_is_told(open_source: Callable[[], object], folder: Path, message: str
         open_source()
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
-
-
-class Build(Protocol):
-    """Writes a tiny dataset and opens it; ``broken`` truncates one image of those made of files."""
-
-    def __call__(
-        self, folder: Path, frames: slice | None = None, broken: int | None = None
-    ) -> FrameSource: ...
-
-
-def _kitti(sensor: Sensor, left: int = 0) -> Build:
-    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-        write_kitti(folder, broken, left=left, is_stereo=sensor is Sensor.STEREO)
-        return open_tiny_kitti(folder, sensor, frames)
-
-    return build
-
-
-def _euroc(sensor: Sensor) -> Build:
-    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-        write_euroc(folder, broken)
-        return open_tiny_euroc(folder, sensor, frames)
-
-    return build
-
-
-def _tum(sensor: Sensor) -> Build:
-    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-        write_tum(folder, broken)
-        return open_tiny_tum(folder, sensor, frames)
-
-    return build
-
-
-def _seven_scenes(sensor: Sensor) -> Build:
-    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-        write_seven_scenes(folder, broken)
-        return open_tiny_seven_scenes(folder, sensor, frames)
-
-    return build
-
-
-def _images(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-    write_images(folder, broken)
-    return open_image_folder(folder, DISTORTED, frames=frames)
-
-
-def write_right_images(folder: Path) -> None:
-    for i in range(NUM_FRAMES):
-        write(folder / f"right {i + 4}.png", colored(render(DISTORTED, i, T_BODY_CAM[1][:3, :3])))
-
-
-def _images_stereo(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-    for i in range(NUM_FRAMES):
-        image = colored(render(DISTORTED, i, T_BODY_CAM[0][:3, :3]))
-        write(folder / "l" / f"left {i + 4}.png", image, i == broken)
-    write_right_images(folder / "r")
-    pair = rectify(MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig")
-    return open_image_folder(
-        folder / "l", pair.left, partner=RightFolder(folder / "r", pair), frames=frames, name="pair"
-    )
-
-
-def _images_rgbd(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-    write_images(folder / "rgb", broken)
-    for i in range(NUM_FRAMES):
-        write(folder / "depth" / f"shot {i + 4}.png", depth_image(5000, 0))
-    partner = DepthFolder(folder / "depth", DepthFormat(5000.0))
-    return open_image_folder(folder / "rgb", DISTORTED, partner=partner, frames=frames)
-
-
-def _images_resized(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-    write_images(folder, broken)
-    return open_image_folder(folder, Undistorter(DISTORTED, size_px=(96, 72)), frames=frames)
-
-
-def _video(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-    assert broken is None, "the frames of a video are not files"
-    write_video(folder / "drive.avi")
-    return VideoSource(folder / "drive.avi", DISTORTED, frames=frames)
-
-
-def write_video_of(path: Path, images: list[NDArray[np.uint8]], fps: float = 25.0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    height, width = images[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (width, height))
-    for image in images:
-        writer.write(image)
-    writer.release()
-
-
-def _stereo_video(side_by_side: bool) -> Build:
-    def build(folder: Path, frames: slice | None = None, broken: int | None = None) -> FrameSource:
-        assert broken is None, "the frames of a video are not files"
-        sides = [[colored(render(DISTORTED, i, T[:3, :3])) for i in range(NUM_FRAMES)] for T in T_BODY_CAM]
-        pair = rectify(
-            MountedCamera(DISTORTED, T_BODY_CAM[0]), MountedCamera(DISTORTED, T_BODY_CAM[1]), "rig"
-        )
-        if side_by_side:
-            both = [np.concatenate(images, axis=1) for images in zip(*sides, strict=True)]
-            write_video_of(folder / "both.avi", both)
-            return StereoVideoSource(folder / "both.avi", None, pair, frames=frames)
-        write_video_of(folder / "left.avi", sides[0])
-        write_video_of(folder / "right.avi", sides[1])
-        return StereoVideoSource(folder / "left.avi", folder / "right.avi", pair, frames=frames)
-
-    return build
-
-
-FILE_SOURCES: dict[str, Build] = {
-    "kitti mono": _kitti(Sensor.MONO),
-    "kitti stereo": _kitti(Sensor.STEREO),
-    "kitti colour": _kitti(Sensor.MONO, left=2),
-    "euroc mono": _euroc(Sensor.MONO),
-    "euroc stereo": _euroc(Sensor.STEREO),
-    "tum mono": _tum(Sensor.MONO),
-    "tum rgbd": _tum(Sensor.RGBD),
-    "7scenes mono": _seven_scenes(Sensor.MONO),
-    "7scenes rgbd": _seven_scenes(Sensor.RGBD),
-    "images": _images,
-    "images stereo": _images_stereo,
-    "images rgbd": _images_rgbd,
-    "images resized": _images_resized,
-}
-OTHER_RECORDED_SOURCES: dict[str, Build] = {
-    **FILE_SOURCES,
-    "video": _video,
-    "two videos": _stereo_video(side_by_side=False),
-    "video side by side": _stereo_video(side_by_side=True),
-}
