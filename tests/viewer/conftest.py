@@ -1,5 +1,8 @@
+"""A street that was driven, and a view that is not there."""
+
 import numpy as np
 import pytest
+from fake_view import FakeView
 from viewer_street import FedScene, make_street, make_truth
 
 from vo_frontend.viewer.scene import SceneSnapshot
@@ -13,3 +16,8 @@ def street() -> SceneSnapshot:
     for result in make_street():
         scene.update(result)
     return scene.snapshot(is_final=True)
+
+
+@pytest.fixture
+def fake() -> FakeView:
+    return FakeView()
