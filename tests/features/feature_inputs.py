@@ -8,7 +8,7 @@ from torch import nn
 from vo_frontend.features.loading import make_network
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.trunk import FeatureNetwork
-from vo_frontend.types import Image
+from vo_frontend.types import Features, Image
 
 
 def make_image(height: int, width: int, seed: int = 0) -> Image:
@@ -47,3 +47,9 @@ def random_aliked(name: str = "aliked-t16", seed: int = 0) -> AlikedNetwork:
     network = random_network(name, seed)
     assert isinstance(network, AlikedNetwork)
     return network
+
+
+def assert_equal_features(found: Features, expected: Features) -> None:
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    np.testing.assert_array_equal(found.descriptors, expected.descriptors)
+    np.testing.assert_array_equal(found.scores, expected.scores)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from feature_inputs import make_color_image, make_image, random_aliked
+from feature_inputs import assert_equal_features, make_color_image, make_image, random_aliked
 from torch import Tensor
 
 from vo_frontend.features import load_extractor
@@ -40,12 +40,6 @@ def assert_close(
     assert close.mean() >= share
     partners = found.descriptors[distance.argmin(axis=1)[close]]
     assert np.median(np.sum(expected.descriptors[close] * partners, axis=1)) >= median_cosine
-
-
-def assert_equal(found: Features, expected: Features) -> None:
-    np.testing.assert_array_equal(found.pixels, expected.pixels)
-    np.testing.assert_array_equal(found.descriptors, expected.descriptors)
-    np.testing.assert_array_equal(found.scores, expected.scores)
 
 
 @pytest.mark.real
@@ -96,8 +90,8 @@ def test_replays_repeat_exactly_also_with_another_size_in_between(precision: str
     first = extractor.extract(small), extractor.extract(large)
     for _ in range(3):
         extractor.extract(255 - small)
-        assert_equal(extractor.extract(small), first[0])
-        assert_equal(extractor.extract(large), first[1])
+        assert_equal_features(extractor.extract(small), first[0])
+        assert_equal_features(extractor.extract(large), first[1])
     assert captured == [(1, 120, 160), (1, 200, 333)]
 
 
@@ -106,7 +100,7 @@ def test_grey_equals_color_and_a_batch_equals_single_images(precision: str) -> N
     extractor = make_extractor(precision)
     images = [make_image(240, 320, seed) for seed in range(8)]
     singles = [extractor.extract(image) for image in images]
-    assert_equal(extractor.extract(np.dstack([images[0]] * 3)), singles[0])
+    assert_equal_features(extractor.extract(np.dstack([images[0]] * 3)), singles[0])
     for together, alone in zip(extractor.extract_batch(images), singles, strict=True):
         assert_close(together, alone, *BOUNDS[precision])
 
@@ -138,7 +132,7 @@ def test_threads_that_share_an_extractor_or_bring_their_own_do_not_disturb_each_
     for index in range(3):
         assert len(found[index]) == 21
         for features in found[index][1:]:
-            assert_equal(features, expected[index])
+            assert_equal_features(features, expected[index])
         assert_close(found[index][0], expected[index], *BOUNDS["fp32"])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from feature_inputs import make_image, random_aliked, random_network
+from feature_inputs import assert_equal_features, make_image, random_aliked, random_network
 from plain_capture import capture_plainly
 
 from vo_frontend.errors import VoError
@@ -20,7 +20,6 @@ from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.aliked.variants import ALIKED_VARIANTS
 from vo_frontend.features.networks.extractor import NetworkExtractor
 from vo_frontend.features.weights import WEIGHTS
-from vo_frontend.types import Features
 
 BUDGET = 120
 CPU = torch.device("cpu")
@@ -66,12 +65,6 @@ def make_extractor(name: str, score_threshold: float = 0.0) -> FeatureExtractor:
     return NetworkExtractor(name, network, max_keypoints=budget, score_threshold=score_threshold, device=CPU)
 
 
-def assert_equal(found: Features, expected: Features) -> None:
-    np.testing.assert_array_equal(found.pixels, expected.pixels)
-    np.testing.assert_array_equal(found.descriptors, expected.descriptors)
-    np.testing.assert_array_equal(found.scores, expected.scores)
-
-
 def test_budget_is_met_where_there_are_enough_maxima(extractor: FeatureExtractor) -> None:
     features = extractor.extract(make_image(160, 192))
     assert len(features) == BUDGET == extractor.max_keypoints
@@ -99,7 +92,7 @@ def test_keypoints_lie_inside_images_of_any_size(extractor: FeatureExtractor, si
 
 def test_the_same_image_gives_exactly_the_same_features(extractor: FeatureExtractor) -> None:
     grey = make_image(96, 128)
-    assert_equal(extractor.extract(grey.copy()), extractor.extract(grey))
+    assert_equal_features(extractor.extract(grey.copy()), extractor.extract(grey))
 
 
 def test_grey_is_replicated_rgb_up_to_rounding(extractor: FeatureExtractor) -> None:
@@ -128,7 +121,7 @@ def test_a_batch_gives_exactly_what_its_images_give_alone(
     together = cpu_extractor.extract_batch(images)
     assert len(together) == num_images
     for found, image in zip(together, images, strict=True):
-        assert_equal(found, cpu_extractor.extract(image))
+        assert_equal_features(found, cpu_extractor.extract(image))
 
 
 def test_an_empty_batch_gives_nothing(small_extractor: FeatureExtractor) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -20,7 +19,7 @@ from vo_frontend.reports.run_metrics import (
     write_json,
 )
 from vo_frontend.reports.statistics import RunStatistics, StatisticsSink
-from vo_frontend.types import Frame, FrameResult, Image, Reason, Sensor, Status
+from vo_frontend.types import Frame, FrameResult, Reason, Sensor, Status
 
 INFO = RunInfo("kitti/06", Sensor.MONO, "aliked-t16", "ab" * 32, "cpu", 5, ["run_vo.py", "--seq", "kitti/06"])
 
@@ -89,12 +88,6 @@ def test_the_rows_of_a_run_name_stages_with_units() -> None:
     rows = {metric: (value, unit) for metric, value, unit in statistics_rows(statistics())}
     assert rows["bad images"] == (1, "frames")
     assert rows["features, p50 / p95"] == ("10.0 / 19.0", "ms")
-
-
-def read_picture(path: Path) -> Image:
-    picture = cv2.imread(str(path))
-    assert picture is not None
-    return np.asarray(picture, np.uint8)
 
 
 def test_the_peak_of_memory_is_that_of_this_process_alone() -> None:

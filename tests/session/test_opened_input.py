@@ -4,18 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_lines import opened
 
 from vo_frontend.cli.arguments import build_parser
-from vo_frontend.cli.run import configuration
 from vo_frontend.errors import ConfigError, SourceError
-from vo_frontend.session.opened_input import open_input
-from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Sensor
-
-
-def opened(*arguments: str) -> FrameSource:
-    """Open what the command line names, as ``run_vo.py`` does."""
-    return open_input(configuration(build_parser().parse_args(list(arguments))).run).source
 
 
 @pytest.mark.parametrize("name", ["street", "synthetic/street"])

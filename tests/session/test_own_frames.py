@@ -5,10 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command_lines import configured, opened
 from known import known
 
-from vo_frontend.cli.arguments import build_parser
-from vo_frontend.cli.run import configuration
 from vo_frontend.errors import VoError
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import PinholeCamera
@@ -16,7 +15,6 @@ from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.camera_files import format_camera_file
 from vo_frontend.sensors.rig import CameraRig, MountedCamera
 from vo_frontend.session.opened_input import open_input
-from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Sensor
 
 LENS = Camera.from_pinhole(
@@ -26,10 +24,6 @@ T_LEFT_RIGHT = se3.from_rotation_translation(
     se3.so3_exp(np.array([0.01, -0.02, 0.01])), np.array([0.12, 0.001, 0.002])
 )
 NUM = 4
-
-
-def opened(*arguments: str) -> FrameSource:
-    return open_input(configuration(build_parser().parse_args(list(arguments))).run).source
 
 
 @pytest.fixture(autouse=True)
@@ -117,11 +111,11 @@ def test_a_resized_pair_keeps_its_baseline() -> None:
 
 def test_what_is_written_down_opens_the_same_frames_again() -> None:
     arguments = ["--images", "l", "--images-right", "r", "--camera", "pair.yaml", "--resize", "0.5"]
-    config = configuration(build_parser().parse_args(arguments))
+    config = configured(*arguments)
     again, first = open_input(config.run).source, opened(*arguments)
     assert again.camera == first.camera
     assert again.baseline_m == first.baseline_m
-    mono = configuration(build_parser().parse_args(["--images", "l", "--camera", "cam.yaml"]))
+    mono = configured("--images", "l", "--camera", "cam.yaml")
     assert mono.run.camera_right is None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command_lines import configured, opened
 from known import known
 from numpy.typing import NDArray
 from pattern_world import CAMERA, DEPTH_M, DISTORTED, LENS, NUM_FRAMES, T_BODY_CAM, depth_image
@@ -23,8 +24,6 @@ from tiny_bags import (
     write_stereo_bag,
 )  # fmt: skip
 
-from vo_frontend.cli.arguments import build_parser
-from vo_frontend.cli.run import configuration
 from vo_frontend.errors import CameraError, ConfigError, SourceError
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.session.opened_input import open_input
@@ -57,19 +56,19 @@ def test_a_single_mcap_file_is_a_recording(tmp_path: Path) -> None:
 def test_the_command_line_opens_one_topic_or_two(tmp_path: Path, kind: str) -> None:
     path = str(write_stereo_bag(tmp_path, kind))
     arguments = ["--bag", path, "--topic", LEFT, "--topic-right", RIGHT]
-    source = open_input(configuration(build_parser().parse_args(arguments)).run).source
+    source = opened(*arguments)
     assert source.sensor is Sensor.STEREO
     between_m = np.linalg.norm(T_BODY_CAM[1][:3, 3] - T_BODY_CAM[0][:3, 3])
     assert source.baseline_m == pytest.approx(between_m, rel=1e-6)
     assert all(frame.image_right is not None for frame in source)
-    mono = configuration(build_parser().parse_args(["--bag", path, "--topic", RIGHT, "--frames", "2:5"]))
-    assert [frame.index for frame in open_input(mono.run).source] == [2, 3, 4]
+    mono = opened("--bag", path, "--topic", RIGHT, "--frames", "2:5")
+    assert [frame.index for frame in mono] == [2, 3, 4]
     with pytest.raises(SourceError, match=f"say with --topic which images to use; it holds {LEFT}, {RIGHT}"):
-        configuration(build_parser().parse_args(["--bag", path]))
+        configured("--bag", path)
     with pytest.raises(SourceError, match="no topic '/stereo/left/image_rav', did you mean"):
-        configuration(build_parser().parse_args(["--bag", path, "--topic", "/stereo/left/image_rav"]))
+        configured("--bag", path, "--topic", "/stereo/left/image_rav")
     with pytest.raises(SourceError, match="camera_info holds sensor_msgs/msg/CameraInfo, no images"):
-        configuration(build_parser().parse_args(["--bag", path, "--topic", "/stereo/left/camera_info"]))
+        configured("--bag", path, "--topic", "/stereo/left/camera_info")
 
 
 RGB = np.zeros((4, 6, 3), np.uint8)
@@ -239,7 +238,7 @@ def test_the_command_line_opens_colour_with_depths(tmp_path: Path, encoding: str
     topic = f"{DEPTH}/compressedDepth" if ";" in encoding else DEPTH
     path = str(write_rgbd_bag(tmp_path, "mcap", encoding))
     arguments = ["--bag", path, "--topic", COLOUR, "--topic-depth", topic, "--resize", "0.5"]
-    source = open_input(configuration(build_parser().parse_args(arguments)).run).source
+    source = opened(*arguments)
     assert source.sensor is Sensor.RGBD
     frames = list(source)
     assert len(frames) == NUM_FRAMES
@@ -294,6 +293,6 @@ def test_options_that_contradict_a_recording_are_one_line(
     camera.write_text("intrinsics: [100, 102, 62.5, 47.25]\nresolution: [128, 96]\n")
     if "--images" not in arguments:
         arguments = ["--bag", str(path), "--topic", COLOUR, *arguments]
-    config = configuration(build_parser().parse_args([*arguments, "--camera", str(camera)]))
+    config = configured(*arguments, "--camera", str(camera))
     with pytest.raises((ConfigError, SourceError), match=message):
         open_input(config.run)

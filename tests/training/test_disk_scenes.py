@@ -1,6 +1,5 @@
 """MegaDepth as DISK prepares it: HDF5 beside the images, and one file that lists the scenes."""
 
-import csv
 import json
 import shutil
 import sys
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pair_data import CAMERA, CROP_PX, STREET_SEED, write_disk_dataset, write_hdf5, write_megadepth
+from training_tables import read_table
 
 from vo_frontend.cli.train import main
 from vo_frontend.errors import ConfigError, SourceError
@@ -202,8 +202,7 @@ def test_a_dataset_of_this_layout_trains_from_end_to_end(
     }  # fmt: skip
     sets = [f"--set={name}={value}" for name, value in values.items()]
     assert main(["--config", str(recipe), "--out", str(out), *sets]) == 0
-    with (out / "validation.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(out / "validation.csv")
     assert [row["step"] for row in rows] == ["1", "3"]
     assert {"mma_3px", "repeatability_3px", "matching_score_3px", "quality_3px"} <= set(rows[0])
     for name in ("best.pth", "weights.pth"):

@@ -1,6 +1,5 @@
 """Training places from pictures to weights: whole runs, stopped ones, and what cannot be trained."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_places import BACKBONE, run, tiny_config, write_places
+from training_tables import read_table
 
 from vo_frontend.cli.train import main
 from vo_frontend.config_files import build_from_mapping, read_yaml
@@ -37,11 +37,6 @@ def whole_run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
 def delg() -> PlaceNetwork:
     return make_delg(load_backbone(BACKBONE), head_sizes(BACKBONE), normalizes_first=True)
 
@@ -55,7 +50,7 @@ def test_the_trained_heads_load_into_the_network_that_describes_places(whole_run
 
 
 def test_heads_start_by_whitening_and_principal_components(whole_run: Path) -> None:
-    first, *_, last = rows(whole_run / "metrics.csv")
+    first, *_, last = read_table(whole_run / "metrics.csv")
     assert float(first["reconstruction"]) < 1e-6  # all 16 channels of the trunk fit into the code
     assert float(first["global_descriptor"]) < 0.1 * np.log(10)  # of 10 places
     assert last["attention"] != first["attention"]
@@ -72,7 +67,7 @@ def test_a_stopped_and_resumed_run_of_places_leaves_the_same_bytes(
 
 
 def test_the_weights_of_the_best_validation_are_kept(whole_run: Path, folder: Path, tmp_path: Path) -> None:
-    found = [float(row["recall_at_1"]) for row in rows(whole_run / "validation.csv")]
+    found = [float(row["recall_at_1"]) for row in read_table(whole_run / "validation.csv")]
     first_best = int(np.argmax(found))
     run(tiny_config(folder), tmp_path, stop_after=2 * (first_best + 1))
     assert (tmp_path / "weights.pth").read_bytes() == (whole_run / "best.pth").read_bytes()
@@ -96,7 +91,7 @@ def test_the_two_steps_of_delf_follow_each_other(folder: Path, tmp_path: Path) -
     run(tiny_config(folder, 0, recipe="delf-attention", initial_weights=weights), second)
     attention = load_file(second / "weights.pth")
     assert {name.partition(".")[0] for name in attention} == {"local_head"}
-    assert float(rows(second / "metrics.csv")[0]["attention"]) > 0
+    assert float(read_table(second / "metrics.csv")[0]["attention"]) > 0
     other = str(second / "weights.pth")
     wrong = tiny_config(folder, 0, recipe="delf-descriptors", trains_backbone=True, initial_weights=other)
     with pytest.raises(WeightsError, match="is no tensor of this network"):
@@ -119,7 +114,7 @@ def test_the_command_trains_places_and_resumes_with_its_own_configuration(
     assert "places found again" in shown
     assert main(["--resume", "--out", str(out), "--set", "optimization.steps=4"]) == 0
     assert "160 views" not in capsys.readouterr().err  # they are still there
-    assert len(rows(out / "metrics.csv")) == 4
+    assert len(read_table(out / "metrics.csv")) == 4
 
 
 @pytest.mark.parametrize(
@@ -208,4 +203,4 @@ def test_two_processes_cache_once_and_train_together(folder: Path, tmp_path: Pat
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("training: 160 of 160 views") == 1
-    assert [row["num_views"] for row in rows(out / "metrics.csv")] == ["16", "16"]
+    assert [row["num_views"] for row in read_table(out / "metrics.csv")] == ["16", "16"]

@@ -1,6 +1,5 @@
 """A whole run in a folder: what it writes, and that a resumed one equals one that was never stopped."""
 
-import csv
 import dataclasses
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 import yaml
 from tiny_training import run, tiny_config, write_images
+from training_tables import timeless_table
 
 from vo_frontend.config_files import build_from_mapping
 from vo_frontend.errors import ConfigError, TrainingError
@@ -32,14 +32,8 @@ def whole_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def table(folder: Path, name: str = "metrics.csv") -> list[dict[str, str]]:
-    with (folder / name).open() as file:
-        rows = list(csv.DictReader(file))
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
 def assert_same_run(folder: Path, other: Path) -> None:
-    assert table(folder) == table(other)
+    assert timeless_table(folder / "metrics.csv") == timeless_table(other / "metrics.csv")
     weights, expected = (torch.load(path / "weights.pth") for path in (folder, other))
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in weights)
@@ -58,11 +52,11 @@ def test_a_run_leaves_tables_pictures_checkpoints_weights_and_its_configuration(
         "validation.csv",
         "weights.pth",
     ]
-    rows = table(whole_run)
+    rows = timeless_table(whole_run / "metrics.csv")
     assert [int(row["step"]) for row in rows] == list(range(6))
     assert [float(row["learning_rate"]) for row in rows[:2]] == pytest.approx([5e-4, 1e-3])
     assert all(np.isfinite(float(row["total"])) and row["num_pairs"] == "2" for row in rows)
-    assert [row["step"] for row in table(whole_run, "validation.csv")] == ["5"]
+    assert [row["step"] for row in timeless_table(whole_run / "validation.csv")] == ["5"]
     picture = cv2.imread(str(whole_run / "matches_00000006.png"))
     assert picture is not None
     assert picture.shape == (128, 256, 3)
@@ -123,7 +117,7 @@ def test_a_checkpoint_of_another_network_is_an_error_and_the_configuration_stays
 def test_validation_comes_in_its_interval_and_at_the_end(images: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(tiny_config(images, steps=5), validate_every=2)
     run(config, tmp_path)
-    rows = table(tmp_path, "validation.csv")
+    rows = timeless_table(tmp_path / "validation.csv")
     assert [int(row["step"]) for row in rows] == [1, 3, 4]
     assert all(0 <= float(row["mma_3px"]) <= 1 for row in rows)
     assert len(list(tmp_path.glob("matches_*.png"))) == 3
@@ -134,7 +128,7 @@ def test_the_best_weights_are_those_of_the_highest_mean_of_three_measures(
 ) -> None:
     config = dataclasses.replace(tiny_config(images, steps=5), validate_every=1, checkpoint_every=1)
     run(config, tmp_path)
-    rows = table(tmp_path, "validation.csv")
+    rows = timeless_table(tmp_path / "validation.csv")
     three = ("mma_3px", "repeatability_3px", "matching_score_3px")
     for row in rows:
         assert float(row["quality_3px"]) == pytest.approx(sum(float(row[name]) for name in three) / 3)
@@ -171,13 +165,13 @@ def test_reduced_precision_on_the_cpu_is_an_error(images: Path, tmp_path: Path) 
 @pytest.mark.gpu
 def test_a_run_in_mixed_precision_on_a_gpu_ends_with_finite_weights(images: Path, tmp_path: Path) -> None:
     run(dataclasses.replace(tiny_config(images), precision="bf16"), tmp_path, device="cuda")
-    assert all(row["skipped"] == "0" for row in table(tmp_path))
+    assert all(row["skipped"] == "0" for row in timeless_table(tmp_path / "metrics.csv"))
     assert all(value.isfinite().all() for value in torch.load(tmp_path / "weights.pth").values())
 
 
 def test_another_seed_gives_another_run(images: Path, whole_run: Path, tmp_path: Path) -> None:
     run(dataclasses.replace(tiny_config(images), seed=1), tmp_path, stop_after=1)
-    assert table(tmp_path)[0] != table(whole_run)[0]
+    assert timeless_table(tmp_path / "metrics.csv")[0] != timeless_table(whole_run / "metrics.csv")[0]
 
 
 def test_the_written_configuration_is_plain_yaml(whole_run: Path) -> None:
