@@ -28,7 +28,7 @@ SEARCH_RADII_PX = (40.0, 25.0, 15.0, 15.0)  # around where the pose before puts 
 MAX_DEVIATION = 3.0  # of an observation that agrees, in standard deviations
 MIN_MATCHES = 6  # that a pose is estimated from at all
 MAX_ITERATIONS = 10
-NUM_GUESSES = 3  # of those by single keyframes, that are looked into further
+NUM_GUESSES = 6  # of those by single keyframes, that are looked into further
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +169,7 @@ class Localizer:
         return np.where(inside[:, None], pixels, np.nan)
 
     def _is_sound(self, pixels: NDArray[np.float32], predicted: NDArray[np.float64]) -> bool:
-        """Tell whether found landmarks (I, 2) cover enough of the image, and are enough of those in between.
+        """Tell whether found landmarks (I, 2) cover enough of the image, and are enough of all in view.
 
         Args:
             pixels: (I, 2) of features that agree with the pose.
@@ -180,5 +180,4 @@ class Localizer:
         cv2.fillConvexPoly(hull, cv2.convexHull(np.rint(pixels).astype(np.int32)), 1)
         if hull.sum() < self._config.min_spread * width * height:
             return False
-        column, row = np.rint(predicted[self.camera.contains(predicted)]).astype(int).T
-        return len(pixels) >= self._config.min_found_share * int(hull[row, column].sum())
+        return len(pixels) >= self._config.min_found_share * int(self.camera.contains(predicted).sum())

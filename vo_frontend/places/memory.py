@@ -41,7 +41,7 @@ class PlaceMemory:
         self.motions = Motions()
         self._vlad = vlad
         self._index = PlaceIndex(vlad.descriptor_size)
-        self._recent: dict[int, NDArray[np.float32]] = {}  # places by frame index
+        self._recent: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}  # descriptors, place
         self._left: list[int] = []  # frames of this run's keyframes that left, kept or not, in order
         for frame_index in archive:
             self._index.add(frame_index, self._place(archive, frame_index))
@@ -148,11 +148,15 @@ class PlaceMemory:
 
     def _described(self, view: View) -> NDArray[np.float32]:
         """Describe a view, once: it is looked up, compared with the next one, and kept when it leaves."""
-        if view.frame_index not in self._recent:
-            self._recent[view.frame_index] = self._vlad.describe(view.features.descriptors)
-            if len(self._recent) > NUM_RECENT:
-                del self._recent[next(iter(self._recent))]
-        return self._recent[view.frame_index]
+        descriptors = view.features.descriptors
+        known = self._recent.get(view.frame_index)
+        if known is not None and known[0] is descriptors:  # another film may have a frame of that number
+            return known[1]
+        place = self._vlad.describe(descriptors)
+        self._recent[view.frame_index] = descriptors, place
+        if len(self._recent) > NUM_RECENT:
+            del self._recent[next(iter(self._recent))]
+        return place
 
     def _place(self, archive: Archive, frame_index: int) -> NDArray[np.float32]:
         place = archive.place(frame_index)
