@@ -123,7 +123,7 @@ class VisualFrontend:
             return self._without_pose(blank, pose.reason)
         if not _depths_agree(view, pose, self.sparse_map):
             view, blank = replace(view, depths=None), replace(blank, reason=Reason.WRONG_DEPTHS)
-        self._motion = self._motion.updated(view.timestamp_s, pose.T_world_cam)
+        self._motion = self._motion.updated(view.timestamp_s, pose.T_world_cam, view.attitude)
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
         landmark_ids = self.sparse_map.ids_by_feature(view, pose.feature_index, pose.landmark_rows)
         doubted = self._judge.believe(view, pose.T_world_cam, landmark_ids, self.sparse_map)
@@ -158,9 +158,8 @@ class VisualFrontend:
     def _place(self, view: View, sparse_map: SparseMap, motion: ConstantVelocity) -> PoseEstimate:
         """Track from the prediction; where that is not believed, look in the local map, then everywhere."""
         landmarks = sparse_map.landmarks
-        pose = self._tracker.track(
-            view.features, landmarks.points_world, landmarks.descriptors, motion.predict(view.timestamp_s)
-        )
+        guess = motion.predict(view.timestamp_s, view.attitude)
+        pose = self._tracker.track(view.features, landmarks.points_world, landmarks.descriptors, guess)
         if self._judge.believes(view, pose, motion.T_world_cam, sparse_map):
             return pose
         local = self._relocalizer.relocalize(view, sparse_map)
@@ -179,7 +178,7 @@ class VisualFrontend:
         if resumed is None:
             return blank
         self.sparse_map, T_world_cam = resumed
-        self._motion = ConstantVelocity(view.timestamp_s, T_world_cam)
+        self._motion = ConstantVelocity(view.timestamp_s, T_world_cam, view.attitude)
         return replace(blank, segment_id=self.sparse_map.segment_id)
 
     def _start_map(self, blank: FrameResult, view: View, stages: dict[str, float]) -> FrameResult:
@@ -190,11 +189,11 @@ class VisualFrontend:
         if outcome.sparse_map is None or outcome.T_world_cam is None:
             return self._without_pose(blank, outcome.reason)
         self.sparse_map = outcome.sparse_map
-        self._motion = ConstantVelocity(view.timestamp_s, outcome.T_world_cam)
+        self._motion = ConstantVelocity(view.timestamp_s, outcome.T_world_cam, view.attitude)
         if outcome.backfilled:
             before = outcome.backfilled[-1]
             self._motion = ConstantVelocity(before.timestamp_ns * 1e-9, before.T_world_cam).updated(
-                view.timestamp_s, outcome.T_world_cam
+                view.timestamp_s, outcome.T_world_cam, view.attitude
             )
         first = self.sparse_map.last_keyframe
         self._judge.believe(view, first.T_world_cam, first.landmark_ids, self.sparse_map)

@@ -59,12 +59,16 @@ class RunConfig:
     topic: str | None = None  # images in bag
     topic_right: str | None = None  # of the right camera in bag
     topic_depth: str | None = None  # depth images in bag, registered to those of topic
+    topic_imu: str | None = None  # of an IMU in bag, whose gyroscope predicts rotations
+    imu: bool = False  # the same of a named sequence
     refine_focal: bool = False  # of recorded own frames of one camera, from their first part
     resize: str | None = None  # of own frames, WIDTHxHEIGHT in px or a factor; the calibration follows
     sensor: SensorName = "mono"
     camera: CameraConfig | None = None  # of own frames; of a named sequence: what it had when it was run
     camera_right: CameraConfig | None = None  # of own stereo frames
     T_left_right: tuple[Finite, ...] | None = None  # of the right camera, 16 numbers row by row, m
+    T_cam_imu: tuple[Finite, ...] | None = None  # of topic_imu in the left camera, 16 numbers row by row, m
+    timeshift_cam_imu_s: Finite = 0.0  # the camera's stamps and this are the IMU's
     baseline_m: Metres | None = None  # of a named stereo sequence when it was run
     frames: str | None = None  # start:stop[:step], positions in the sequence
     fps: Rate | None = None  # of images without time stamps, default 10
@@ -84,10 +88,9 @@ class RunConfig:
         check_ranges(self, "run")
         given = [name for name in FRAME_SOURCES if getattr(self, name) is not None]
         require(len(given) <= 1, f"run: got {' and '.join(given)}, expected at most one of them")
-        require(
-            self.T_left_right is None or len(self.T_left_right) == 16,
-            f"run.T_left_right: got {self.T_left_right}, expected 16 numbers",
-        )
+        for name in ("T_left_right", "T_cam_imu"):
+            pose = getattr(self, name)
+            require(pose is None or len(pose) == 16, f"run.{name}: got {pose}, expected 16 numbers")
         require(
             not (self.realtime and self.deterministic),
             "run.realtime: which frames come in time depends on the machine, so the run cannot be "

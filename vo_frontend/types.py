@@ -31,6 +31,23 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Attitude:
+    """Tells how a gyroscope says that the camera has turned since the readings began, or began again.
+
+    It drifts, so only the rotation between two attitudes of one beginning means something.
+    """
+
+    began_ns: int  # by the clock of the readings; another one after a gap
+    R_began_cam: NDArray[np.float64]  # (3, 3)
+
+    def rotation_since(self, before: "Attitude | None") -> NDArray[np.float64] | None:
+        """Return R_before_cam (3, 3); None where readings are missing in between."""
+        if before is None or before.began_ns != self.began_ns:
+            return None
+        return np.asarray(before.R_began_cam.T @ self.R_began_cam)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Carries one input frame, undistorted.
 
@@ -45,6 +62,7 @@ class Frame:
     image_right: Image | None = None  # stereo: rectified, same size
     depth_m: NDArray[np.float32] | None = None  # rgbd: (H, W) z in metres, NaN where unknown
     capture: Capture | None = None  # of a live source
+    attitude: Attitude | None = None  # where a gyroscope is read and has no gap
 
     @property
     def timestamp_s(self) -> float:

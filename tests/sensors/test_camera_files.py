@@ -15,7 +15,7 @@ from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.camera_files import FORMATS, format_camera_file, read_camera_file
 from vo_frontend.sensors.rectification import rectify
-from vo_frontend.sensors.rig import CameraRig, MountedCamera
+from vo_frontend.sensors.rig import CameraRig, MountedCamera, MountedImu
 
 PINHOLE = PinholeCamera(458.654, 457.296, 367.215, 248.375, 752, 480)
 IDEAL = Camera.from_pinhole(PINHOLE)
@@ -177,6 +177,20 @@ def test_a_stereo_pair_keeps_its_pose_in_a_kalibr_camchain(tmp_path: Path, lens:
     np.testing.assert_allclose(chain["cam1"]["T_cn_cnm1"], np.linalg.inv(T_LEFT_RIGHT), atol=1e-12)
 
 
+@pytest.mark.parametrize("file_format", ["kalibr", "euroc"])
+def test_an_imu_keeps_its_place_and_its_clock(tmp_path: Path, file_format: str) -> None:
+    """As Kalibr writes both into camchain-imucam.yaml."""
+    rig = CameraRig(MountedCamera(RADIAL), imu=MountedImu(T_LEFT_RIGHT, 0.0123))
+    text = format_camera_file(rig, file_format)
+    got = known(read_camera_file(written(tmp_path, text)).imu)
+    np.testing.assert_allclose(got.T_cam_imu, T_LEFT_RIGHT, atol=1e-12)
+    assert got.time_shift_s == 0.0123
+    without_clock = text.replace("timeshift_cam_imu", "unknown")
+    assert known(read_camera_file(written(tmp_path, without_clock)).imu).time_shift_s == 0
+    with pytest.raises(CameraError, match="T_(cam_imu|BS): not a rigid transform"):
+        read_camera_file(written(tmp_path, text.replace("1.0", "1.1")))
+
+
 def test_a_rectified_pair_keeps_its_baseline_in_kitti_s_file(tmp_path: Path) -> None:
     T = se3.from_rotation_translation(np.eye(3), np.array([0.54, 0, 0]))
     rig = CameraRig(MountedCamera(IDEAL), MountedCamera(IDEAL, T))
@@ -202,7 +216,7 @@ def test_the_two_camera_info_of_a_ros_stereo_pair_say_how_its_cameras_stand(tmp_
         fields["rectification_matrix"]["data"] = R.ravel().tolist()
         fields["projection_matrix"]["data"] = P.ravel().tolist()
         mounted.append(read_camera_file(written(tmp_path, yaml.safe_dump(fields))).left)
-    np.testing.assert_allclose(known(CameraRig(*mounted).T_left_right), T_LEFT_RIGHT, atol=1e-9)
+    np.testing.assert_allclose(known(CameraRig(mounted[0], mounted[1]).T_left_right), T_LEFT_RIGHT, atol=1e-9)
     assert rectify(mounted[0], mounted[1], "rig").baseline_m == pytest.approx(
         np.linalg.norm(T_LEFT_RIGHT[:3, 3]), rel=1e-9
     )

@@ -87,6 +87,30 @@ class BagWriter:
         )
         self.write(topic, "sensor_msgs/msg/CompressedImage", message, stamp_ns)
 
+    def imu(
+        self,
+        topic: str,
+        rate_rad_s: NDArray[np.float64],
+        stamp_ns: int,
+        late_ns: int = 0,
+        *,
+        covariance: float = 0,
+    ) -> None:
+        """Write a rate of rotation (3,), which is recorded later than it was measured."""
+        vector, no_matrix = "geometry_msgs/msg/Vector3", np.zeros(9)
+        x, y, z = (float(value) for value in rate_rad_s)
+        message = self.message(
+            "sensor_msgs/msg/Imu",
+            header=self.header(stamp_ns),
+            orientation=self.message("geometry_msgs/msg/Quaternion", x=0.0, y=0.0, z=0.0, w=1.0),
+            orientation_covariance=no_matrix,
+            angular_velocity=self.message(vector, x=x, y=y, z=z),
+            angular_velocity_covariance=np.array([covariance, *no_matrix[1:]]),
+            linear_acceleration=self.message(vector, x=0.0, y=0.0, z=9.81),
+            linear_acceleration_covariance=no_matrix,
+        )
+        self.write(topic, "sensor_msgs/msg/Imu", message, stamp_ns + late_ns)
+
     def camera_info(self, topic: str, R: NDArray[np.float64], P: NDArray[np.float64]) -> None:
         names = "KDRP" if self.is_ros1 else "kdrp"
         matrices = (CAMERA.K, np.array([*LENS, 0.0]), R, P)

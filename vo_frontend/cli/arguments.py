@@ -82,6 +82,9 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
         help="what to use of --seq or the street: one camera (default, scale unknown), two, or depth images",
     )
     frames.add_argument(
+        "--imu", action="store_true", help="of --seq (EuRoC): the gyroscope predicts how the camera turns"
+    )
+    frames.add_argument(
         "--camera", metavar="YAML", help="calibration, see below; guess:FOV_DEG or guess (of photographs)"
     )
     frames.add_argument("--frames", metavar="A:B[:STEP]", help="positions in the sequence, as in Python")
@@ -120,6 +123,9 @@ def _add_own_sensors(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--topic", metavar="NAME", help="images in --bag")
     own.add_argument("--topic-right", metavar="NAME", help="images of the right camera in --bag")
     own.add_argument("--topic-depth", metavar="NAME", help="depth images in --bag, registered to --topic")
+    own.add_argument(
+        "--topic-imu", metavar="NAME", help="IMU in --bag, for its gyroscope; --camera says T_cam_imu"
+    )
     own.add_argument(
         "--camera-right", metavar="YAML", help="its calibration, where --camera is of the left camera alone"
     )

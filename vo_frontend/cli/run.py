@@ -122,6 +122,8 @@ def configuration(args: argparse.Namespace) -> "Config":
         topic=args.topic,
         topic_right=args.topic_right,
         topic_depth=args.topic_depth,
+        topic_imu=args.topic_imu,
+        imu=args.imu or None,
         resize=args.resize,
         refine_focal=args.refine_focal or None,
         camera_right=args.camera_right,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.types import Features, Frame, Image, KeypointDepths
+from vo_frontend.types import Attitude, Features, Frame, Image, KeypointDepths
 
 NO_LANDMARK = -1
 
@@ -20,6 +20,7 @@ class View:
     features: Features
     colors: NDArray[np.uint8]  # (N, 3) RGB at the features
     depths: KeypointDepths | None = None
+    attitude: Attitude | None = None
 
     @property
     def timestamp_s(self) -> float:
@@ -35,7 +36,7 @@ class View:
         row, column = row.clip(0, image.shape[0] - 1), column.clip(0, image.shape[1] - 1)
         sampled = image[row, column]
         colors = sampled if image.ndim == 3 else np.repeat(sampled[:, None], 3, axis=1)
-        return cls(frame.index, frame.timestamp_ns, features, colors, depths)
+        return cls(frame.index, frame.timestamp_ns, features, colors, depths, frame.attitude)
 
     def where(self, mask: NDArray[np.bool_]) -> "View":
         """Return it with the features of a mask (N,) alone."""

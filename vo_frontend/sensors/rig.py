@@ -1,4 +1,4 @@
-"""Cameras and where they sit: one, or a left and a right one."""
+"""Cameras and where they sit: one, or a left and a right one, and an IMU."""
 
 from dataclasses import dataclass, field
 
@@ -17,11 +17,20 @@ class MountedCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class MountedImu:
+    """Where an IMU sits in the left or only camera (before rectification), and how their clocks differ."""
+
+    T_cam_imu: Transform  # (4, 4), m
+    time_shift_s: float = 0.0  # the camera's stamps and this are the IMU's
+
+
+@dataclass(frozen=True, slots=True)
 class CameraRig:
-    """What a calibration describes: one camera, or a stereo pair on one body."""
+    """What a calibration describes: one camera, or a stereo pair on one body, and perhaps an IMU."""
 
     left: MountedCamera
     right: MountedCamera | None = None
+    imu: MountedImu | None = None
 
     @property
     def T_left_right(self) -> Transform | None:

@@ -47,7 +47,7 @@ def choose_cameras(
             f"{camera_right}: says no other place than {camera} has; expected files that say where the "
             "cameras sit (EuRoC's T_BS, the R and P of ROS), or a Kalibr camchain of both"
         )
-    return CameraRig(rig.left, right.left)
+    return CameraRig(rig.left, right.left, rig.imu)
 
 
 def camera_config(camera: Camera) -> CameraConfig:

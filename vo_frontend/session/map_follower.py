@@ -42,15 +42,17 @@ class MapFollower:
     def _place(self, view: View) -> Localization | None:
         before, motion, found = self._before, self._motion, None
         if before is not None and motion is not None:
-            found = self._localizer.follow(view, before.part, motion.predict(view.timestamp_s))
+            found = self._localizer.follow(view, before.part, motion.predict(view.timestamp_s, view.attitude))
         if found is not None and motion is not None:
-            self._motion = motion.updated(view.timestamp_s, found.T_world_cam)
+            self._motion = motion.updated(view.timestamp_s, found.T_world_cam, view.attitude)
             if self._localizer.nearest(found.landmark_ids) != found.part.members[0]:
                 part = self._localizer.part_around(found.landmark_ids)
                 found = self._localizer.follow(view, part, found.T_world_cam) or found
         else:
             found = self._localizer.localize(view)
-            self._motion = None if found is None else ConstantVelocity(view.timestamp_s, found.T_world_cam)
+            self._motion = None
+            if found is not None:
+                self._motion = ConstantVelocity(view.timestamp_s, found.T_world_cam, view.attitude)
         self._before = found
         return found
 

@@ -40,7 +40,7 @@ def open_input(run: RunConfig) -> OpenedInput:
     if own_source(run) is None:
         check_partners(run)
         name = STREET if run.sequence is None else run.sequence
-        opened = open_named(name, _path(run.data_root), sensor, frames)
+        opened = open_named(name, _path(run.data_root), sensor, frames, has_imu=run.imu)
         _check_same_camera(run, opened.source)
         return opened
     return OpenedInput(open_own_frames(run, frames), None)
@@ -65,20 +65,27 @@ def open_in_time(run: RunConfig, stop_requested: Callable[[], bool]) -> OpenedIn
 
 
 def open_named(
-    name: str, data_root: Path | None, sensor: Sensor = Sensor.MONO, frames: slice | None = None
+    name: str,
+    data_root: Path | None,
+    sensor: Sensor = Sensor.MONO,
+    frames: slice | None = None,
+    *,
+    has_imu: bool = False,
 ) -> OpenedInput:
-    """Open a named sequence, the built-in street among them.
+    """Open a named sequence, the built-in street among them; with ``has_imu`` also its gyroscope.
 
     Raises:
         VoError: it is unknown, missing or malformed.
     """
     if is_street(name):
+        if has_imu:
+            raise ConfigError("--imu: does not apply here, the built-in street has none; say --seq euroc/...")
         return _open_street(sensor, frames)
     from vo_frontend.evaluation import ground_truth_of_camera, load_ground_truth
     from vo_frontend.sources.registry import find_sequence, open_sequence
 
     sequence = find_sequence(name, data_root)
-    source = open_sequence(sequence, sensor=sensor, frames=frames)
+    source = open_sequence(sequence, sensor=sensor, frames=frames, has_imu=has_imu)
     ground_truth = sequence.ground_truth
     if ground_truth is None:
         return OpenedInput(source, None)

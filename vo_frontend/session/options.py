@@ -1,13 +1,14 @@
 """The options of a run, as the command line and :func:`vo_frontend.run` name them, as one configuration."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vo_frontend.config import Config
 from vo_frontend.config_files import load_config, override
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.run_config import FRAME_SOURCES, RunConfig
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.rig import CameraRig
@@ -31,6 +32,8 @@ _FIELDS = {
     "topic": "run.topic",
     "topic_right": "run.topic_right",
     "topic_depth": "run.topic_depth",
+    "topic_imu": "run.topic_imu",
+    "imu": "run.imu",
     "resize": "run.resize",
     "refine_focal": "run.refine_focal",
     "sensor": "run.sensor",
@@ -50,6 +53,8 @@ _FIELDS = {
     "device": "features.device",
     "seed": "seed",
 }
+# What a calibration says.
+_RIG_FIELDS = ("camera", "camera_right", "T_left_right", "T_cam_imu", "timeshift_cam_imu_s")
 
 
 def configure(
@@ -93,20 +98,28 @@ def configure(
 
 
 def _with_rig(run: RunConfig, rig: CameraRig) -> RunConfig:
-    run = replace(run, camera=camera_config(rig.left.calibration), camera_right=None, T_left_right=None)
+    run = replace(run, **_defaults(_RIG_FIELDS) | {"camera": camera_config(rig.left.calibration)})
+    if rig.imu is not None:
+        run = replace(run, T_cam_imu=_row_by_row(rig.imu.T_cam_imu), timeshift_cam_imu_s=rig.imu.time_shift_s)
     if rig.right is None or rig.T_left_right is None:
         return run
-    pose = tuple(float(value) for value in rig.T_left_right.ravel())
-    return replace(run, camera_right=camera_config(rig.right.calibration), T_left_right=pose)
+    right = camera_config(rig.right.calibration)
+    return replace(run, camera_right=right, T_left_right=_row_by_row(rig.T_left_right))
+
+
+def _row_by_row(pose: Transform) -> tuple[float, ...]:
+    return tuple(float(value) for value in pose.ravel())
 
 
 def _without_frames() -> dict[str, Any]:
-    cameras = ["camera", "camera_right", "T_left_right", "baseline_m"]
+    cameras = [*_RIG_FIELDS, "baseline_m"]
     names = [
         *FRAME_SOURCES,
         *PARTNERS,
         *cameras,
         "topic",
+        "topic_imu",
+        "imu",
         "resize",
         "refine_focal",
         "frames",
@@ -114,6 +127,10 @@ def _without_frames() -> dict[str, Any]:
         "threads",
         "versions",
     ]
+    return _defaults(names)
+
+
+def _defaults(names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(RunConfig(), name) for name in names}
 
 

@@ -7,7 +7,7 @@ from vo_frontend.run_config import FRAME_SOURCES, CameraConfig, RunConfig
 from vo_frontend.sensors.calibration import Camera, parse_camera
 from vo_frontend.sensors.camera_files.values import rigid_transform
 from vo_frontend.sensors.rectification import RectifiedPair, rectify
-from vo_frontend.sensors.rig import MountedCamera
+from vo_frontend.sensors.rig import MountedCamera, MountedImu
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Sensor
@@ -60,8 +60,11 @@ def check_partners(run: RunConfig) -> None:
     for name in given:
         if PARTNERS[name] != source:
             raise ConfigError(f"--{_option(name)}: does not apply here, it stands beside --{PARTNERS[name]}")
-    if run.topic is not None and run.bag is None:
-        raise ConfigError(f"--topic {run.topic}: does not apply here, it stands beside --bag")
+    for option, topic in (("--topic", run.topic), ("--topic-imu", run.topic_imu)):
+        if topic is not None and run.bag is None:
+            raise ConfigError(f"{option} {topic}: does not apply here, it stands beside --bag")
+    if run.imu and source is not None:
+        raise ConfigError("--imu: does not apply here, it is for --seq; in --bag name it with --topic-imu")
     if len(given) > 1:
         raise ConfigError(f"--{' and --'.join(map(_option, given))}: expected one of them")
     if run.fps is not None and run.images is None:
@@ -166,7 +169,7 @@ def _open_images(
 def _open_bag(
     run: RunConfig, undistort: Undistorter, pair: RectifiedPair | None, frames: slice | None
 ) -> FrameSource:
-    from vo_frontend.sources.bag_source import BagSource, DepthTopic, RightTopic
+    from vo_frontend.sources.bag_source import BagSource, DepthTopic, ImuTopic, RightTopic
     from vo_frontend.sources.ros_bag import RosBag
 
     bag = RosBag(Path(str(run.bag)))
@@ -175,7 +178,18 @@ def _open_bag(
         partner = RightTopic(bag.image_topic(run.topic_right, "--topic-right"), pair)
     elif run.topic_depth is not None:
         partner = DepthTopic(bag.image_topic(run.topic_depth, "--topic-depth"), run.depth_scale)
-    return BagSource(bag, bag.image_topic(run.topic), undistort, partner=partner, frames=frames)
+    imu = None if run.topic_imu is None else ImuTopic(bag.imu_topic(run.topic_imu), _mounted_imu(run))
+    return BagSource(bag, bag.image_topic(run.topic), undistort, partner=partner, imu=imu, frames=frames)
+
+
+def _mounted_imu(run: RunConfig) -> MountedImu:
+    if run.T_cam_imu is None:
+        raise CameraError(
+            f"--topic-imu {run.topic_imu}: nothing says how the IMU is turned against the camera; expected "
+            "T_cam_imu (4x4, from IMU to camera) in the file of --camera, as in Kalibr's camchain-imucam.yaml"
+        )
+    T_cam_imu = rigid_transform(list(run.T_cam_imu), "run.T_cam_imu")
+    return MountedImu(T_cam_imu, run.timeshift_cam_imu_s)
 
 
 def parse_resize(text: str, size_px: SIZE) -> SIZE:

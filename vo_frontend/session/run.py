@@ -61,6 +61,8 @@ def run(
     topic: str | None = None,
     topic_right: str | None = None,
     topic_depth: str | None = None,
+    topic_imu: str | None = None,
+    imu: bool | None = None,
     resize: str | None = None,
     refine_focal: bool | None = None,
     sensor: str | None = None,
@@ -98,6 +100,8 @@ def run(
         depth: folder of 16-bit depth images beside ``images``.
         depth_scale: units of a depth image per metre, default 1000; of ``bag``, where it holds whole numbers.
         topic, topic_right, topic_depth: of the images in ``bag``.
+        topic_imu: of an IMU in ``bag``, whose gyroscope predicts rotations; ``camera`` says ``T_cam_imu``.
+        imu: the same of ``sequence`` (EuRoC).
         resize: "WIDTHxHEIGHT" in px or a factor; own frames are scaled, and their calibration with them.
         refine_focal: estimate the focal length from the first frames, if the motion determines it.
         sensor: "mono" (default), "stereo" or "rgbd"; of own frames what stands beside them says it.
@@ -147,6 +151,8 @@ def run(
             topic=topic,
             topic_right=topic_right,
             topic_depth=topic_depth,
+            topic_imu=topic_imu,
+            imu=imu,
             resize=resize,
             refine_focal=refine_focal,
             camera_right=camera_right,

@@ -1,21 +1,25 @@
-"""Frames out of a recording: images of one topic, pairs of two, or images with the depths of another."""
+"""Frames out of a recording: images of a topic, alone, in pairs or with depths, and with a gyroscope."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
+from vo_frontend.sensors.gyroscope import Gyroscope
 from vo_frontend.sensors.rectification import RectifiedPair
+from vo_frontend.sensors.rig import MountedImu
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size
 from vo_frontend.sources.names import plain_name
-from vo_frontend.sources.ros_bag import RosBag
-from vo_frontend.sources.stamped_messages import StampedMessage, pair_by_time
-from vo_frontend.types import Frame, Image, Sensor
+from vo_frontend.sources.recorded import READINGS, warn_of_unpaired
+from vo_frontend.sources.ros_bag import RosBag, rate_rad_s
+from vo_frontend.sources.stamped_messages import MAX_WAITING, StampedMessage, pair_by_time
+from vo_frontend.types import Attitude, Frame, Image, Sensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,14 @@ class DepthTopic:
     units_per_m: float  # of whole numbers, 1000 in ROS; fractions are metres
 
 
+@dataclass(frozen=True, slots=True)
+class ImuTopic:
+    """An IMU, whose gyroscope says how the camera turns."""
+
+    topic: str
+    mount: MountedImu
+
+
 class BagSource:
     """Undistorted images of a topic with the time stamps of their headers, alone or with a partner each."""
 
@@ -46,6 +58,7 @@ class BagSource:
         undistort: Undistorter,
         *,
         partner: RightTopic | DepthTopic | None = None,
+        imu: ImuTopic | None = None,
         frames: slice | None = None,
     ) -> None:
         """Look at the first image of each topic; with a right one, ``undistort`` is that of its pair.
@@ -54,7 +67,7 @@ class BagSource:
             SourceError: images of another size than the calibration, or ``frames`` selects nothing.
         """
         self.name = plain_name(bag.path.stem)
-        self._bag, self._topic, self._partner = bag, topic, partner
+        self._bag, self._topic, self._partner, self._imu = bag, topic, partner, imu
         pair = partner.pair if isinstance(partner, RightTopic) else None
         self._undistort = undistort if pair is None else pair.left
         self.sensor = Sensor.MONO if partner is None else Sensor.RGBD if pair is None else Sensor.STEREO
@@ -81,14 +94,17 @@ class BagSource:
         return len(self._wanted)
 
     def __iter__(self) -> Iterator[Frame]:
-        last_ns = -1
-        for image, other in self._pairs():
+        last_ns, num_without = -1, 0
+        for image, other, attitude in self._with_attitudes():
             if image.index > self._wanted[-1]:
-                return
+                break
             if image.index not in self._wanted:
                 continue
             last_ns = max(image.timestamp_ns, last_ns + 1)  # some drivers repeat a stamp
-            yield self._frame(last_ns, image, other)
+            num_without += attitude is None
+            yield replace(self._frame(last_ns, image, other), attitude=attitude)
+        if self._imu is not None and not self._closed.is_set():
+            warn_of_unpaired(f"{self._bag.path}: {self._imu.topic}", num_without, self.num_frames, READINGS)
 
     def close(self) -> None:
         """End a running iteration, which then releases the file."""
@@ -116,15 +132,45 @@ class BagSource:
         seen_m = self._undistort(np.nan_to_num(depth_m), nearest=True)  # 0 where the lens saw nothing, too
         return np.where(seen_m > 0, seen_m, np.float32(np.nan))
 
-    def _pairs(self) -> Iterator[tuple[StampedMessage, StampedMessage | None]]:
+    def _with_attitudes(self) -> Iterator[tuple[StampedMessage, StampedMessage | None, Attitude | None]]:
+        """Hold images back until the gyroscope has been read as far as them, at most ``MAX_WAITING``."""
+        if self._imu is None:
+            yield from ((*pair, None) for pair in self._pairs())
+            return
+        mount = self._imu.mount
+        R_cam_imu = self.T_body_cam[:3, :3].T @ mount.T_cam_imu[:3, :3]  # the body is the unrectified camera
+        gyroscope = Gyroscope(R_cam_imu, round(mount.time_shift_s * 1e9))
+        waiting: deque[tuple[StampedMessage, StampedMessage | None]] = deque()
+        for pair in self._pairs(gyroscope):
+            waiting.append(pair)
+            while waiting and (gyroscope.reaches(waiting[0][0].timestamp_ns) or len(waiting) > MAX_WAITING):
+                image, other = waiting.popleft()
+                yield image, other, gyroscope.attitude(image.timestamp_ns)
+        for image, other in waiting:
+            yield image, other, gyroscope.attitude(image.timestamp_ns)
+
+    def _pairs(
+        self, gyroscope: Gyroscope | None = None
+    ) -> Iterator[tuple[StampedMessage, StampedMessage | None]]:
         if self._partner is None:
-            for _, stamped in self._bag.read([self._topic], self._closed):
+            for _, stamped in self._images([self._topic], gyroscope):
                 yield stamped, None
             return
         topics = [self._topic, self._partner.topic]
         yield from pair_by_time(
-            (topic == self._topic, stamped) for topic, stamped in self._bag.read(topics, self._closed)
+            (topic == self._topic, stamped) for topic, stamped in self._images(topics, gyroscope)
         )
+
+    def _images(self, topics: list[str], gyroscope: Gyroscope | None) -> Iterator[tuple[str, StampedMessage]]:
+        """Read images, and hand what an IMU measures meanwhile to the gyroscope."""
+        if self._imu is None or gyroscope is None:
+            yield from self._bag.read(topics, self._closed)
+            return
+        for topic, stamped in self._bag.read([*topics, self._imu.topic], self._closed):
+            if topic != self._imu.topic:
+                yield topic, stamped
+            elif (rate := rate_rad_s(stamped)) is not None:
+                gyroscope.add(stamped.timestamp_ns, rate)
 
     def _require_size(self, topic: str, size_px: tuple[int, int], undistort: Undistorter) -> None:
         raw = undistort.raw

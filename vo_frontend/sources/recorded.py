@@ -16,11 +16,14 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.sources.image_files import image_size, read_depth_units, read_image
 from vo_frontend.sources.names import plain_name
-from vo_frontend.types import Frame, Image, Sensor
+from vo_frontend.types import Attitude, Frame, Image, Sensor
 
 log = logging.getLogger(__name__)
 
 MAX_OFF_CENTRE = 0.25  # of a principal point, in image sides: half or twice the resolution is beyond it
+
+
+READINGS = "readings of the gyroscope around them"  # what a frame may lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class FrameFiles:
     image: Path
     image_right: Path | None = None  # only for stereo, None where the frame has no partner
     depth: Path | None = None  # only for rgbd, None where the frame has no partner
+    attitude: Attitude | None = None  # where a gyroscope is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ class RecordedSource:
                 depth_m = self._depth.metres(_read_undistorted_depth(files.depth, self._undistort))
         except SourceError as error:
             self._report_missed_partner(files.index, error)
-        return Frame(files.index, files.timestamp_ns, image, image_right, depth_m)
+        return Frame(files.index, files.timestamp_ns, image, image_right, depth_m, attitude=files.attitude)
 
     def _report_missed_partner(self, index: int, error: SourceError) -> None:
         partner = "right image" if self._stereo else "depth"
@@ -221,7 +225,7 @@ def keep_present(files: Sequence[FrameFiles], listing: Path) -> list[FrameFiles]
 
 
 def warn_of_unpaired(name: str, num_unpaired: int, num_frames: int, partner: str) -> None:
-    """Say once how many frames come without their right image or depth."""
+    """Say once how many frames come without their right image, depth or readings."""
     if num_unpaired:
         log.warning("%s: %d of %d frames have no %s", name, num_unpaired, num_frames, partner)
 

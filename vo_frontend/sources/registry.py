@@ -54,6 +54,10 @@ def _open_euroc(spec: SequenceSpec, sensor: Sensor, frames: slice | None) -> Fra
     return open_euroc(spec.folder, name=spec.name, sensor=sensor, frames=frames)
 
 
+def _open_euroc_with_imu(spec: SequenceSpec, sensor: Sensor, frames: slice | None) -> FrameSource:
+    return open_euroc(spec.folder, name=spec.name, sensor=sensor, frames=frames, has_imu=True)
+
+
 def _open_tum(spec: SequenceSpec, sensor: Sensor, frames: slice | None) -> FrameSource:
     if spec.calibration is None:
         raise ConfigError(f"{spec.name}: its YAML file has no camera, and TUM folders carry none")
@@ -70,18 +74,26 @@ LAYOUTS: dict[str, Opener] = {
     "tum": _open_tum,
     "7scenes": _open_seven_scenes,
 }
+LAYOUTS_WITH_IMU: dict[str, Opener] = {"euroc": _open_euroc_with_imu}
 
 
 def open_sequence(
-    spec: SequenceSpec, *, sensor: Sensor = Sensor.MONO, frames: slice | None = None
+    spec: SequenceSpec,
+    *,
+    sensor: Sensor = Sensor.MONO,
+    frames: slice | None = None,
+    has_imu: bool = False,
 ) -> FrameSource:
-    """Open a sequence; ``frames`` are positions in it as it lies on disk.
+    """Open a sequence; ``frames`` are positions in it as it lies on disk, ``has_imu`` reads the gyroscope.
 
     Raises:
         SourceError: data are malformed, carry no such sensor, or ``frames`` selects nothing.
         CameraError: the calibration is malformed or does not fit the images.
     """
-    return LAYOUTS[spec.layout](spec, sensor, frames)
+    layouts = LAYOUTS_WITH_IMU if has_imu else LAYOUTS
+    if spec.layout not in layouts:
+        raise SourceError(f"{spec.name}: --imu: this dataset has no gyroscope that we read, EuRoC has")
+    return layouts[spec.layout](spec, sensor, frames)
 
 
 def find_sequence(name: str, data_root: Path | None) -> SequenceSpec:

@@ -1,9 +1,10 @@
 """Recordings of ROS 1 (.bag), ROS 2 (folder, .db3) and MCAP, through rosbags: topics, messages, cameras."""
 
 import logging
-import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+IMU = "sensor_msgs/msg/Imu"
 
 
 class RosBag:
@@ -78,13 +80,30 @@ class RosBag:
             raise SourceError(
                 f"{self.path}: say with {option} which images to use; it holds {', '.join(topics) or 'none'}"
             )
+        return self._topic(wanted, topics, "images")
+
+    def imu_topic(self, wanted: str) -> str:
+        """Return the topic of a gyroscope.
+
+        Raises:
+            SourceError: there is no such topic, or it holds no rates of rotation.
+        """
+        topics = sorted(topic for topic, kind in self._types.items() if kind == IMU)
+        topic = self._topic(wanted, topics, "IMU")
+        if not any(rate_rad_s(first) is not None for _, first in islice(self.read([topic], Event()), 1)):
+            raise SourceError(
+                f"{self.path}: {topic} holds no rates of rotation; is it the topic of an accelerometer alone?"
+            )
+        return topic
+
+    def _topic(self, wanted: str, topics: list[str], what: str) -> str:
         if wanted not in self._types:
             raise SourceError(
                 f"{self.path}: no topic '{wanted}', {did_you_mean(wanted, topics or self._types)}"
             )
         if wanted not in topics:
             raise SourceError(
-                f"{self.path}: {wanted} holds {self._types[wanted]}, no images; "
+                f"{self.path}: {wanted} holds {self._types[wanted]}, no {what}; "
                 f"those are in {', '.join(topics) or 'no topic'}"
             )
         return wanted
@@ -94,8 +113,8 @@ class RosBag:
         with self.open() as reader:
             return sum(each.msgcount for each in _connections(reader, topic))
 
-    def read(self, topics: list[str], closed: threading.Event) -> Iterator[tuple[str, StampedMessage]]:
-        """Read the messages of image topics in the order of the recording, until ``closed`` is set."""
+    def read(self, topics: list[str], closed: Event) -> Iterator[tuple[str, StampedMessage]]:
+        """Read the messages of topics in the order of the recording, until ``closed`` is set."""
         counts = dict.fromkeys(topics, 0)
         with self.open() as reader:
             chosen = [each for topic in topics for each in _connections(reader, topic)]
@@ -115,7 +134,7 @@ class RosBag:
         Raises:
             SourceError: none can.
         """
-        for _, stamped in self.read([topic], threading.Event()):
+        for _, stamped in self.read([topic], Event()):
             image = self.decode_depth(stamped, 1.0) if is_depth else self.decode(stamped)
             if image is not None:
                 return image_size(image)
@@ -153,6 +172,14 @@ class RosBag:
         except SourceError as error:
             log.warning("depth image %d cannot be used: %s: %s", stamped.index, self.path, error)
             return None
+
+
+def rate_rad_s(stamped: StampedMessage) -> NDArray[np.float64] | None:
+    """Return the rate of rotation (3,) of an IMU message; None where it says that it has none."""
+    if stamped.message.angular_velocity_covariance[0] == -1:  # as sensor_msgs/Imu defines it
+        return None
+    rate = stamped.message.angular_velocity
+    return np.array([rate.x, rate.y, rate.z])
 
 
 def _connections(reader: "AnyReader", topic: str) -> "list[Connection]":

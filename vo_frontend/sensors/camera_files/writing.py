@@ -49,7 +49,13 @@ def _euroc(rig: CameraRig) -> str:
             "distortion_model": camera.distortion_model,
             "distortion_coefficients": list(camera.distortion),
         }
-    return _dump(fields)
+    return _dump(fields | _imu(rig))
+
+
+def _imu(rig: CameraRig) -> dict[str, Any]:
+    if rig.imu is None:
+        return {}
+    return {"T_cam_imu": rig.imu.T_cam_imu.tolist(), "timeshift_cam_imu": rig.imu.time_shift_s}
 
 
 def _size_and_pinhole(camera: Camera) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def _size_and_pinhole(camera: Camera) -> dict[str, Any]:
 
 
 def _kalibr(rig: CameraRig) -> str:
-    chain = {"cam0": _kalibr_camera(rig.left.calibration)}
+    chain = {"cam0": _imu(rig) | _kalibr_camera(rig.left.calibration)}
     if rig.right is not None and rig.T_left_right is not None:
         pose = {"T_cn_cnm1": inverse(rig.T_left_right).tolist()}
         chain["cam1"] = pose | _kalibr_camera(rig.right.calibration)

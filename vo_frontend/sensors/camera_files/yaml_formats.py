@@ -16,7 +16,7 @@ from vo_frontend.sensors.camera_files.values import (
     rigid_transform,
     size_of,
 )
-from vo_frontend.sensors.rig import CameraRig, MountedCamera
+from vo_frontend.sensors.rig import CameraRig, MountedCamera, MountedImu
 from vo_frontend.yaml_text import parse_yaml
 
 Fields = dict[str, Any]
@@ -64,9 +64,9 @@ def is_euroc(fields: Fields) -> bool:
 
 
 def read_euroc(fields: Fields, where: str, image_size: AskImageSize | None) -> CameraRig:
-    """Read ``intrinsics``, ``resolution``, the lens and, where it is there, the pose ``T_BS``."""
+    """Read ``intrinsics``, ``resolution``, the lens and, where they are there, ``T_BS`` and the IMU."""
     pose = rigid_transform(fields["T_BS"], f"{where}: T_BS") if "T_BS" in fields else np.eye(4)
-    return CameraRig(MountedCamera(parse_camera(fields, where), pose))
+    return CameraRig(MountedCamera(parse_camera(fields, where), pose), imu=_mounted_imu(fields, where))
 
 
 def is_kalibr(fields: Fields) -> bool:
@@ -77,10 +77,20 @@ def is_kalibr(fields: Fields) -> bool:
 def read_kalibr(fields: Fields, where: str, image_size: AskImageSize | None) -> CameraRig:
     """Read ``cam0`` and, where it is there, ``cam1`` with ``T_cn_cnm1``; further cameras are ignored."""
     left = MountedCamera(_kalibr_camera(fields["cam0"], f"{where}: cam0"))
+    imu = _mounted_imu(fields["cam0"], f"{where}: cam0")
     if not isinstance(fields.get("cam1"), dict):
-        return CameraRig(left)
+        return CameraRig(left, imu=imu)
     pose = rigid_transform(fields["cam1"].get("T_cn_cnm1"), f"{where}: cam1: T_cn_cnm1")
-    return CameraRig(left, MountedCamera(_kalibr_camera(fields["cam1"], f"{where}: cam1"), inverse(pose)))
+    right = MountedCamera(_kalibr_camera(fields["cam1"], f"{where}: cam1"), inverse(pose))
+    return CameraRig(left, right, imu)
+
+
+def _mounted_imu(fields: Fields, where: str) -> MountedImu | None:
+    """Read Kalibr's ``T_cam_imu`` and ``timeshift_cam_imu`` (s), which our own files may have too."""
+    if "T_cam_imu" not in fields:
+        return None
+    (shift_s,) = numbers([fields.get("timeshift_cam_imu", 0.0)], f"{where}: timeshift_cam_imu", 1)
+    return MountedImu(rigid_transform(fields["T_cam_imu"], f"{where}: T_cam_imu"), shift_s)
 
 
 def _kalibr_camera(fields: Fields, where: str) -> Camera:
