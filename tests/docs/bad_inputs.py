@@ -35,6 +35,8 @@ CASES: Mapping[str, Sequence[str]] = {
         "run --images images --images-right empty --camera cam.yaml",
         "run --images images --depth empty --camera cam.yaml",
         "run --images images --camera cam.yaml --resize 0",
+        "run --images images --camera cam.yaml --topic-imu /imu0",
+        "run --imu",
     ),
     "Camera": (
         "run --images images",

@@ -42,6 +42,24 @@ def test_the_street_delivers_what_the_sensor_promises() -> None:
     assert np.isfinite(depth_m).mean() > 0.3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--imu"], "--imu: does not apply here, the built-in street has none"),
+        (["--seq", "street", "--imu"], "--imu: does not apply here, the built-in street has none"),
+        (["--images", "x", "--imu"], "--imu: does not apply here, it is for --seq"),
+        (
+            ["--video", "x", "--topic-imu", "/i"],
+            "--topic-imu /i: does not apply here, it stands beside --bag",
+        ),
+    ],
+)
+def test_a_gyroscope_where_there_is_none_is_one_line(arguments: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        opened(*arguments)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("option", [("--images", "shots"), ("--video", "a.mp4"), ("--webcam", "0")])
 @pytest.mark.parametrize("sensor", ["stereo", "rgbd"])
 def test_one_camera_gives_no_depth(option: tuple[str, str], sensor: str) -> None:

@@ -9,6 +9,7 @@ from known import known
 from numpy.typing import NDArray
 
 from vo_frontend.errors import SourceError
+from vo_frontend.geometry import se3
 from vo_frontend.sources.registry import find_sequence, list_sequences, open_sequence
 from vo_frontend.types import Sensor
 
@@ -66,6 +67,18 @@ def test_euroc_mono_keeps_the_pose_of_its_sensor_yaml(data_root: Path) -> None:
         source.T_body_cam[:3, 3], [-0.0216401454975, -0.064676986768, 0.00981073058949]
     )
     assert source.camera.fx == 458.654
+
+
+@pytest.mark.parametrize("sensor", [Sensor.MONO, Sensor.STEREO])
+def test_euroc_s_gyroscope_drifts_while_the_camera_stands_but_always_alike(
+    data_root: Path, sensor: Sensor
+) -> None:
+    spec = find_sequence("euroc/V1_01_easy", data_root)
+    source = open_sequence(spec, sensor=sensor, has_imu=True, frames=slice(0, 29, 14))
+    attitudes = [known(frame.attitude) for frame in source]
+    turns = [known(b.rotation_since(a)) for a, b in zip(attitudes, attitudes[1:], strict=False)]
+    assert np.rad2deg(se3.rotation_angle_rad(turns[0])) > 3
+    assert np.rad2deg(se3.rotation_angle_rad(turns[0].T @ turns[1])) < 0.1
 
 
 def test_tum_associates_depth_with_every_colour_image_and_gives_metres(data_root: Path) -> None:

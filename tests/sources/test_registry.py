@@ -72,6 +72,14 @@ def test_sensor_reaches_the_reader(data_root: Path) -> None:
     assert office.num_frames == NUM_FRAMES
 
 
+def test_a_gyroscope_where_there_is_none_is_one_line(data_root: Path) -> None:
+    with pytest.raises(
+        SourceError, match="kitti/42: --imu: this dataset has no gyroscope that we read"
+    ) as caught:
+        open_sequence(find_sequence("kitti/42", data_root), has_imu=True)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["tum/fr3_office", "tum/rgbd_dataset_freiburg3_long_office_household"])
 def test_usual_other_names_lead_to_the_same_sequence(data_root: Path, name: str) -> None:
     spec = find_sequence(name, data_root)

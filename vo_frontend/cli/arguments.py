@@ -18,6 +18,7 @@ examples:
   vo-frontend run --images DIR --depth DIR --depth-scale 5000 --camera cam.yaml
   vo-frontend run --bag drive.mcap --topic /left/image --topic-right /right/image
   vo-frontend run --bag desk.bag --topic /camera/rgb/image_color --topic-depth /camera/depth/image
+  vo-frontend run --bag drive.bag --topic /cam0/image_raw --topic-imu /imu0 --camera camchain-imucam.yaml
   vo-frontend run --video drive.mp4 --camera guess:65    a first look without a calibration
   vo-frontend run --save-map street.vomap                also after Ctrl-C; for --map and localize
   vo-frontend run --map street.vomap --frames 300:600    goes on with it; see --localize-only
