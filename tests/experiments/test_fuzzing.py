@@ -13,7 +13,8 @@ from vo_frontend.experiments.fuzzing.search import fuzz_reader
 NUM_FILES = 150
 NAMES = (
     "image", "photograph", "depth", "camera", "config", "trajectory", "times", "queries", "map", "vocabulary",
-    "weights", "calib.txt", "kitti times.txt", "data.csv", "sensor.yaml", "rgb.txt",
+    "weights", "calib.txt", "kitti times.txt", "data.csv", "sensor.yaml", "imu data.csv",
+    "imu sensor.yaml", "rgb.txt",
 )  # fmt: skip
 
 

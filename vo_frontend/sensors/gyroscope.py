@@ -9,6 +9,7 @@ from vo_frontend.geometry import se3
 from vo_frontend.types import Attitude
 
 MAX_GAP_NS = 100_000_000  # between two readings; what happens in a longer one is not known
+MAX_RATE_RAD_S = 1000.0  # ten times what the fastest gyroscopes measure
 MAX_WAITING = 20_000  # readings that no frame has asked for: 20 s at 1 kHz
 
 
@@ -28,8 +29,8 @@ class Gyroscope:
         self._readings: deque[tuple[int, NDArray[np.float64]]] = deque()
 
     def add(self, timestamp_ns: int, rate_imu_rad_s: NDArray[np.float64]) -> None:
-        """Add a reading (3,); one that is not finite, or not later than the one before, is left out."""
-        if not np.isfinite(rate_imu_rad_s).all():
+        """Add a reading (3,); an impossible one, or one not later than the one before, is left out."""
+        if not (np.abs(rate_imu_rad_s) < MAX_RATE_RAD_S).all():  # False where NaN
             return
         if self._readings and timestamp_ns <= self._readings[-1][0]:
             return

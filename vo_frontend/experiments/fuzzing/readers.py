@@ -18,7 +18,7 @@ from vo_frontend.formats.trajectories import euroc_row, kitti_row, read_poses, r
 from vo_frontend.places.vocabulary import Vocabulary
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.camera_files import FORMATS, format_camera_file, read_camera_file
-from vo_frontend.sensors.rig import CameraRig, MountedCamera
+from vo_frontend.sensors.rig import CameraRig, MountedCamera, MountedImu
 from vo_frontend.sources.euroc import open_euroc
 from vo_frontend.sources.image_files import read_depth_units, read_focal_35mm, read_image
 from vo_frontend.sources.kitti import open_kitti
@@ -73,7 +73,11 @@ def _cameras() -> tuple[bytes, ...]:
     left = MountedCamera(CAMERA)
     T = np.eye(4)
     T[0, 3] = 0.1
-    rigs = (CameraRig(left), CameraRig(left, MountedCamera(CAMERA, T)), CameraRig(MountedCamera(STRAIGHT)))
+    rigs = (
+        CameraRig(left, imu=MountedImu(T)),
+        CameraRig(left, MountedCamera(CAMERA, T)),
+        CameraRig(MountedCamera(STRAIGHT)),
+    )
     texts = []
     for name, (_, num_cameras) in FORMATS.items():
         for rig in rigs:
@@ -130,7 +134,9 @@ def _sequences(image: bytes) -> list[Reader]:
     listing = b"".join(b"%d,%06d.png\n" % (index * 10**8, index) for index in range(NUM_FRAMES))
     sensor = format_camera_file(CameraRig(MountedCamera(CAMERA)), "euroc").encode()
     frames = tuple((f"mav0/cam0/data/{name}", image) for name in numbered)
-    euroc = (("mav0/cam0/data.csv", listing), ("mav0/cam0/sensor.yaml", sensor), *frames)
+    readings = b"".join(b"%d,0.1,-0.2,0.3,0,0,9.8\n" % (index * 10**7) for index in range(10 * NUM_FRAMES))
+    imu = (("mav0/imu0/data.csv", readings), ("mav0/imu0/sensor.yaml", sensor))
+    euroc = (("mav0/cam0/data.csv", listing), ("mav0/cam0/sensor.yaml", sensor), *imu, *frames)
     rgb = b"".join(b"%.1f %06d.png\n" % (0.1 * index, index) for index in range(NUM_FRAMES))
     tum = (("rgb.txt", rgb), *((name, image) for name in numbered))
 
@@ -141,5 +147,6 @@ def _sequences(image: bytes) -> list[Reader]:
     return [
         *(reader(kitti, i, lambda at: list(open_kitti(at, name="kitti/00"))) for i in (0, 1)),
         *(reader(euroc, i, lambda at: list(open_euroc(at, name="euroc/x"))) for i in (0, 1)),
+        *(reader(euroc, i, lambda at: list(open_euroc(at, name="euroc/x", has_imu=True))) for i in (2, 3)),
         reader(tum, 0, lambda at: list(open_tum(at, CAMERA, name="tum/x"))),
     ]
