@@ -12,7 +12,7 @@ from vo_frontend.evaluation.evaluate import evaluate
 from vo_frontend.evaluation.ground_truth import frame_times_ns
 from vo_frontend.evaluation.result import Evaluation
 from vo_frontend.formats.atomic import write_atomically
-from vo_frontend.formats.trajectories import PoseFile, frames_path, kitti_row, read_poses, read_times
+from vo_frontend.formats.trajectories import PoseFile, frames_path, kitti_rows, read_poses, read_times
 from vo_frontend.types import Trajectory
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class FileComparison:
         except OSError as error:
             raise OutputError(f"{folder}: cannot create the folder ({error.strerror})") from None
         for name, trajectory in zip(PAIR_NAMES, self.pairs, strict=True):
-            write_atomically(folder / name, "".join(map(kitti_row, trajectory.T_world_cam)).encode())
+            write_atomically(folder / name, "".join(kitti_rows(trajectory.T_world_cam)).encode())
 
 
 def compare_files(

@@ -12,10 +12,10 @@ from vo_frontend.formats.trajectories import (
     EUROC_HEADER,
     TUM_HEADER,
     TrajectoryFormat,
-    euroc_row,
+    euroc_rows,
     frames_path,
-    kitti_row,
-    tum_row,
+    kitti_rows,
+    tum_rows,
 )
 
 
@@ -60,16 +60,15 @@ def write_poses(
     stamps_ns = timestamps_ns.tolist()
     if format is TrajectoryFormat.KITTI:
         _write(frames_path(path), [f"{index}\n" for index in frame_indices.tolist()])
-        _write(path, [kitti_row(T) for T in T_world_cam])
+        _write(path, kitti_rows(T_world_cam))
     elif format is TrajectoryFormat.EUROC:
-        rows = [euroc_row(stamp_ns, T) for stamp_ns, T in zip(stamps_ns, T_world_cam, strict=True)]
-        _write(path, [EUROC_HEADER, *rows])
+        _write(path, [EUROC_HEADER, *euroc_rows(stamps_ns, T_world_cam)])
     else:
         lines, before = [TUM_HEADER], None
-        for stamp_ns, segment_id, T in zip(stamps_ns, segment_ids.tolist(), T_world_cam, strict=True):
+        for segment_id, row in zip(segment_ids.tolist(), tum_rows(stamps_ns, T_world_cam), strict=True):
             if segment_id != before:
                 lines.append(segment_line(segment_id))
-            lines.append(tum_row(stamp_ns, T))
+            lines.append(row)
             before = segment_id
         _write(path, lines)
 

@@ -4,16 +4,18 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from vo_frontend.errors import OutputError
 from vo_frontend.formats.append_file import AppendFile
 from vo_frontend.formats.trajectories import (
     EUROC_HEADER,
     TUM_HEADER,
     TrajectoryFormat,
-    euroc_row,
+    euroc_rows,
     frames_path,
-    kitti_row,
-    tum_row,
+    kitti_rows,
+    tum_rows,
 )
 from vo_frontend.formats.trajectory_writer import segment_line
 from vo_frontend.map_events import SegmentJoined
@@ -38,7 +40,7 @@ ALL_NAMES = tuple(
     for names in (FILES, ONLINE_FILES)
     for name in (*names.values(), frames_path(Path(names[TrajectoryFormat.KITTI])).name)
 )
-MAX_REWRITTEN_ROWS = 1000  # at a time: a camera may collect hours of poses beside one keyframe
+MAX_REWRITTEN_ROWS = 200  # at a time, 4 ms: recalled keyframes move poses of long ago
 
 
 class PoseFiles:
@@ -79,7 +81,7 @@ class PoseFiles:
             if segment_id != self._last_segment_id:
                 self._tum.append(segment_line(segment_id).encode(), num_records=0)
             offsets = tuple(file.size for file in self._files)
-            for file, text in zip(self._files, _row(pose), strict=True):
+            for file, text in zip(self._files, _rows([pose])[0], strict=True):
                 file.append(text)
         except OutputError:
             for file, (size, num_records) in zip(self._files, marks, strict=True):
@@ -96,16 +98,20 @@ class PoseFiles:
         Returns:
             Where each row begins now, in each file.
         """
-        offsets, tails = [], [b"" for _ in self._files]
+        offsets, tails, sizes = [], [list[bytes]() for _ in self._files], list(start)
         before = poses[0][1]
-        for pose, segment_id in poses:
+        for (_, segment_id), row in zip(poses, _rows([pose for pose, _ in poses]), strict=True):
             if segment_id != before:
-                tails[0] += segment_line(segment_id).encode()
+                line = segment_line(segment_id).encode()
+                tails[0].append(line)
+                sizes[0] += len(line)
             before = segment_id
-            offsets.append(tuple(at + len(tail) for at, tail in zip(start, tails, strict=True)))
-            tails = [tail + text for tail, text in zip(tails, _row(pose), strict=True)]
+            offsets.append(tuple(sizes))
+            for number, text in enumerate(row):
+                tails[number].append(text)
+                sizes[number] += len(text)
         for file, at, tail in zip(self._files, start, tails, strict=True):
-            file.replace_tail(at, tail)
+            file.replace_tail(at, b"".join(tail))
         return offsets
 
     def close(self) -> None:
@@ -208,12 +214,14 @@ def _poses_of(trajectory: EstimatedTrajectory) -> list[tuple[StampedPose, int]]:
     return list(zip(poses, trajectory.segment_ids.tolist(), strict=True))
 
 
-def _row(pose: StampedPose) -> tuple[bytes, ...]:
-    """Format a pose for each file, in the order of those of ``PoseFiles``."""
-    texts = (
-        tum_row(pose.timestamp_ns, pose.T_world_cam),
-        f"{pose.frame_index}\n",
-        kitti_row(pose.T_world_cam),
-        euroc_row(pose.timestamp_ns, pose.T_world_cam),
+def _rows(poses: Sequence[StampedPose]) -> list[tuple[bytes, ...]]:
+    """Format poses for each file, in the order of those of ``PoseFiles``."""
+    stamps_ns = [pose.timestamp_ns for pose in poses]
+    T_world_cam = np.array([pose.T_world_cam for pose in poses])
+    columns = (
+        tum_rows(stamps_ns, T_world_cam),
+        [f"{pose.frame_index}\n" for pose in poses],
+        kitti_rows(T_world_cam),
+        euroc_rows(stamps_ns, T_world_cam),
     )
-    return tuple(text.encode() for text in texts)
+    return [tuple(text.encode() for text in texts) for texts in zip(*columns, strict=True)]

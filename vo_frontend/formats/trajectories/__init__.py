@@ -9,11 +9,11 @@
 Numbers are written in the shortest form that reads back as the same float64.
 """
 
-from vo_frontend.formats.trajectories.euroc import EUROC_HEADER, euroc_row
-from vo_frontend.formats.trajectories.kitti import frames_path, kitti_row, read_times
+from vo_frontend.formats.trajectories.euroc import EUROC_HEADER, euroc_row, euroc_rows
+from vo_frontend.formats.trajectories.kitti import frames_path, kitti_row, kitti_rows, read_times
 from vo_frontend.formats.trajectories.pose_file import PoseFile, TrajectoryFormat, read_poses
 from vo_frontend.formats.trajectories.poses import poses_from_matrices
-from vo_frontend.formats.trajectories.tum import TUM_HEADER, tum_row
+from vo_frontend.formats.trajectories.tum import TUM_HEADER, tum_row, tum_rows
 
 __all__ = [
     "EUROC_HEADER",
@@ -21,10 +21,13 @@ __all__ = [
     "PoseFile",
     "TrajectoryFormat",
     "euroc_row",
+    "euroc_rows",
     "frames_path",
     "kitti_row",
+    "kitti_rows",
     "poses_from_matrices",
     "read_poses",
     "read_times",
     "tum_row",
+    "tum_rows",
 ]

@@ -3,7 +3,12 @@
 The dataset's own files (Burri et al., IJRR 2016) go on with velocities and biases, which are not read.
 """
 
-from vo_frontend.formats.trajectories.rows import PoseRow, TextRow, join_numbers
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_frontend.formats.trajectories.rows import PoseRow, TextRow, number_rows
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 
@@ -12,10 +17,16 @@ EUROC_HEADER = "#timestamp [ns],p_x,p_y,p_z,q_w,q_x,q_y,q_z\n"
 NUM_COLUMNS = 8
 
 
+def euroc_rows(timestamps_ns: Sequence[int], T_world_cam: NDArray[np.float64]) -> list[str]:
+    """Format the rows of poses (N, 4, 4), newlines included."""
+    q_wxyz = se3.quaternion_from_rotation(T_world_cam[:, :3, :3])
+    numbers = number_rows(np.hstack([T_world_cam[:, :3, 3], q_wxyz]), ",")
+    return [f"{timestamp_ns},{row}\n" for timestamp_ns, row in zip(timestamps_ns, numbers, strict=True)]
+
+
 def euroc_row(timestamp_ns: int, T_world_cam: Transform) -> str:
     """Format the row of a pose (4, 4), newline included."""
-    q_wxyz = se3.quaternion_from_rotation(T_world_cam[:3, :3])
-    return f"{timestamp_ns},{join_numbers([*T_world_cam[:3, 3], *q_wxyz], ',')}\n"
+    return euroc_rows([timestamp_ns], T_world_cam[None])[0]
 
 
 def parse_euroc_row(row: TextRow) -> PoseRow:

@@ -14,7 +14,7 @@ from vo_frontend.formats.seconds import parse_seconds
 from vo_frontend.formats.trajectories.rows import (
     PoseRow,
     TextRow,
-    join_numbers,
+    number_rows,
     read_rows,
     require_increasing,
 )
@@ -23,9 +23,14 @@ from vo_frontend.geometry.se3 import Transform
 MAX_FRAME_DIGITS = 9
 
 
+def kitti_rows(T_world_cam: NDArray[np.float64]) -> list[str]:
+    """Format the rows of poses (N, 4, 4), newlines included."""
+    return [f"{row}\n" for row in number_rows(T_world_cam[:, :3].reshape(-1, 12), " ")]
+
+
 def kitti_row(T_world_cam: Transform) -> str:
     """Format the row of a pose (4, 4), newline included."""
-    return join_numbers(T_world_cam[:3].ravel(), " ") + "\n"
+    return kitti_rows(T_world_cam[None])[0]
 
 
 def parse_kitti_row(row: TextRow) -> PoseRow:

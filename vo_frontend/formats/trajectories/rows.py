@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vo_frontend.errors import TrajectoryError, shown
 from vo_frontend.formats.seconds import format_seconds
 
@@ -96,6 +99,6 @@ def require_increasing(rows: Sequence[TextRow], stamps_ns: Sequence[int]) -> Non
             )
 
 
-def join_numbers(values: Iterable[float], separator: str) -> str:
-    """Write numbers in the shortest form that reads back as the same float64."""
-    return separator.join(repr(float(value)) for value in values)
+def number_rows(values: NDArray[np.float64], separator: str) -> list[str]:
+    """Write each row of numbers (N, K) in the shortest form that reads back as the same float64."""
+    return [separator.join(map(repr, row)) for row in values.tolist()]
