@@ -1,22 +1,26 @@
 """TUM, KITTI and EuRoC files: exact round trips, and wrong files that are told with file and line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from known import known
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 
 from vo_frontend.errors import TrajectoryError
 from vo_frontend.formats.trajectories import (
     TrajectoryFormat,
     euroc_row,
+    euroc_rows,
     frames_path,
     kitti_row,
+    kitti_rows,
     read_poses,
     read_times,
     tum_row,
+    tum_rows,
 )
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
@@ -149,3 +153,16 @@ def test_real_files_are_recognised(data_root: Path, path: str, format_: Trajecto
     found = read_poses(data_root / path)
     assert found.format is format_
     assert len(found) == count
+
+
+@pytest.mark.parametrize(("rows", "row"), [(tum_rows, tum_row), (euroc_rows, euroc_row)])
+def test_a_pose_has_the_same_row_alone_and_among_others(
+    rows: Callable[[Sequence[int], NDArray[np.float64]], list[str]],
+    row: Callable[[int, Transform], str],
+) -> None:
+    rng = np.random.default_rng(0)
+    rotations = se3.so3_exp(rng.uniform(-3, 3, (50, 3)))  # past half a turn, too
+    poses = se3.from_rotation_translation(rotations, rng.normal(size=(50, 3)))
+    stamps_ns = list(range(0, 50 * 10**8, 10**8))
+    assert rows(stamps_ns, poses) == [row(t, T) for t, T in zip(stamps_ns, poses, strict=True)]
+    assert kitti_rows(poses) == [kitti_row(T) for T in poses]
