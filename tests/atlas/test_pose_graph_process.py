@@ -51,7 +51,7 @@ def test_another_process_finds_the_same_bits(mono: bool) -> None:
     assert_same(solution, optimize_consistent(a_lap(mono=mono)))
 
 
-@pytest.mark.parametrize("command", ["/nowhere/python", "/bin/false", "/bin/true"])
+@pytest.mark.parametrize("command", ["/nowhere/python", "/bin/false", "/bin/true", "/bin/echo", ""])
 def test_where_no_process_answers_it_is_solved_here(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gtsam")
     monkeypatch.setattr(sys, "executable", command)

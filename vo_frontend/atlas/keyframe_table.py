@@ -60,10 +60,7 @@ class KeyframeTable:
         Raises:
             ValueError: it is not here.
         """
-        row = self._row_of.get(frame_index)
-        if row is None:
-            raise ValueError(f"frame {frame_index} is no keyframe of the archive")
-        return row
+        return int(self.rows(np.array([frame_index]))[0])
 
     def rows(self, frame_indices: Ids) -> Ids:
         """Find the rows (K,) of keyframes (K,).

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def optimize_beside(graph: PoseGraph) -> PoseGraphSolution:
     Raises:
         VoError: GTSAM cannot be imported.
     """
-    command = [sys.executable, "-m", __spec__.name]
+    command = [sys.executable or "", "-m", __spec__.name]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
         solved = subprocess.run(
@@ -36,8 +37,8 @@ def optimize_beside(graph: PoseGraph) -> PoseGraphSolution:
             check=True,
         )
         return PoseGraphSolution(**_unpacked(solved.stdout))
-    except (OSError, EOFError, subprocess.CalledProcessError):  # it could not start, or was killed
-        return optimize_consistent(graph)
+    except (OSError, EOFError, ValueError, BadZipFile, subprocess.CalledProcessError):
+        return optimize_consistent(graph)  # it could not start, was killed, or is no Python: a host program
 
 
 def _packed(record: PoseGraph | PoseGraphSolution) -> bytes:

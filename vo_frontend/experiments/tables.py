@@ -45,9 +45,10 @@ def as_mapping(setting: Setting, sections: Sequence[Section]) -> dict[str, Any]:
 def format_setting(setting: Setting) -> str:
     """List command, hardware, versions and warnings in Markdown."""
     versions = ", ".join(f"{name} {version}" for name, version in setting.versions.items() if version)
+    threads = "1 thread" if setting.threads == 1 else f"{setting.threads} threads"
     lines = [
         f"command: `{setting.command}`",
-        f"hardware: {setting.cpu}, {setting.cores} cores, {setting.threads} threads used",
+        f"hardware: {setting.cpu}, {setting.cores} cores, {threads} used",
         f"versions: {versions}",
         *(f"**{warning}**" for warning in setting.warnings),
     ]

@@ -21,8 +21,6 @@ from vo_frontend.types import Attitude, Frame, Image, Sensor
 log = logging.getLogger(__name__)
 
 MAX_OFF_CENTRE = 0.25  # of a principal point, in image sides: half or twice the resolution is beyond it
-
-
 READINGS = "readings of the gyroscope around them"  # what a frame may lack
 
 
