@@ -35,13 +35,24 @@ def start_process(*args: str) -> "subprocess.Popen[str]":
     )
 
 
-def wait_for_poses(process: "subprocess.Popen[str]", num_poses: int, path: Path = TRAJECTORY) -> None:
+def wait_for_poses(process: "subprocess.Popen[str]", num_poses: int) -> None:
     """Wait until a run with ``--out run`` has written so many."""
+    wait_for_rows(process, num_poses, TRAJECTORY)
+
+
+def wait_for_rows(process: "subprocess.Popen[str]", num_rows: int, path: Path) -> None:
+    """Wait until a file of a run has so many lines that are no comments."""
     deadline = time.monotonic() + 120
-    while not (path.is_file() and len(path.read_text().splitlines()) > num_poses):
+    while _num_rows(path) < num_rows:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def _num_rows(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    return sum(not line.startswith("#") for line in path.read_text().splitlines())
 
 
 def write_street(folder: Path, num_frames: int) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from running import FAST, RUN_FILES, TRAJECTORY, run_in_process, start_process, wait_for_poses, write_street
+from running import FAST, RUN_FILES, TRAJECTORY, run_in_process, start_process, wait_for_rows, write_street
 
 from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.types import Image
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_frame_of_a_recording(street: Path) -
     camera = ("--camera", str(street / "cam.yaml"))
     images = ("--images", str(street), *camera, "--fps", "0.2")  # five seconds each
     process = start_process(*FAST, *images, "--realtime", "--out", "run")
-    wait_for_poses(process, 1, Path("run/frames.csv"))  # below the header: the first frame
+    wait_for_rows(process, 2, Path("run/frames.csv"))  # the header and the first frame
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
