@@ -21,6 +21,7 @@ from vo_frontend.cli.options import (
 
 KEYPOINTS = 400
 CANDIDATES = 20
+VERIFIED = ["VLAD 32"]
 
 EXAMPLES = """examples:
   vo-frontend evaluate-places                                         on the built-in street
@@ -67,7 +68,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="local features of words (default aliked-t16)",
     )
     methods.add_argument(
-        "--verify", metavar="A,B", type=names, default=[], help="methods whose candidates geometry verifies"
+        "--verify",
+        metavar="A,B",
+        type=names,
+        default=VERIFIED,
+        help="methods whose candidates geometry verifies as well (default 'VLAD 32', as the odometry does); "
+        "none: of no method",
     )
     add_count(methods, "--candidates", CANDIDATES, "that geometry verifies, per query")
     methods.add_argument(
@@ -121,7 +127,7 @@ def _run(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         is_hard=args.hard,
         features=args.features,
         networks=networks,
-        verified=args.verify,
+        verified=[name for name in args.verify if name != "none"],
         num_verified=args.candidates,
         has_local=args.local,
         max_keypoints=args.keypoints,
