@@ -39,7 +39,7 @@ class StopSwitch:
 def stop_switch() -> Iterator[StopSwitch]:
     """Listen for Ctrl-C, for the signals that ask a process to end and, in a terminal, for q."""
     switch = StopSwitch()
-    before = {number: signal.signal(number, switch.turn_on) for number in _handled_signals()}
+    before = {number: signal.signal(number, switch.turn_on) for number in (signal.SIGINT, *polite_signals())}
     try:
         with _keys_without_enter():
             yield switch
@@ -48,10 +48,10 @@ def stop_switch() -> Iterator[StopSwitch]:
             signal.signal(number, handler)
 
 
-def _handled_signals() -> list[signal.Signals]:
-    """List the signals that stop a run; one that we were started to ignore (nohup) stays ignored."""
+def polite_signals() -> list[signal.Signals]:
+    """List those of ``POLITE_SIGNALS`` to hear; one that we were started to ignore (nohup) stays ignored."""
     named = [signal.Signals[name] for name in POLITE_SIGNALS if name in signal.Signals.__members__]
-    return [signal.SIGINT, *(each for each in named if signal.getsignal(each) is not signal.SIG_IGN)]
+    return [each for each in named if signal.getsignal(each) is not signal.SIG_IGN]
 
 
 @contextmanager
