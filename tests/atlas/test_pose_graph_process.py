@@ -1,12 +1,14 @@
 """A pose graph solved beside tracking has the same solution, to the last bit."""
 
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from vo_frontend.atlas import pose_graph_process
 from vo_frontend.atlas.pose_graph import EdgeKind, PoseGraph
-from vo_frontend.atlas.pose_graph_process import optimize_beside
+from vo_frontend.atlas.pose_graph_process import PoseGraphProcess, _start
 from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, optimize_consistent
 from vo_frontend.errors import VoError
 from vo_frontend.geometry import se3
@@ -46,7 +48,7 @@ def assert_same(one: PoseGraphSolution, other: PoseGraphSolution) -> None:
 @pytest.mark.parametrize("mono", [False, True])
 def test_another_process_finds_the_same_bits(mono: bool) -> None:
     pytest.importorskip("gtsam")
-    solution = optimize_beside(a_lap(mono=mono))
+    solution = PoseGraphProcess().optimize(a_lap(mono=mono))
     assert solution.final_cost < solution.initial_cost
     assert_same(solution, optimize_consistent(a_lap(mono=mono)))
 
@@ -55,11 +57,39 @@ def test_another_process_finds_the_same_bits(mono: bool) -> None:
 def test_where_no_process_answers_it_is_solved_here(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gtsam")
     monkeypatch.setattr(sys, "executable", command)
-    assert_same(optimize_beside(a_lap(mono=False)), optimize_consistent(a_lap(mono=False)))
+    assert_same(PoseGraphProcess().optimize(a_lap(mono=False)), optimize_consistent(a_lap(mono=False)))
+
+
+def test_a_process_that_was_started_ahead_solves_one_graph_and_the_next_one_is_another() -> None:
+    pytest.importorskip("gtsam")
+    process, exact = PoseGraphProcess(), optimize_consistent(a_lap(mono=False))
+    process.start_ahead()
+    process.start_ahead()
+    for _ in range(2):
+        assert_same(process.optimize(a_lap(mono=False)), exact)
+
+
+def test_a_process_that_waits_in_vain_is_ended_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        process = _start()
+        assert process is not None
+        started.append(process)
+        return process
+
+    monkeypatch.setattr(pose_graph_process, "_start", start)
+    process = PoseGraphProcess()
+    process.close()
+    process.start_ahead()
+    process.close()
+    assert [each.returncode for each in started] in ([0], [1]), "1 where there is no GTSAM"
 
 
 def test_without_gtsam_one_line_says_what_to_install_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gtsam", None)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(VoError, match=r'pip install "vo_frontend\[slam\]"'):
-        optimize_beside(a_lap(mono=False))
+        PoseGraphProcess().optimize(a_lap(mono=False))

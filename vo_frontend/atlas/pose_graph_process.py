@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from zipfile import BadZipFile
@@ -14,31 +15,59 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vo_frontend.atlas.pose_graph import PoseGraph
-from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, optimize_consistent
+from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, optimize_consistent, require_gtsam
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the other cores track
 
 
-def optimize_beside(graph: PoseGraph) -> PoseGraphSolution:
-    """Do the same as :func:`optimize_consistent` in another process, or here where none can be had.
+class PoseGraphProcess:
+    """Solves one pose graph after the other, each in a process that may have been started ahead."""
 
-    Raises:
-        VoError: GTSAM cannot be imported.
-    """
+    def __init__(self) -> None:
+        self._waiting: subprocess.Popen[bytes] | None = None
+
+    def start_ahead(self) -> None:
+        """Let a process start and import GTSAM, which takes as long as a graph of 1000 keyframes."""
+        if self._waiting is None:
+            self._waiting = _start()
+
+    def optimize(self, graph: PoseGraph) -> PoseGraphSolution:
+        """Do the same as :func:`optimize_consistent` in the process, or here where none can be had.
+
+        Raises:
+            VoError: GTSAM cannot be imported.
+        """
+        process, self._waiting = self._waiting or _start(), None
+        if process is not None:
+            with process:
+                solved, _ = process.communicate(_packed(graph))
+            if process.returncode == 0:
+                with suppress(EOFError, TypeError, ValueError, BadZipFile):
+                    return PoseGraphSolution(**_unpacked(solved))
+        return optimize_consistent(graph)  # it could not start, was killed, or is no Python: a host program
+
+    def close(self) -> None:
+        """End the process that waits, if there is one. It also ends when this one does."""
+        process, self._waiting = self._waiting, None
+        if process is not None:
+            with process:
+                process.communicate()
+
+
+def _start() -> "subprocess.Popen[bytes] | None":
+    """Start the process of :func:`main`; where that cannot be, return None."""
     command = [sys.executable or "", "-m", __spec__.name]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
-        solved = subprocess.run(
+        return subprocess.Popen(
             command,
-            input=_packed(graph),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
-            check=True,
         )
-        return PoseGraphSolution(**_unpacked(solved.stdout))
-    except (OSError, EOFError, ValueError, BadZipFile, subprocess.CalledProcessError):
-        return optimize_consistent(graph)  # it could not start, was killed, or is no Python: a host program
+    except OSError:
+        return None
 
 
 def _packed(record: PoseGraph | PoseGraphSolution) -> bytes:
@@ -55,9 +84,12 @@ def _unpacked(data: bytes) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Solve the graph that comes by standard input, and write the solution to standard output."""
-    graph = PoseGraph(**_unpacked(sys.stdin.buffer.read()))
-    sys.stdout.buffer.write(_packed(optimize_consistent(graph)))
+    """Solve the graph that comes by standard input, if any, and write the solution to standard output."""
+    require_gtsam()  # takes its time before there is a graph
+    data = sys.stdin.buffer.read()
+    if data:
+        solution = optimize_consistent(PoseGraph(**_unpacked(data)))
+        sys.stdout.buffer.write(_packed(solution))
 
 
 if __name__ == "__main__":

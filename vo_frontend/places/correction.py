@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.motions import Motion, pose_graph
-from vo_frontend.atlas.pose_graph_process import optimize_beside
+from vo_frontend.atlas.pose_graph_process import PoseGraphProcess
 from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
@@ -43,14 +43,17 @@ class Correction:
         motions = [*map(Motion.of_tie, recent), *memory.motions.between(frames)]
         return cls(frames, T_world_cam, motions, loop, is_metric)
 
-    def solve(self) -> PoseGraphSolution:
+    def solve(self, process: PoseGraphProcess) -> PoseGraphSolution:
         """Move every keyframe but the first so that all motions agree; changes nothing but the result.
+
+        Args:
+            process: that does it.
 
         Raises:
             VoError: GTSAM cannot be imported.
         """
         graph = pose_graph(self.frame_indices, self.T_world_cam, self.motions, is_metric=self.is_metric)
-        return optimize_beside(graph)
+        return process.optimize(graph)
 
     def apply(self, sparse_map: SparseMap, memory: PlaceMemory, solution: PoseGraphSolution) -> bool:
         """Move all that is known by now as a solution says.

@@ -15,6 +15,7 @@ import numpy as np
 
 from vo_frontend.atlas.motions import Motion
 from vo_frontend.atlas.pose_graph import EdgeKind
+from vo_frontend.atlas.pose_graph_process import PoseGraphProcess
 from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, has_gtsam, missing_gtsam
 from vo_frontend.config import PlacesConfig
 from vo_frontend.errors import VoError
@@ -40,6 +41,7 @@ LOOP_ROTATION_PX = 0.5  # how well a view is placed in its surroundings
 FRAMES_BETWEEN = 3  # at least, from a look back in vain to the next one: two in a row show nearly the same
 # New keyframes that come while a pose graph is solved: on a drive, 0.5 s for one of 1000 keyframes.
 LEAST_WAIT, SOLVED_PER_KEYFRAME = 1, 250
+SOLVED_AHEAD = 500  # keyframes of a graph whose solver should not have to start first: it takes 60 MB
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class LoopCloser:
         self._wait = 0  # keyframes before the next look back
         self._in_vain_index = -FRAMES_BETWEEN  # frame of the last one that found nothing
         self._lacks_solver = False
+        self._process = PoseGraphProcess()
         self._solver = ThreadPoolExecutor(1, thread_name_prefix="pose graph")
         self._pending: _Pending | None = None
 
@@ -84,6 +87,8 @@ class LoopCloser:
             if self._pending.num_keyframes > 0:
                 return
             self.complete(sparse_map)
+        elif len(self._memory.archive) > SOLVED_AHEAD and has_gtsam():
+            self._process.start_ahead()
         self._wait -= 1
         if self._wait > 0 or len(sparse_map.keyframes) < 2:
             return
@@ -101,6 +106,10 @@ class LoopCloser:
                 self._reunite(sparse_map, recognition)
             else:
                 self._close(sparse_map, recognition)
+
+    def close(self) -> None:
+        """End the process that waits for a loop, if there is one."""
+        self._process.close()
 
     def complete(self, sparse_map: SparseMap) -> None:
         """Apply a correction that is being solved, if there is one; waits for it.
@@ -170,7 +179,7 @@ class LoopCloser:
         correction = Correction.of(sparse_map, self._memory, loop, is_metric=self._is_metric)
         self._pending = _Pending(
             correction,
-            self._solver.submit(correction.solve),
+            self._solver.submit(correction.solve, self._process),
             recognition.pose.num_inliers,
             LEAST_WAIT + len(correction.frame_indices) // SOLVED_PER_KEYFRAME,
         )

@@ -131,6 +131,7 @@ class PlaceRecollection:
     def settle(self, sparse_map: SparseMap, stop: Callable[[], bool]) -> None:
         """Adjust the archived keyframes and landmarks of the segment with those of the local map."""
         self._closer.complete(sparse_map)
+        self._closer.close()
         self._adjuster.adjust(sparse_map, stop)
 
     def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
