@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from world import CAMERA, World, WorldExtractor, frames, make_world, sideways
 
+import vo_frontend as vo
 from vo_frontend.config import Config
 from vo_frontend.geometry import se3
 from vo_frontend.session.build import build_frontend
@@ -74,3 +75,57 @@ def test_a_frame_without_readings_costs_no_other(world: World) -> None:
 def test_frames_that_never_come_cost_no_other(world: World) -> None:
     given = {number: each for number, each in enumerate(attitudes()) if number not in (11, 12)}
     assert tracked(world, given) == list(given)[2:]
+
+
+def test_frames_of_one_s_own_bring_their_readings(world: World) -> None:
+    R_cam_imu, poses = se3.so3_exp(np.array([0.5, 1.1, -0.3])), shaken()
+    T_cam_imu, every = se3.from_rotation_translation(R_cam_imu, np.array([0.1, 0, 0])), frames(NUM_FRAMES)
+    odometry = vo.Odometry(
+        vo.Camera.from_pinhole(CAMERA),
+        features=Repetitive(world, poses),
+        T_cam_imu=T_cam_imu,
+        timeshift_cam_imu_s=0.5,
+    )
+    known = []
+    for number, frame in enumerate(every):
+        if number:
+            turn_rad = se3.so3_log(poses[number - 1, :3, :3].T @ poses[number, :3, :3])
+            begin_ns, end_ns = (every[k].timestamp_ns + 500_000_000 for k in (number - 1, number))
+            rate = R_cam_imu.T @ turn_rad / ((end_ns - begin_ns) * 1e-9)
+            for stamp_ns in range(begin_ns + 1, end_ns + 2, 20_000_000):
+                odometry.add_gyroscope(stamp_ns, rate)
+            odometry.add_gyroscope(end_ns, rate.tolist())
+        result = odometry.process(frame.image, frame.timestamp_ns)
+        known += [number] if result.status is vo.Status.TRACKING else []
+    assert known == list(range(2, NUM_FRAMES))
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        ([1, 2], "rate_rad_s: got"),
+        ("fast", "rate_rad_s: got"),
+        ([1, 2, 3j], "rate_rad_s: got"),
+        ([[1], [2, 3], []], "rate_rad_s: got"),
+    ],
+)
+def test_a_reading_that_is_none_is_refused(rate: object, message: str) -> None:
+    odometry = vo.Odometry(vo.Camera.from_pinhole(CAMERA), features=any_extractor(), T_cam_imu=np.eye(4))
+    with pytest.raises(vo.VoError, match=message):
+        odometry.add_gyroscope(0, rate)  # type: ignore[arg-type]
+
+
+def test_an_imu_without_its_place_is_refused() -> None:
+    camera = vo.Camera.from_pinhole(CAMERA)
+    with pytest.raises(vo.VoError, match="T_cam_imu"):
+        vo.Odometry(camera, features=any_extractor()).add_gyroscope(0, [0, 0, 0])
+    with pytest.raises(vo.VoError, match="T_cam_imu: not a rigid transform"):
+        vo.Odometry(camera, features=any_extractor(), T_cam_imu=np.zeros((4, 4)))
+    with pytest.raises(vo.VoError, match="T_cam_imu"):
+        vo.Odometry(camera, features=any_extractor(), T_cam_imu=np.eye(3))
+    with pytest.raises(vo.VoError, match="timeshift_cam_imu_s: got nan"):
+        vo.Odometry(camera, features=any_extractor(), T_cam_imu=np.eye(4), timeshift_cam_imu_s=float("nan"))
+
+
+def any_extractor() -> WorldExtractor:
+    return WorldExtractor(make_world(), shaken(), 0.2)

@@ -1,6 +1,6 @@
 """Odometry on frames of one's own: images in, poses out, without files."""
 
-import numbers
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.config import Config
-from vo_frontend.errors import CameraError, ConfigError, FrameError, did_you_mean, shown
+from vo_frontend.errors import FrameError
 from vo_frontend.features.extractor import FeatureExtractor
-from vo_frontend.features.image import MIN_SIZE_PX
 from vo_frontend.mapping.landmark_record import LandmarkCloud
 from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
 from vo_frontend.session.camera_height import CameraHeightSink
 from vo_frontend.session.load_features import load_features
+from vo_frontend.session.odometry_input import (
+    check_rig,
+    checked_rate,
+    checked_sensor,
+    checked_timestamp,
+    mounted_gyroscope,
+)
 from vo_frontend.session.opened_input import check_camera_height
 from vo_frontend.session.options import configure
 from vo_frontend.session.session import Session
 from vo_frontend.types import Frame, FrameResult, Image, Sensor
-
-MAX_TIMESTAMP_NS = 2**63 - 1
-MAX_BASELINE_M = 100.0
 
 
 class Odometry:
@@ -38,6 +41,8 @@ class Odometry:
         sensor: "mono" (scale unknown), "stereo" (needs ``baseline_m``) or "rgbd".
         baseline_m: distance of the right camera along the left camera's x axis, in metres.
         camera_height_m: of one camera on a ground vehicle, above the road: makes the results metric.
+        T_cam_imu: (4, 4) from an IMU to the camera, whose readings :meth:`add_gyroscope` takes.
+        timeshift_cam_imu_s: what the IMU's clock is ahead of the images', in seconds, as Kalibr finds it.
         features: name of the features, e.g. "aliked-t16", or an extractor of one's own.
         keypoints: budget per image.
         device: "auto", "cpu", "cuda" or "cuda:1".
@@ -59,6 +64,8 @@ class Odometry:
         *,
         baseline_m: float | None = None,
         camera_height_m: float | None = None,
+        T_cam_imu: NDArray[np.float64] | None = None,
+        timeshift_cam_imu_s: float = 0.0,
         features: str | FeatureExtractor | None = None,
         keypoints: int | None = None,
         device: str | None = None,
@@ -69,9 +76,9 @@ class Odometry:
         config: Config | str | Path | None = None,
         settings: tuple[str, ...] = (),
     ) -> None:
-        self.sensor = _sensor(sensor)
+        self.sensor = checked_sensor(sensor)
         self.camera = camera if isinstance(camera, Camera) else Camera.from_yaml(camera)
-        _check_rig(self.sensor, self.camera, baseline_m)
+        check_rig(self.sensor, self.camera, baseline_m)
         self.config = configure(
             config,
             settings=settings,
@@ -94,7 +101,27 @@ class Odometry:
             self.config, self._undistort.camera, features, sensor=self.sensor, baseline_m=baseline_m
         )
         self._road = None if camera_height_m is None else CameraHeightSink(camera_height_m)
+        self._gyroscope = None if T_cam_imu is None else mounted_gyroscope(T_cam_imu, timeshift_cam_imu_s)
         self._num_frames = 0
+
+    def add_gyroscope(
+        self, timestamp_ns: int | np.integer[Any], rate_rad_s: NDArray[np.floating[Any]] | Sequence[float]
+    ) -> None:
+        """Take a reading of the gyroscope: it predicts how the camera has turned, whatever blurs its images.
+
+        Before an image is processed, add the readings up to its time and the one after it; where they are
+        missing, the motion is predicted without them. The zero of the gyroscope is learnt.
+
+        Args:
+            timestamp_ns: by the IMU's clock, in time order; a reading from before the last one is left out.
+            rate_rad_s: (3,) about the axes of the IMU.
+
+        Raises:
+            FrameError: a value is of the wrong kind or shape, or the odometry was not told ``T_cam_imu``.
+        """
+        if self._gyroscope is None:
+            raise FrameError("add_gyroscope: give T_cam_imu (4, 4, from IMU to camera) to Odometry first")
+        self._gyroscope.add(checked_timestamp(timestamp_ns), checked_rate(rate_rad_s))
 
     def process(
         self,
@@ -121,13 +148,14 @@ class Odometry:
         Raises:
             FrameError: a value is of the wrong kind, type or size; nothing has changed.
         """
-        stamp_ns = _timestamp(timestamp_ns)
+        stamp_ns = checked_timestamp(timestamp_ns)
         frame = Frame(
             self._num_frames,
             stamp_ns,
             self._checked_image("image", image),
             image_right=self._partner_image(image, right),
             depth_m=self._depth(image, depth_m),
+            attitude=None if self._gyroscope is None else self._gyroscope.attitude(stamp_ns),
         )
         result = self._session.process(frame)
         self._num_frames += 1
@@ -215,43 +243,3 @@ class Odometry:
             raise FrameError(f"depth_m: got shape {depth_m.shape}, {expected}")
         undistorted = self._undistort(depth_m.astype(np.float32), nearest=True)
         return np.where(undistorted > 0, undistorted, np.float32(np.nan))
-
-
-def _sensor(sensor: str | Sensor) -> Sensor:
-    names = [each.value for each in Sensor]
-    name = sensor.value if isinstance(sensor, Sensor) else sensor
-    if name not in names:
-        raise ConfigError(f"sensor: got {shown(sensor)}, {did_you_mean(str(sensor), names)}")
-    return Sensor(name)
-
-
-def _check_rig(sensor: Sensor, camera: Camera, baseline_m: float | None) -> None:
-    size = f"{camera.width}x{camera.height} px"
-    if min(camera.width, camera.height) < MIN_SIZE_PX:
-        raise CameraError(f"camera: got images of {size}, expected at least {MIN_SIZE_PX}x{MIN_SIZE_PX} px")
-    if sensor is not Sensor.STEREO:
-        if baseline_m is not None:
-            raise ConfigError(
-                f"baseline_m: got {baseline_m}, but the sensor is '{sensor.value}', not 'stereo'"
-            )
-        return
-    if baseline_m is None or not 0 < baseline_m <= MAX_BASELINE_M:
-        raise ConfigError(
-            f"baseline_m: got {baseline_m}, sensor 'stereo' needs the distance of the two cameras in metres"
-        )
-    if camera.distortion_model != "none":
-        raise CameraError(
-            f"camera: got {camera.distortion_model} distortion, sensor 'stereo' needs rectified pairs, which "
-            "have none; rectify both images first and give the camera of the rectified ones"
-        )
-
-
-def _timestamp(timestamp_ns: object) -> int:
-    if not isinstance(timestamp_ns, numbers.Integral) or isinstance(timestamp_ns, bool):
-        raise FrameError(
-            f"timestamp_ns: got {shown(timestamp_ns)} ({type(timestamp_ns).__name__}), expected integer "
-            "nanoseconds; for seconds s: round(s * 1e9)"
-        )
-    if abs(int(timestamp_ns)) > MAX_TIMESTAMP_NS:
-        raise FrameError(f"timestamp_ns: got {timestamp_ns}, expected at most {MAX_TIMESTAMP_NS} ns")
-    return int(timestamp_ns)
