@@ -13,7 +13,7 @@ from vo_frontend.experiments.ablation.plan import Case, Variant
 from vo_frontend.experiments.ablation.runs import measure
 from vo_frontend.experiments.ablation.scores import ScoredRun
 from vo_frontend.experiments.ablation.sequences import FAULTY_STREET, SHORT_STREET, SensorSequence
-from vo_frontend.features.classical.orb import OrbExtractor
+from vo_frontend.features import load_extractor
 from vo_frontend.formats.trajectories import PoseFile, read_poses
 from vo_frontend.reports.trajectory_files import TUM_NAME, TrajectorySink
 from vo_frontend.session.session import Session
@@ -26,6 +26,7 @@ from vo_frontend.types import Sensor
 NUM_FRAMES = 16
 STREET_MONO = SensorSequence("street", Sensor.MONO)
 ORB = Variant(features="orb", keypoints=500)
+WITH_PLACES = Variant(features="vof-t16", keypoints=300)
 
 
 def run_cases(
@@ -34,16 +35,22 @@ def run_cases(
     return measure(dict.fromkeys(cases, seeds), None, None, max_frames, lambda line: None)
 
 
-def real_run(source: FrameSource, folder: Path) -> PoseFile:
+def real_run(source: FrameSource, folder: Path, variant: Variant = ORB) -> PoseFile:
     """Run as ``vo-frontend run`` would, images and all."""
-    session = Session.for_source(ORB.config(3), source, OrbExtractor(max_keypoints=500))
+    extractor = load_extractor(variant.features, max_keypoints=variant.keypoints, device="cpu")
+    session = Session.for_source(variant.config(3), source, extractor)
     session.run(source, [TrajectorySink(folder, session.records.trajectory)])
     return read_poses(folder / TUM_NAME)
 
 
-def test_tracking_what_was_extracted_before_is_a_run_like_any_other(tmp_path: Path, no_warm_up: None) -> None:
-    (run,) = run_cases([Case(STREET_MONO, ORB)], seeds=[3])[Case(STREET_MONO, ORB)]
-    poses = real_run(SyntheticSource(300, frames=slice(NUM_FRAMES)), tmp_path)
+@pytest.mark.parametrize("variant", [ORB, WITH_PLACES], ids=["orb", "vof-t16"])
+def test_tracking_what_was_extracted_before_is_a_run_like_any_other(
+    variant: Variant, tmp_path: Path, no_warm_up: None
+) -> None:
+    """With a vocabulary of places, the end of a run adjusts everything once more."""
+    case = Case(STREET_MONO, variant)
+    (run,) = run_cases([case], seeds=[3])[case]
+    poses = real_run(SyntheticSource(300, frames=slice(NUM_FRAMES)), tmp_path, variant)
     found = evaluate(poses.trajectory, ground_truth(300), sensor_has_scale=False)
     assert run.ate_m == known(found.ate_m).rmse
     assert run.frames_per_second > 0
