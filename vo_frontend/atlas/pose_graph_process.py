@@ -18,6 +18,7 @@ from vo_frontend.atlas.pose_graph import PoseGraph
 from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution, optimize_consistent, require_gtsam
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # the other cores track
+MAX_SECONDS = 60.0  # for 2000 keyframes it takes 1; a host program that is no Python may never end
 
 
 class PoseGraphProcess:
@@ -39,11 +40,8 @@ class PoseGraphProcess:
         """
         process, self._waiting = self._waiting or _start(), None
         if process is not None:
-            with process:
-                solved, _ = process.communicate(_packed(graph))
-            if process.returncode == 0:
-                with suppress(EOFError, TypeError, ValueError, BadZipFile):
-                    return PoseGraphSolution(**_unpacked(solved))
+            with suppress(EOFError, TypeError, ValueError, BadZipFile):
+                return PoseGraphSolution(**_unpacked(_answer(process, _packed(graph))))
         return optimize_consistent(graph)  # it could not start, was killed, or is no Python: a host program
 
     def close(self) -> None:
@@ -51,7 +49,17 @@ class PoseGraphProcess:
         process, self._waiting = self._waiting, None
         if process is not None:
             with process:
-                process.communicate()
+                process.kill()
+
+
+def _answer(process: "subprocess.Popen[bytes]", question: bytes) -> bytes:
+    """Return what a process writes until it ends, or is ended because it takes too long."""
+    with process:
+        try:
+            return process.communicate(question, timeout=MAX_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return b""
 
 
 def _start() -> "subprocess.Popen[bytes] | None":
