@@ -1,6 +1,7 @@
 """Make the visual vocabularies that the package ships, from rendered streets and painted textures alone.
 
     python tools/train_vocabulary.py --features aliked-t16
+    python tools/train_vocabulary.py --features aliked-n16
     python tools/train_vocabulary.py --features vof-t16
 
 No photograph goes in. Streets of seeds 1 to 8 give views of drives; the textures they are made of, seen at

@@ -140,12 +140,12 @@ def test_a_vocabulary_whose_arrays_do_not_fit_is_refused(tmp_path: Path) -> None
         Vocabulary.load(path)
 
 
-@pytest.mark.parametrize("features", ["aliked-t16", "vof-t16"])
-def test_the_shipped_vocabularies_describe_in_one_kilobyte(features: str) -> None:
+@pytest.mark.parametrize(("features", "size"), [("aliked-t16", 64), ("aliked-n16", 128), ("vof-t16", 64)])
+def test_the_shipped_vocabularies_describe_in_one_kilobyte(features: str, size: int) -> None:
     vocabulary = shipped_vocabulary(features)
-    assert vocabulary.centers.shape == (32, 64)
-    assert vocabulary.words.shape == (512, 64)
-    assert Vlad(vocabulary).describe(descriptors(400, 64)).nbytes == 1024
+    assert vocabulary.centers.shape == (32, size)
+    assert vocabulary.words.shape == (512, size)
+    assert Vlad(vocabulary).describe(descriptors(400, size)).nbytes == 1024
 
 
 def test_features_without_a_vocabulary_are_named_with_those_that_have_one() -> None:
