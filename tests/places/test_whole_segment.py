@@ -1,5 +1,8 @@
 """Bundle adjustment of a whole segment, most of which has left the local map: back to the truth."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,6 +16,8 @@ from vo_frontend.geometry.alignment import align
 from vo_frontend.map_events import KeyframesMoved, LandmarksMoved
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.optimization.global_bundle import GlobalProblem, GlobalSolution, adjust_all
+from vo_frontend.places import whole_map
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.vlad import Vlad
 from vo_frontend.places.vocabulary import shipped_vocabulary
@@ -129,6 +134,27 @@ def test_disturbed_keyframes_and_landmarks_return_to_the_truth_and_the_first_sta
         known = np.flatnonzero(num_views >= 3).tolist()
         errors = [np.linalg.norm(points[k] - whole.true_point[k]) for k in known]
         assert np.median(errors) < 0.02
+
+
+def test_one_camera_keeps_its_scale_whatever_the_solver_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames between keyframes, and landmarks that one keyframe alone sees, do not take part."""
+
+    def shrinking(problem: GlobalProblem, **options: Any) -> GlobalSolution:
+        solution = adjust_all(problem, **options)
+        origin = problem.T_world_cam[0, :3, 3]
+        T_world_cam = solution.T_world_cam.copy()
+        T_world_cam[:, :3, 3] = origin + 0.4 * (T_world_cam[:, :3, 3] - origin)
+        points_world = origin + 0.4 * (solution.points_world - origin)
+        return replace(solution, T_world_cam=T_world_cam, points_world=points_world)
+
+    monkeypatch.setattr(whole_map, "adjust_all", shrinking)
+    whole = WholeMap(mono=True)
+    whole.adjuster.adjust(whole.local)
+    assert pose_error(whole, mono=False) < 0.02
+    found = whole.points()
+    depth = np.median([np.linalg.norm(point) for point in found.values()])
+    errors = [np.linalg.norm(found[k] - whole.true_point[k]) for k in found]
+    assert np.percentile(errors, 95) < 0.1 * depth
 
 
 def test_what_has_moved_is_told_of_all_keyframes_and_landmarks(mono: bool) -> None:

@@ -63,9 +63,12 @@ class WholeMapAdjuster:
         for _ in range(ROUNDS):
             solution = self._solve(problem, stop)
             problem = _without(problem, solution)
-        points_world = segment.points_world.copy()
+        T_world_cam, points_world = solution.T_world_cam, segment.points_world.copy()
         points_world[rows] = solution.points_world
-        self._apply(sparse_map, segment, solution.T_world_cam, points_world)
+        if problem.inverse_depth is None:
+            before = np.array([keyframe.T_world_cam for keyframe in segment.keyframes])
+            T_world_cam, points_world[rows] = _in_scale_of(before, T_world_cam, solution.points_world)
+        self._apply(sparse_map, segment, T_world_cam, points_world)
 
     def _gather(self, sparse_map: SparseMap) -> _Segment:
         archive, landmarks = self._memory.archive, sparse_map.landmarks
@@ -143,6 +146,24 @@ class WholeMapAdjuster:
         segment_id, ids = sparse_map.segment_id, segment.landmark_ids
         sparse_map.tell(KeyframesMoved(segment_id, frames[~is_here], T_world_cam[~is_here]))
         sparse_map.tell(LandmarksMoved(segment_id, ids[~in_map], points_world[~in_map]))
+
+
+def _in_scale_of(
+    T_before: NDArray[np.float64], T_world_cam: NDArray[np.float64], points_world: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give poses (K, 4, 4) and points (M, 3) the scale of the poses before; the first of them is the same.
+
+    One camera leaves it open, so the solver may have changed it by any factor. Frames between keyframes, and
+    landmarks that one keyframe alone sees, are in the scale of before.
+    """
+    origin = T_before[0, :3, 3]
+    before, now = T_before[:, :3, 3] - origin, T_world_cam[:, :3, 3] - origin
+    agreement, size = float((before * now).sum()), float((now * now).sum())
+    if agreement <= 0 or size <= 0:
+        return T_world_cam, points_world
+    scaled = T_world_cam.copy()
+    scaled[:, :3, 3] = origin + agreement / size * now
+    return scaled, origin + agreement / size * (points_world - origin)
 
 
 def _without(problem: GlobalProblem, solution: GlobalSolution) -> GlobalProblem:
