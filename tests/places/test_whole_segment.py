@@ -157,6 +157,24 @@ def test_one_camera_keeps_its_scale_whatever_the_solver_makes_of_it(monkeypatch:
     assert np.percentile(errors, 95) < 0.1 * depth
 
 
+def test_a_keyframe_that_sees_next_to_nothing_goes_with_the_one_before_it(mono: bool) -> None:
+    whole = WholeMap(mono=mono)
+    whole.disturb(0.02, 0.002)
+    blurred = whole.local.keyframes[-2]
+    seen = np.flatnonzero(blurred.has_landmark)
+    few = blurred.landmark_ids.copy()
+    few[seen[5:]] = NO_LANDMARK
+    few[seen[:5]] = np.roll(few[seen[:5]], 1)  # and these are mistaken
+    whole.local.keyframes[-2] = replace(blurred, landmark_ids=few)
+    before = whole.poses()
+    whole.adjuster.adjust(whole.local)
+    after = whole.poses()
+    assert np.linalg.norm(after[-3] - before[-3]) > 1e-3
+    np.testing.assert_allclose(
+        se3.inverse(after[-3]) @ after[-2], se3.inverse(before[-3]) @ before[-2], atol=1e-9
+    )
+
+
 def test_what_has_moved_is_told_of_all_keyframes_and_landmarks(mono: bool) -> None:
     whole = WholeMap(mono=mono)
     whole.disturb(0.02, 0.002)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.config import MappingConfig
+from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.map_events import KeyframesMoved, LandmarksMoved
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 MAX_ITERATIONS = 15
 ROUNDS = 2  # between which the observations that disagree are left out
+MIN_SIGHTINGS = 20  # of landmarks that other keyframes see too
 ANNOUNCED = 200  # keyframes from which on it takes seconds
 
 
@@ -52,23 +54,25 @@ class WholeMapAdjuster:
             stop: asked between two iterations; what was reached until then is taken.
         """
         segment = self._gather(sparse_map)
-        if len(segment.keyframes) < 2:
+        is_held = _are_held(segment)
+        held = [keyframe for keyframe, holds in zip(segment.keyframes, is_held, strict=True) if holds]
+        if len(held) < 2:
             return
-        if len(segment.keyframes) >= ANNOUNCED:
+        if len(held) >= ANNOUNCED:
             log.info(
                 "adjusting the whole map once more: %d keyframes; a stop keeps what is reached by then",
-                len(segment.keyframes),
+                len(held),
             )
-        problem, rows = self._problem(segment)
+        before = np.array([keyframe.T_world_cam for keyframe in segment.keyframes])
+        problem, rows = self._problem(held, segment)
         for _ in range(ROUNDS):
             solution = self._solve(problem, stop)
             problem = _without(problem, solution)
-        T_world_cam, points_world = solution.T_world_cam, segment.points_world.copy()
+        now, points_world = solution.T_world_cam, segment.points_world.copy()
         points_world[rows] = solution.points_world
         if problem.inverse_depth is None:
-            before = np.array([keyframe.T_world_cam for keyframe in segment.keyframes])
-            T_world_cam, points_world[rows] = _in_scale_of(before, T_world_cam, solution.points_world)
-        self._apply(sparse_map, segment, T_world_cam, points_world)
+            now, points_world[rows] = _in_scale_of(before[is_held], now, solution.points_world)
+        self._apply(sparse_map, segment, _carried(before, is_held, now), points_world)
 
     def _gather(self, sparse_map: SparseMap) -> _Segment:
         archive, landmarks = self._memory.archive, sparse_map.landmarks
@@ -84,23 +88,19 @@ class WholeMapAdjuster:
         order = np.argsort(all_ids)
         return _Segment(keyframes, np.isin(frames, list(here)), all_ids[order], points_world[order])
 
-    def _problem(self, segment: _Segment) -> tuple[GlobalProblem, NDArray[np.int64]]:
-        """Pose the adjustment; also return the rows (P,) of the landmarks in it."""
-        ids = np.concatenate([keyframe.landmark_ids for keyframe in segment.keyframes])
-        sizes = np.array([len(keyframe.landmark_ids) for keyframe in segment.keyframes])
-        pose_index = np.repeat(np.arange(len(sizes)), sizes)
-        row = np.searchsorted(segment.landmark_ids, ids).clip(max=len(segment.landmark_ids) - 1)
-        seen = np.flatnonzero((ids != NO_LANDMARK) & (segment.landmark_ids[row] == ids))
-        views = np.bincount(row[seen], minlength=len(segment.landmark_ids))
-        seen = seen[views[row[seen]] >= 2]
-        rows, point_index = np.unique(row[seen], return_inverse=True)
-        inverse_depth, depth_weight = self._depths(segment.keyframes, seen)
-        pixels = np.concatenate([keyframe.features.pixels for keyframe in segment.keyframes])
+    def _problem(
+        self, keyframes: list[Keyframe], segment: _Segment
+    ) -> tuple[GlobalProblem, NDArray[np.int64]]:
+        """Pose the adjustment of some keyframes; also return the rows (P,) of the landmarks in it."""
+        seen, pose_index, row = _shared_sightings(keyframes, segment.landmark_ids)
+        rows, point_index = np.unique(row, return_inverse=True)
+        inverse_depth, depth_weight = self._depths(keyframes, seen)
+        pixels = np.concatenate([keyframe.features.pixels for keyframe in keyframes])
         problem = GlobalProblem(
-            T_world_cam=np.array([keyframe.T_world_cam for keyframe in segment.keyframes]),
-            is_fixed=np.arange(len(sizes)) == 0,
+            T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),
+            is_fixed=np.arange(len(keyframes)) == 0,
             points_world=segment.points_world[rows],
-            pose_index=pose_index[seen],
+            pose_index=pose_index,
             point_index=point_index,
             rays=self._camera.rays(pixels[seen]),
             inverse_depth=inverse_depth,
@@ -146,6 +146,49 @@ class WholeMapAdjuster:
         segment_id, ids = sparse_map.segment_id, segment.landmark_ids
         sparse_map.tell(KeyframesMoved(segment_id, frames[~is_here], T_world_cam[~is_here]))
         sparse_map.tell(LandmarksMoved(segment_id, ids[~in_map], points_world[~in_map]))
+
+
+def _shared_sightings(
+    keyframes: list[Keyframe], landmark_ids: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """List what keyframes see of landmarks (ids ascending) that two of them see.
+
+    Returns:
+        Of each sighting (O,) its feature, counted through all keyframes; its keyframe; its landmark's row.
+    """
+    ids = np.concatenate([keyframe.landmark_ids for keyframe in keyframes])
+    sizes = [len(keyframe.landmark_ids) for keyframe in keyframes]
+    pose_index = np.repeat(np.arange(len(sizes)), sizes)
+    row = np.searchsorted(landmark_ids, ids).clip(max=len(landmark_ids) - 1)
+    seen = np.flatnonzero((ids != NO_LANDMARK) & (landmark_ids[row] == ids))
+    views = np.bincount(row[seen], minlength=len(landmark_ids))
+    seen = seen[views[row[seen]] >= 2]
+    return seen, pose_index[seen], row[seen]
+
+
+def _are_held(segment: _Segment) -> NDArray[np.bool_]:
+    """Tell which keyframes (K,) see enough to be placed by it: others would fly off after a few outliers."""
+    if not len(segment.landmark_ids):
+        return np.zeros(len(segment.keyframes), bool)
+    _, pose_index, _ = _shared_sightings(segment.keyframes, segment.landmark_ids)
+    return np.asarray(np.bincount(pose_index, minlength=len(segment.keyframes)) >= MIN_SIGHTINGS)
+
+
+def _carried(
+    T_before: NDArray[np.float64], is_held: NDArray[np.bool_], T_held: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return all poses (K, 4, 4): those held (H, 4, 4), and each other as it stood beside one of these.
+
+    That is the one before it in time. Where there is none, nothing moves: the first held one has not moved.
+    """
+    held = np.flatnonzero(is_held)
+    position = np.searchsorted(held, np.arange(len(is_held)), side="right") - 1
+    T_world_cam = T_before.copy()
+    for k in np.flatnonzero(~is_held & (position > 0)):
+        beside = position[k]
+        T_world_cam[k] = T_held[beside] @ se3.inverse(T_before[held[beside]]) @ T_before[k]
+    T_world_cam[held] = T_held
+    return T_world_cam
 
 
 def _in_scale_of(
