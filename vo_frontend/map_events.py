@@ -57,6 +57,18 @@ class KeyframesMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyframesRescaled:
+    """A correction finds that distances from keyframes were too short or too long: drift of the scale.
+
+    Told before the keyframes move.
+    """
+
+    segment_id: int
+    frame_indices: NDArray[np.int64]  # (K,)
+    scales: NDArray[np.float64]  # (K,) factors of all distances from each keyframe
+
+
+@dataclass(frozen=True, slots=True)
 class KeyframeMerged:
     """A keyframe is given up for another of its segment, which speaks for it from now on."""
 
@@ -140,6 +152,7 @@ MapEvent: TypeAlias = (
     | SegmentJoined
     | KeyframeAdded
     | KeyframesMoved
+    | KeyframesRescaled
     | KeyframeMerged
     | LandmarksAdded
     | LandmarksMoved

@@ -14,7 +14,14 @@ from vo_frontend.formats.trajectories import read_poses
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.se3 import Transform
-from vo_frontend.map_events import KeyframeAdded, KeyframeMerged, KeyframesMoved, MapEvent, SegmentJoined
+from vo_frontend.map_events import (
+    KeyframeAdded,
+    KeyframeMerged,
+    KeyframesMoved,
+    KeyframesRescaled,
+    MapEvent,
+    SegmentJoined,
+)
 from vo_frontend.mapping.trajectory import TrajectoryRecord
 from vo_frontend.types import FrameResult, Reason, StampedPose, Status
 
@@ -65,6 +72,23 @@ def test_poses_follow_the_keyframe_that_they_hang_on() -> None:
     record.update(tracked(4, added(4), moved({0: 0.5, 2: -0.25, 4: 0.0})))
     assert shifts(record) == [0.5, 0.5, -0.25, -0.25, 0.0]
     assert record.trajectory().frame_indices.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_distances_from_keyframes_grow_with_the_scale_of_each() -> None:
+    record = TrajectoryRecord()
+    record.update(tracked(0, added(0)))
+    record.update(tracked(1))
+    record.update(tracked(2, added(2)))
+    record.update(tracked(3))
+    scales = np.array([1.2, 0.9])
+    record.update(tracked(4, KeyframesRescaled(0, np.array([0, 2]), scales), moved({0: 0.0, 2: 0.5})))
+    T_world_cam = record.trajectory().T_world_cam
+    for frame, keyframe, scale in ((1, 0, 1.2), (3, 2, 0.9)):
+        before = se3.inverse(pose(keyframe)) @ pose(frame)
+        now = se3.inverse(T_world_cam[keyframe]) @ T_world_cam[frame]
+        np.testing.assert_allclose(now[:3, 3], scale * before[:3, 3], atol=1e-12)
+        np.testing.assert_allclose(now[:3, :3], before[:3, :3], atol=1e-12)
+    np.testing.assert_allclose(record.online().T_world_cam, [pose(k) for k in range(5)], atol=1e-12)
 
 
 def test_a_keyframe_that_has_left_the_window_still_takes_its_poses_along() -> None:

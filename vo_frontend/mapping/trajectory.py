@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from vo_frontend.formats.trajectory_writer import format_named, write_poses
 from vo_frontend.geometry import se3
-from vo_frontend.map_events import KeyframeAdded, KeyframeMerged, KeyframesMoved, MapEvent, SegmentJoined
+from vo_frontend.map_events import (
+    KeyframeAdded,
+    KeyframeMerged,
+    KeyframesMoved,
+    KeyframesRescaled,
+    MapEvent,
+    SegmentJoined,
+)
 from vo_frontend.types import FrameResult, StampedPose, Trajectory
 
 FIRST_CAPACITY = 256  # rows; doubled when they are full
@@ -147,6 +154,8 @@ class TrajectoryRecord:
             numbers = [self._number_of_keyframe[index] for index in event.frame_indices.tolist()]
             self._T_world_keyframe[numbers] = event.T_world_cam
             self._follow(numbers)
+        elif isinstance(event, KeyframesRescaled):
+            self._rescale(event)
         elif isinstance(event, KeyframeMerged):
             self._merge(event)
         elif isinstance(event, SegmentJoined):
@@ -163,14 +172,26 @@ class TrajectoryRecord:
 
     def _follow(self, numbers: list[int]) -> None:
         """Move the poses that hang on keyframes."""
-        first = min((self._first_row[number] for number in numbers), default=self._size)
-        tail = self._rows[first : self._size]
-        hanging = np.flatnonzero(np.isin(tail["keyframe"], numbers))
+        hanging = self._hanging_on(numbers)
         if not len(hanging):
             return
-        T_world_keyframe = self._T_world_keyframe[tail["keyframe"][hanging]]
-        tail["T_world_cam"][hanging] = T_world_keyframe @ tail["T_keyframe_cam"][hanging]
-        self._note_change(first + int(hanging[0]))
+        T_world_keyframe = self._T_world_keyframe[self._rows["keyframe"][hanging]]
+        self._rows["T_world_cam"][hanging] = T_world_keyframe @ self._rows["T_keyframe_cam"][hanging]
+        self._note_change(int(hanging[0]))
+
+    def _rescale(self, event: KeyframesRescaled) -> None:
+        """Change the distances from keyframes; the poses follow when the keyframes move."""
+        scale_of = np.ones(len(self._keyframe_indices))
+        numbers = [self._number_of_keyframe[index] for index in event.frame_indices.tolist()]
+        scale_of[numbers] = event.scales
+        hanging = self._hanging_on(numbers)
+        factors = scale_of[self._rows["keyframe"][hanging]]
+        self._rows["T_keyframe_cam"][hanging, :3, 3] *= factors[:, None]
+
+    def _hanging_on(self, numbers: list[int]) -> NDArray[np.int64]:
+        """Find the rows (N,) of the poses that hang on keyframes."""
+        first = min((self._first_row[number] for number in numbers), default=self._size)
+        return first + np.flatnonzero(np.isin(self._rows["keyframe"][first : self._size], numbers))
 
     def _merge(self, event: KeyframeMerged) -> None:
         """Hang the poses of a keyframe on another one, where they are."""

@@ -11,7 +11,7 @@ from vo_frontend.atlas.pose_graph_process import PoseGraphProcess
 from vo_frontend.atlas.pose_graph_solver import PoseGraphSolution
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
-from vo_frontend.map_events import KeyframesMoved, LandmarksMoved
+from vo_frontend.map_events import KeyframesMoved, KeyframesRescaled, LandmarksMoved
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.places.memory import PlaceMemory
 
@@ -109,6 +109,7 @@ def _apply(
     is_kept = np.array([frame in archive for frame in frames.tolist()])
     archive.move(frames[is_kept], T_world_cam[is_kept], scales[is_kept])
     memory.motions.rescale(frames, scales)
+    sparse_map.tell(KeyframesRescaled(sparse_map.segment_id, frames, scales))
     here = np.searchsorted(frames, [keyframe.view.frame_index for keyframe in sparse_map.keyframes])
     sparse_map.correct(T_world_cam[here], scales[here])
     gone = np.setdiff1d(np.flatnonzero(is_kept), here)
