@@ -49,6 +49,8 @@ class WholeMapAdjuster:
     def adjust(self, sparse_map: SparseMap, stop: Callable[[], bool] = lambda: False) -> None:
         """Move every keyframe but the first, and every landmark that two of them see.
 
+        A keyframe with fewer than ``MIN_SIGHTINGS`` goes with the one before it. One camera keeps its scale.
+
         Args:
             sparse_map: the local map of the segment.
             stop: asked between two iterations; what was reached until then is taken.
