@@ -74,9 +74,7 @@ def test_several_sets_are_told_apart(pairs: Path, tmp_path: Path) -> None:
     assert main(["evaluate-places", *both, "--json", str(path), *FAST]) == 0
     found = json.loads(path.read_text())
     assert set(found) == {pairs.name, "other"}
-    assert found["other"]["VLAD 32, verified"]["recall@1"] == 100, (
-        "what the odometry does is measured unasked"
-    )
+    assert found["other"]["VLAD 32, verified"]["recall@1"] == 100, "unasked, as the odometry does it"
     assert found["other"]["VLAD 32"]["recall@1"] == 100
 
 

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,15 +43,21 @@ def run_as_nobody(folder: Path, *options: str) -> "subprocess.CompletedProcess[s
 
 
 @pytest.fixture
-def writable(tmp_path: Path) -> Path:
-    """Return a folder of anybody's, whose parents let them pass."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+def writable(tmp_path: Path) -> Iterator[Path]:
+    """Make a folder of anybody's, whose parents let them pass until the test is over."""
+    closed = {
+        folder: folder.stat().st_mode
+        for folder in (tmp_path, *tmp_path.parents)
+        if not folder.stat().st_mode & stat.S_IXOTH
+    }
+    for parent, mode in closed.items():
+        parent.chmod(mode | stat.S_IXOTH)
     folder = tmp_path / "anybody's"
     folder.mkdir()
     folder.chmod(0o777)
-    return folder
+    yield folder
+    for parent, mode in closed.items():
+        parent.chmod(mode)
 
 
 def test_another_user_gets_the_same_result(writable: Path) -> None:

@@ -86,7 +86,7 @@ def track(case: Case, seed: int, extracted: ExtractedSequence) -> ScoredRun:
         track_s += time.perf_counter() - begin_s
         core_s += time.process_time() - core_begin_s
         statistics.consume(frame.frame, result)
-    session.finish(lambda: not case.variant.adjusts)
+    session.finish(stop=lambda: not case.variant.adjusts)  # the last adjustment is one, too
     return score_run(
         case,
         seed,
