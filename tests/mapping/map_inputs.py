@@ -50,6 +50,10 @@ class RecordingKeeper:
             self.landmarks[number] = anchor, point
         return np.ones(len(landmarks), bool)
 
+    def knows(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        seen = [self.resolved(keyframe) for keyframe in self.keyframes.values()]
+        return np.isin(ids, np.concatenate([np.zeros(0, np.int64), *seen]))
+
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         for kept, gone in zip(kept_ids.tolist(), gone_ids.tolist(), strict=True):
             assert gone not in self.heir

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from map_inputs import RecordingKeeper
 from map_invariants import check
 from numpy.typing import NDArray
 from world import CAMERA, make_world, sideways
@@ -196,3 +197,20 @@ def test_a_landmark_that_frames_keep_missing_is_forgotten() -> None:
     check(sparse_map)
     removed = [event for event in sparse_map.take_events() if isinstance(event, LandmarksRemoved)]
     assert [event.ids.tolist() for event in removed] == [missed.tolist()]
+
+
+def test_frames_that_miss_a_landmark_do_not_wear_away_what_a_kept_keyframe_has_seen() -> None:
+    keeper = RecordingKeeper()
+    sparse_map, mapper = SparseMap(0, max_keyframes=3, descriptor_size=64, keeper=keeper), make_mapper()
+    for number in range(4):
+        add_keyframe(sparse_map, POSES[number], number)
+        mapper.extend(sparse_map)
+    (left,) = keeper.keyframes.values()
+    in_both = np.isin(sparse_map.landmarks.ids, keeper.resolved(left))
+    assert 100 < in_both.sum() <= len(in_both) - 10
+    for _ in range(4):
+        sparse_map.note_tracked(np.arange(len(in_both)), np.zeros(0, np.int64))
+    before, known = sparse_map.landmarks.ids, sparse_map.landmarks.ids[in_both]
+    mapper.extend(sparse_map)
+    check(sparse_map)
+    assert np.intersect1d(sparse_map.landmarks.ids, before).tolist() == known.tolist()

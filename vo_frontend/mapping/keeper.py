@@ -40,6 +40,10 @@ class Keeper(Protocol):
         """
         ...
 
+    def knows(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which landmarks (L,) a kept keyframe sees."""
+        ...
+
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Hear that pairs of landmarks (P,) are one; keyframes that saw the second see the first."""
         ...
@@ -62,6 +66,10 @@ class Forgetful:
     ) -> NDArray[np.bool_]:
         """Forget them; they were part of the map all the same."""
         return np.ones(len(landmarks), bool)
+
+    def knows(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Know none."""
+        return np.zeros(len(ids), bool)
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Ignore it."""

@@ -153,11 +153,15 @@ class Mapper:
         return rows[matches.index0], feature_index[matches.index1]
 
     def _cull(self, sparse_map: SparseMap) -> None:
-        """Forget landmarks that frames keep missing: mismatches, things that moved."""
+        """Forget landmarks that frames keep missing: mismatches, things that moved.
+
+        Not what a keyframe that left has seen: on another way through the place frames miss much of it,
+        and would wear the memory of it away. ORB-SLAM (section VI-B), too, tests new points only.
+        """
         landmarks = sparse_map.landmarks
         share = landmarks.num_found / np.maximum(landmarks.num_expected, 1)
         weak = (landmarks.num_expected >= MIN_EXPECTED) & (share < self._config.min_found_share)
-        sparse_map.remove_landmarks(weak)
+        sparse_map.remove_landmarks(weak & ~sparse_map.is_kept())
 
     def _problem(
         self,

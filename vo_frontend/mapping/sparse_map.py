@@ -183,8 +183,7 @@ class SparseMap:
     def remove_observations(self, bad: Observations) -> None:
         """Forget observations, as :meth:`observations` lists them.
 
-        A landmark that loses one and is left with fewer than two is forgotten too: nothing supports
-        its depth any more.
+        A landmark that loses one and is left with fewer than two is forgotten too: its depth has no support.
         """
         self._note(bad, NO_LANDMARK)
         unsupported = np.zeros(len(self.landmarks), bool)
@@ -207,8 +206,7 @@ class SparseMap:
 
     def _drop(self, mask: NDArray[np.bool_]) -> None:
         """Take the landmarks of a mask (M,) and their observations out of the map."""
-        seen = self.observations()
-        self._note(seen.select(mask[seen.landmark_row]), NO_LANDMARK)
+        self._note(self.observations().select(mask[self.observations().landmark_row]), NO_LANDMARK)
         self.landmarks = self.landmarks.select(~mask)
 
     def _note(self, changed: Observations, landmark_ids: NDArray[np.int64] | int) -> None:
@@ -229,6 +227,10 @@ class SparseMap:
     def newest_views(self) -> NDArray[np.int64]:
         """Find the position (M,) of the newest keyframe that sees each landmark."""
         return self.observations().newest(len(self.landmarks))
+
+    def is_kept(self) -> NDArray[np.bool_]:
+        """Tell which landmarks (M,) a keyframe that has left the window has seen."""
+        return self._keeper.knows(self.landmarks.ids)
 
     def covisibility(self, position: int) -> NDArray[np.int64]:
         """Count the landmarks (K,) that each keyframe shares with the one at ``position``; 0 for itself."""
@@ -256,18 +258,16 @@ class SparseMap:
             T_world_keyframes: in the order of the keyframes.
             scales: (K,) by which distances from each keyframe grow.
         """
-        anchor = self.newest_views()
+        anchor, points_world = self.newest_views(), self.landmarks.points_world
         T_old = np.array([keyframe.T_world_cam for keyframe in self.keyframes])
-        points_world = carried(self.landmarks.points_world, anchor, T_old, T_world_keyframes, scales)
-        self.move(T_world_keyframes, points_world)
+        self.move(T_world_keyframes, carried(points_world, anchor, T_old, T_world_keyframes, scales))
 
     def join(self, into_segment_id: int, similarity: Similarity) -> None:
         """Go over to the world of another segment, and be part of it from now on."""
         self._events.append(SegmentJoined(self.segment_id, into_segment_id, similarity))
         self.segment_id = into_segment_id
-        T_world_cam = np.array([keyframe.T_world_cam for keyframe in self.keyframes])
-        scales = np.full(len(self.keyframes), similarity.scale)
-        self.correct(similarity.transform_poses(T_world_cam), scales)
+        T_world_cam = similarity.transform_poses(np.array([each.T_world_cam for each in self.keyframes]))
+        self.correct(T_world_cam, np.full(len(self.keyframes), similarity.scale))
 
     def ties(self, position: int) -> list[Tie]:
         """List the ties of a keyframe; a recalled one has had its own since it left first."""

@@ -84,7 +84,7 @@ class PlaceMemory:
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Take over landmarks (M,) that hang on keyframes (M,), as far as a kept keyframe sees them."""
-        is_seen = self.archive.num_views(landmarks.ids) > 0
+        is_seen = self.knows(landmarks.ids)
         seen = landmarks.select(is_seen)
         values = seen.points_world, seen.colors, seen.num_expected, seen.num_found
         self.archive.retire(RetiredLandmarks(seen.ids, *values, anchor_indices[is_seen]))
@@ -117,6 +117,10 @@ class PlaceMemory:
             frames = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
             whole.retire(RetiredLandmarks(seen.ids, *values, frames[sparse_map.newest_views()]))
         return whole
+
+    def knows(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which landmarks (L,) a kept keyframe sees."""
+        return self.archive.num_views(ids) > 0
 
     def merge(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Hear that pairs of landmarks (P,) are one."""
