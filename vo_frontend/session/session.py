@@ -50,21 +50,21 @@ class Session:
             camera, sensor, baseline_m, extractor.name, size, PLACE_METHOD, extractor.weights_sha256
         )
         past = open_map(config, self._origin, extractor)
-        self._memory = build_memory(config, extractor, past)
-        require_places(config, self._memory, extractor)
+        self.memory = build_memory(config, extractor, past)
+        require_places(config, self.memory, extractor)
         self.frontend: VisualFrontend = build_frontend(
             config,
             camera,
             extractor,
             sensor=sensor,
             baseline_m=baseline_m,
-            memory=self._memory,
+            memory=self.memory,
             check_calibration=check_calibration,
         )
         self._follower: MapFollower | None = None
-        if config.run.localize_only and self._memory is not None:
-            self._follower = MapFollower(build_localizer(config, camera, camera, self._memory))
-        self._past_events = [] if past is None or self._memory is None else past_events(self._memory.archive)
+        if config.run.localize_only and self.memory is not None:
+            self._follower = MapFollower(build_localizer(config, camera, camera, self.memory))
+        self._past_events = [] if past is None or self.memory is None else past_events(self.memory.archive)
         self.records = Records()
 
     @classmethod
@@ -102,9 +102,9 @@ class Session:
             ConfigError: there is nothing to write: the features have no vocabulary, or places are off.
             OutputError: the file cannot be written, or nothing is mapped; an older one stays as it was.
         """
-        if self._memory is None:
+        if self.memory is None:
             raise no_places(self.config, self.frontend.extractor)
-        whole = self._memory.whole(self.frontend.sparse_map, self.config.atlas)
+        whole = self.memory.whole(self.frontend.sparse_map, self.config.atlas)
         if not len(whole):
             raise OutputError(f"{path}: not written, no frame has become part of a map")
         write_map(path, SavedMap.of(whole, self._origin))
