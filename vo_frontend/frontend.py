@@ -160,7 +160,7 @@ class VisualFrontend:
         landmarks = sparse_map.landmarks
         guess = motion.predict(view.timestamp_s, view.attitude)
         pose = self._tracker.track(view.features, landmarks.points_world, landmarks.descriptors, guess)
-        if self._judge.believes(view, pose, motion.T_world_cam, guess, sparse_map):
+        if self._judge.believes(view, pose, motion.T_world_cam, sparse_map):
             return pose
         local = self._relocalizer.relocalize(view, sparse_map)
         if local.T_world_cam is not None:

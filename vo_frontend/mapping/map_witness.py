@@ -9,11 +9,6 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.pose import PoseEstimate
 
-# Of the length of its map, that a jump may have on landmarks of the parallax that a start needs; with more
-# parallax, so much longer a jump. Longer ones, of 0.4 of it and more, were off by 3 to 10 % (KITTI 00).
-REACH = 0.25
-NEAR = 0.1  # of the length of its map: so short a step needs no parallax
-
 
 class MapWitness:
     """Confirms poses by the landmarks of the map."""
@@ -27,7 +22,7 @@ class MapWitness:
         pose: PoseEstimate,
         sparse_map: SparseMap,
         seen: Sequence[NDArray[np.int64]] | None = None,
-        T_world_guess: Transform | None = None,
+        T_world_before: Transform | None = None,
     ) -> bool:
         """Tell whether most of what a view saw is found again, from where the map has something to say.
 
@@ -35,34 +30,33 @@ class MapWitness:
             pose: one that was found, with rows of the map's landmarks.
             sparse_map: the local map.
             seen: of each view the rows (L,) of its landmarks; default the keyframes.
-            T_world_guess: (4, 4) where the track is expected to have got to.
+            T_world_before: (4, 4) of the frame before, where the track has got to.
         """
         if seen is None:
             seen = [sparse_map.rows_seen_by(keyframe) for keyframe in sparse_map.keyframes]
         if found_share(pose, len(sparse_map.landmarks), seen) < self._min_found_share:
             return False
-        return not self.is_beyond_reach(pose, sparse_map, T_world_guess)
+        return not self._is_beyond_reach(pose, sparse_map, T_world_before)
 
-    def is_beyond_reach(
-        self, pose: PoseEstimate, sparse_map: SparseMap, T_world_guess: Transform | None = None
+    def _is_beyond_reach(
+        self, pose: PoseEstimate, sparse_map: SparseMap, T_world_before: Transform | None
     ) -> bool:
-        """Tell whether a pose is farther from the map, and from where it is expected, than depths carry.
+        """Tell whether a step is longer than the map itself, and rests on depths that it hardly knows.
 
-        The depths of one camera are wrong by a factor that they share, larger where the map is short and the
-        parallax small, and a jump by the same factor: 10 % of 19 m from a map 15 m long (KITTI 00). Measured
-        depths share no factor.
+        Such depths of one camera are wrong by a factor that they share, and so is the step: 15 % of 9 m after
+        a jump from a map 6 m long (KITTI 00). Measured depths share no factor.
         """
         assert pose.T_world_cam is not None
         if any(keyframe.view.depths is not None for keyframe in sparse_map.keyframes):
             return False
         centers = np.array([keyframe.T_world_cam[:3, 3] for keyframe in sparse_map.keyframes])
-        way = centers if T_world_guess is None else np.vstack([centers, T_world_guess[:3, 3]])
+        way = centers if T_world_before is None else np.vstack([centers, T_world_before[:3, 3]])
         step = np.linalg.norm(way - pose.T_world_cam[:3, 3], axis=1).min()
         length = np.linalg.norm(way - way[-1], axis=1).max()
-        if step <= NEAR * length:
+        if step <= length:
             return False
-        parallax_rad = np.median(_parallax_rad(sparse_map, centers)[pose.landmark_rows])
-        return bool(step * self._min_parallax_rad > REACH * length * parallax_rad)
+        parallax_rad = _parallax_rad(sparse_map, centers)[pose.landmark_rows]
+        return float(np.median(parallax_rad)) < self._min_parallax_rad
 
 
 def found_share(pose: PoseEstimate, num_landmarks: int, seen: Sequence[NDArray[np.int64]]) -> float:

@@ -37,12 +37,7 @@ class PoseJudge:
         self._doubted: list[View] = []
 
     def believes(
-        self,
-        view: View,
-        pose: PoseEstimate,
-        T_world_before: Transform,
-        T_world_guess: Transform,
-        sparse_map: SparseMap,
+        self, view: View, pose: PoseEstimate, T_world_before: Transform, sparse_map: SparseMap
     ) -> bool:
         """Tell whether map or image motion support the pose of a view, if it has one.
 
@@ -50,20 +45,18 @@ class PoseJudge:
             view: of N features.
             pose: as found among the landmarks of the map.
             T_world_before: (4, 4) of the last frame that was believed, as the map has it now.
-            T_world_guess: (4, 4) where the view is expected.
             sparse_map: the local map.
         """
         if pose.T_world_cam is None:
             return False
-        if self._witness.confirms(pose, sparse_map, None, T_world_guess):
+        if self._witness.confirms(pose, sparse_map, None, T_world_before):
             return True
-        # Image motion knows the direction of a step, not its length.
-        if self._before is None or self._witness.is_beyond_reach(pose, sparse_map, T_world_guess):
+        if self._before is None:
             return False
         before, ids = self._before
         ids = ids[ids != NO_LANDMARK]
         just_seen = sparse_map.landmarks.rows(ids[sparse_map.landmarks.contains(ids)])
-        if self._witness.confirms(pose, sparse_map, [just_seen], T_world_guess):
+        if self._witness.confirms(pose, sparse_map, [just_seen], T_world_before):
             return True
         T_before_now = se3.inverse(T_world_before) @ pose.T_world_cam
         return self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map))
@@ -100,10 +93,7 @@ class PoseJudge:
             pose = self._tracker.track(
                 earlier.features, landmarks.points_world, landmarks.descriptors, T_world_after
             )
-            if pose.T_world_cam is None:
-                break
-            # Beside a frame that is believed, a step is no jump: it is expected wherever it is found.
-            if not self.believes(earlier, pose, T_world_after, pose.T_world_cam, sparse_map):
+            if pose.T_world_cam is None or not self.believes(earlier, pose, T_world_after, sparse_map):
                 break
             placed.append(StampedPose(earlier.frame_index, earlier.timestamp_ns, pose.T_world_cam))
             T_world_after = pose.T_world_cam

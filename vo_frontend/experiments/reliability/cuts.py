@@ -39,6 +39,7 @@ MAX_FRAMES = 1000  # of a sequence
 FRAMES_BEFORE = 12, 40  # at least, and fewer than
 FRAMES_AFTER = 12
 LEAST_FRAMES_AFTER = 8  # where the sequence ends
+MAX_DRIFT_SHARE = 0.1  # of the distance from the last pose before the cut: so much more may a pose be off
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class CutsRow:
     lost: int
     wrong: int  # cuts after which such a pose is wrong
     largest_error_m: float | None  # of such poses
-    limit_m: float  # of the error of a right one
+    limit_m: float  # of the error of a right one, beside its share of the distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +119,30 @@ def measure_cuts(
         before = np.arange(first, first + length)
         after = np.arange(resumed, min(resumed + FRAMES_AFTER, num_frames))
         outcomes.append(_placed_after(recording, config, before, after))
-    judged = [errors_m for errors_m in outcomes if errors_m is not None]
-    placed = [errors_m for errors_m in judged if len(errors_m)]
+    judged = [outcome for outcome in outcomes if outcome is not None]
+    placed = [outcome for outcome in judged if len(outcome.errors_m)]
     return CutsRow(
         sequence=opened.source.name,
         sensor=opened.source.sensor.value,
         cuts=len(judged),
         relocalised=len(placed),
         lost=len(judged) - len(placed),
-        wrong=sum(bool(errors_m.max() > recording.limit_m) for errors_m in placed),
-        largest_error_m=max((float(errors_m.max()) for errors_m in placed), default=None),
+        wrong=sum(each.is_wrong(recording.limit_m) for each in placed),
+        largest_error_m=max((float(each.errors_m.max()) for each in placed), default=None),
         limit_m=recording.limit_m,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The poses after a cut in the segment from before."""
+
+    errors_m: NDArray[np.float64]  # (N,)
+    distances_m: NDArray[np.float64]  # (N,) from the last pose before the cut
+
+    def is_wrong(self, limit_m: float) -> bool:
+        """Tell whether one of the poses is farther from the truth than the drift of a right one explains."""
+        return bool((self.errors_m > limit_m + MAX_DRIFT_SHARE * self.distances_m).any())
 
 
 def _record(opened: OpenedInput, extractor: FeatureExtractor, config: Config) -> _Recording:
@@ -145,11 +158,8 @@ def _record(opened: OpenedInput, extractor: FeatureExtractor, config: Config) ->
 
 def _placed_after(
     recording: _Recording, config: Config, before: NDArray[np.int64], after: NDArray[np.int64]
-) -> NDArray[np.float64] | None:
-    """Track frames (B,), then others (A,), and return the errors of the latter's poses in m.
-
-    None where the former gave no pose.
-    """
+) -> _Placed | None:
+    """Track frames (B,), then others (A,), and compare the latter; None where the former gave no pose."""
     source, order = recording.opened.source, np.concatenate([before, after])
     period_ns = recording.frames[1].frame.timestamp_ns - recording.frames[0].frame.timestamp_ns
     session = Session.for_source(config, source, recording.extractor)
@@ -160,27 +170,33 @@ def _placed_after(
     if not earlier.any():
         return None
     told = selected(told, told.segment_ids == told.segment_ids[earlier][-1])
-    return _errors_m(told, T_true[told.frame_indices], len(before), source.sensor)
+    return _compare(told, T_true[told.frame_indices], len(before), source.sensor)
 
 
-def _errors_m(
+def _compare(
     told: EstimatedTrajectory, T_true: NDArray[np.float64], num_before: int, sensor: Sensor
-) -> NDArray[np.float64]:
-    """Compare poses after a cut with the truth (N, 4, 4), each as seen from the nearest one before it.
+) -> _Placed:
+    """Compare poses after a cut, seen from the last one before it, with the truth (N, 4, 4).
 
     The scale of one camera is that of the poses before the cut.
     """
-    earlier, found, true = told.frame_indices < num_before, told.T_world_cam, T_true
+    earlier = told.frame_indices < num_before
+    found, true = (_seen_from_last(poses, earlier) for poses in (told.T_world_cam, T_true))
     scale = 1.0
     if sensor is Sensor.MONO:
         true_size, found_size = (
-            np.linalg.norm(each[earlier, :3, 3] - each[earlier, :3, 3].mean(axis=0)) for each in (true, found)
+            np.linalg.norm(each[earlier] - each[earlier].mean(axis=0)) for each in (true, found)
         )
         scale = float(true_size / found_size) if found_size > 0 else 0.0
-    away = np.linalg.norm(true[~earlier, None, :3, 3] - true[earlier, :3, 3], axis=2)
-    nearest = away.argmin(axis=1)
-    seen_found, seen_true = (se3.inverse(each[earlier][nearest]) @ each[~earlier] for each in (found, true))
-    return np.asarray(np.linalg.norm(scale * seen_found[:, :3, 3] - seen_true[:, :3, 3], axis=1))
+    return _Placed(
+        np.linalg.norm(scale * found[~earlier] - true[~earlier], axis=1),
+        np.linalg.norm(true[~earlier], axis=1),
+    )
+
+
+def _seen_from_last(T_world_cam: NDArray[np.float64], earlier: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return positions (N, 3) in the camera of the last pose of a mask."""
+    return se3.transform_points(se3.inverse(T_world_cam[earlier][-1]), T_world_cam[:, :3, 3])
 
 
 def _moved(extracted: ExtractedFrame, index: int, timestamp_ns: int) -> ExtractedFrame:
