@@ -58,10 +58,12 @@ class InOtherLight(WorldExtractor):
         return replace(features, descriptors=seen)
 
 
-def run(extractor: WorldExtractor) -> tuple[list[FrameResult], TrajectoryRecord]:
+def run(
+    extractor: WorldExtractor, num_frames: int = NUM_FRAMES
+) -> tuple[list[FrameResult], TrajectoryRecord]:
     frontend = build_frontend(override(Config(), SETTINGS), CAMERA, extractor)
     record, results = TrajectoryRecord(), []
-    for frame in frames(NUM_FRAMES):
+    for frame in frames(num_frames):
         results.append(frontend.process(frame))
         record.update(results[-1])
         if frontend.sparse_map is not None:
@@ -79,6 +81,23 @@ def test_a_cut_to_a_place_with_the_same_facade_gets_no_pose_and_leaves_the_map_a
     assert {result.status for result in after} == {Status.LOST}
     assert Reason.UNCONFIRMED in {result.reason for result in after}
     assert not any(result.is_keyframe or result.backfilled for result in after)
+
+
+def test_frames_that_were_lost_get_their_poses_in_the_map_that_starts_after_them() -> None:
+    T_world_cam = sideways(NUM_FRAMES + 10)
+    T_world_cam[CUT:, 0, 3] += AWAY_M
+    results, record = run(WorldExtractor(two_streets(), T_world_cam, noise_px=0.2), NUM_FRAMES + 10)
+    lost = [result.frame_index for result in results if result.status is Status.LOST]
+    (started,) = (result for result in results if result.segment_id == 1 and result.backfilled)
+    placed = [pose.frame_index for pose in started.backfilled]
+    assert placed == list(range(lost[-5], started.frame_index)), "five lost frames, then those that waited"
+    known = record.trajectory()
+    assert (np.diff(known.frame_indices) > 0).all()
+    assert not np.isin(lost, record.online().frame_indices).any()
+    path = known.segments()[1]
+    truth = T_world_cam[known.frame_indices[known.segment_ids == 1], :3, 3]
+    aligned = align(path.positions_world, truth, with_scale=True).transform_points(path.positions_world)
+    assert np.linalg.norm(aligned - truth, axis=1).max() < 0.03
 
 
 @pytest.mark.parametrize("num_doubted", [1, 3])

@@ -109,17 +109,17 @@ class VisualFrontend:
             return self._without_pose(blank, Reason.BAD_IMAGE)
         if len(view.features) < self._min_features:
             return self._without_pose(blank, Reason.TOO_FEW_FEATURES)
+        resumed = None
         if self.sparse_map is None:
-            blank = self._resume(blank, view)
+            blank, resumed = self._resume(blank, view)
         if self.sparse_map is None or self._motion is None:
             return self._start_map(blank, view, stages)
 
         with _timed(stages, "track"):
-            pose = self._place(view, self.sparse_map, self._motion)
+            pose = resumed or self._place(view, self.sparse_map, self._motion)
         blank = replace(blank, num_matches=pose.num_matches, num_inliers=pose.num_inliers)
         if pose.T_world_cam is None:
-            if pose.reason is Reason.UNCONFIRMED:
-                self._judge.doubt(view)
+            self._judge.doubt(view)
             return self._without_pose(blank, pose.reason)
         if not _depths_agree(view, pose, self.sparse_map):
             view, blank = replace(view, depths=None), replace(blank, reason=Reason.WRONG_DEPTHS)
@@ -172,32 +172,33 @@ class VisualFrontend:
             return local
         return replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)
 
-    def _resume(self, blank: FrameResult, view: View) -> FrameResult:
-        """Go on in an earlier segment where the view shows a place of it."""
+    def _resume(self, blank: FrameResult, view: View) -> tuple[FrameResult, PoseEstimate | None]:
+        """Go on in an earlier segment where the view, as the one before it, shows a place of it."""
         resumed = self._recollection.resume(view, self._next_landmark_id)
         if resumed is None:
-            return blank
-        self.sparse_map, T_world_cam = resumed
-        self._motion = ConstantVelocity(view.timestamp_s, T_world_cam, view.attitude)
-        return replace(blank, segment_id=self.sparse_map.segment_id)
+            return blank, None
+        self.sparse_map, pose = resumed
+        assert pose.T_world_cam is not None
+        self._motion = ConstantVelocity(view.timestamp_s, pose.T_world_cam, view.attitude)
+        return replace(blank, segment_id=self.sparse_map.segment_id), pose
 
     def _start_map(self, blank: FrameResult, view: View, stages: dict[str, float]) -> FrameResult:
         """Offer the view to the start; a first map begins a segment."""
         with _timed(stages, "start"):
             outcome = self._start.offer(view, self._segment_id, self._next_landmark_id)
-        blank = replace(blank, num_matches=outcome.num_matches, backfilled=outcome.backfilled)
+        blank = replace(blank, num_matches=outcome.num_matches)
         if outcome.sparse_map is None or outcome.T_world_cam is None:
             return self._without_pose(blank, outcome.reason)
         self.sparse_map = outcome.sparse_map
         self._motion = ConstantVelocity(view.timestamp_s, outcome.T_world_cam, view.attitude)
-        if outcome.backfilled:
-            before = outcome.backfilled[-1]
+        waited = outcome.backfilled
+        if waited:
+            before = waited[-1]
             self._motion = ConstantVelocity(before.timestamp_ns * 1e-9, before.T_world_cam).updated(
                 view.timestamp_s, outcome.T_world_cam, view.attitude
             )
-        first = self.sparse_map.last_keyframe
-        self._judge.believe(view, first.T_world_cam, first.landmark_ids, self.sparse_map)
-        blank = replace(blank, num_inliers=len(self.sparse_map.landmarks))
+        lost = self._judge.begin(self.sparse_map)
+        blank = replace(blank, num_inliers=len(self.sparse_map.landmarks), backfilled=(*lost, *waited))
         return self._with_keyframe(blank, self.sparse_map)
 
     def _grow_map(

@@ -16,8 +16,10 @@ from vo_frontend.experiments.reliability import cuts, matrix
 from vo_frontend.experiments.reliability.cuts import CutsRow, measure_cuts
 from vo_frontend.experiments.reliability.measurement import Cell, measure_sequence
 from vo_frontend.experiments.reliability.rows import ROWS
+from vo_frontend.experiments.reliability.told import finished, track_all
 from vo_frontend.features import load_extractor
 from vo_frontend.session.opened_input import OpenedInput, open_named
+from vo_frontend.session.session import Session
 from vo_frontend.simulation import STREET
 from vo_frontend.types import Sensor, Trajectory
 
@@ -39,6 +41,23 @@ def test_no_fault_of_the_quick_matrix_makes_a_wrong_pose(sensor: Sensor) -> None
     if sensor is Sensor.STEREO:
         twin: Cell = cells["right image is the left"]
         assert (twin.usable_tracked_percent, twin.struck_with_pose, twin.segments) == (100.0, 10, 1)
+
+
+@pytest.mark.slow
+def test_what_runs_leave_is_compared_and_what_they_told_is_kept() -> None:
+    opened = open_named(STREET, None, Sensor.STEREO, slice(NUM_FRAMES))
+    extractor = load_extractor("orb", max_keypoints=1000, device="cpu")
+    session, other = (Session.for_source(Config(), opened.source, extractor) for _ in range(2))
+    frames = [session.extract(frame) for frame in opened.source]
+    run = track_all(session, frames)
+    for frame in frames:
+        other.track(frame)
+    as_told = other.records.trajectory.online().T_world_cam
+    other.finish()
+    left = other.records.trajectory.trajectory().T_world_cam
+    np.testing.assert_array_equal(finished(session, run).T_world_cam, left)
+    np.testing.assert_array_equal(run.told.T_world_cam, as_told)
+    assert not np.allclose(left, as_told)
 
 
 @pytest.mark.slow

@@ -62,8 +62,15 @@ class PoseJudge:
         return self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map))
 
     def doubt(self, view: View) -> None:
-        """Keep a view whose pose was not believed."""
+        """Keep a view whose pose was not found, or was not believed."""
         self._doubted = [*self._doubted, view][-MAX_DOUBTED:]
+
+    def begin(self, sparse_map: SparseMap) -> tuple[StampedPose, ...]:
+        """Take the keyframes of a first map as believed, and place the views that were lost before them."""
+        first, last = sparse_map.keyframes[0], sparse_map.last_keyframe
+        lost = self.believe(first.view, first.T_world_cam, first.landmark_ids, sparse_map)
+        self.believe(last.view, last.T_world_cam, last.landmark_ids, sparse_map)
+        return lost
 
     def believe(
         self, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64], sparse_map: SparseMap
@@ -95,8 +102,8 @@ class PoseJudge:
         return tuple(reversed(placed))
 
     def forget(self) -> None:
-        """Know no frame any more: the segment is given up."""
-        self._before, self._doubted = None, []
+        """Know no believed frame any more: the segment is given up. The doubted may be found in the next."""
+        self._before = None
 
     def _moved_so(self, before: View, view: View, T_before_now: Transform, nearest: float) -> bool:
         matches = self._matcher.match(before.features.descriptors, view.features.descriptors)

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 
 from vo_frontend.geometry import se3
-from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import View
 from vo_frontend.mapping.landmarks import Landmarks
@@ -48,8 +47,8 @@ class Recollection(Protocol):
         """Adjust all that is known of the segment of the local map, until it is done or shall stop."""
         ...
 
-    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
-        """Return a local map around a view of a known place and its pose (4, 4), None where it shows none."""
+    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, PoseEstimate] | None:
+        """Return a local map around a view of a known place and its pose in it, None where it shows none."""
         ...
 
 
@@ -74,7 +73,7 @@ class NoRecollection:
     def settle(self, sparse_map: SparseMap, stop: Callable[[], bool]) -> None:
         """Leave it as it is."""
 
-    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
+    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, PoseEstimate] | None:
         """Know no place."""
         return None
 
@@ -116,13 +115,7 @@ class PlaceRecollection:
         found = self._relocalizer.relocalize(view, in_map, sparse_map.landmarks)
         if found is None or found.surroundings.segment_id != sparse_map.segment_id:
             return PoseEstimate(Reason.TOO_FEW_MATCHES, 0)
-        self._recall(found, sparse_map)
-        rows = sparse_map.landmarks.rows
-        return replace(
-            found.pose,
-            landmark_rows=rows(found.landmark_ids),
-            expected_rows=rows(found.surroundings.landmarks.ids[found.pose.expected_rows]),
-        )
+        return self._recall(found, sparse_map)
 
     def complete(self, sparse_map: SparseMap) -> None:
         """Apply the correction of a loop that is being solved, if there is one."""
@@ -134,7 +127,7 @@ class PlaceRecollection:
         self._closer.close()
         self._adjuster.adjust(sparse_map, stop)
 
-    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, Transform] | None:
+    def resume(self, view: View, next_landmark_id: int) -> tuple[SparseMap, PoseEstimate] | None:
         """Make a local map of the archived keyframes around a view, which then belongs to their segment."""
         if not len(self.memory.archive):
             return None
@@ -150,12 +143,18 @@ class PlaceRecollection:
             first_landmark_id=next_landmark_id,
             keeper=self.memory,
         )
-        self._recall(found, sparse_map)
-        return sparse_map, found.T_world_cam
+        return sparse_map, self._recall(found, sparse_map)
 
-    def _recall(self, found: Recognition, sparse_map: SparseMap) -> None:
+    def _recall(self, found: Recognition, sparse_map: SparseMap) -> PoseEstimate:
+        """Bring back what a view shows, and return its pose among the landmarks of the local map."""
         self.memory.recall(found.surroundings, sparse_map)
         self._found = found
+        rows = sparse_map.landmarks.rows
+        return replace(
+            found.pose,
+            landmark_rows=rows(found.landmark_ids),
+            expected_rows=rows(found.surroundings.landmarks.ids[found.pose.expected_rows]),
+        )
 
 
 def _tie(found: Recognition, sparse_map: SparseMap) -> Tie:

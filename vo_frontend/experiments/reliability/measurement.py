@@ -8,11 +8,12 @@ import numpy as np
 from vo_frontend.config import Config
 from vo_frontend.experiments.ablation.scores import load_ground_truth
 from vo_frontend.experiments.reliability.rows import ROWS, FaultRow
-from vo_frontend.experiments.reliability.told import ToldRun, errors_m, limit_m, selected, track_all
+from vo_frontend.experiments.reliability.told import ToldRun, errors_m, finished, limit_m, selected, track_all
 from vo_frontend.features import FeatureExtractor
 from vo_frontend.frontend import ExtractedFrame
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.trajectory import EstimatedTrajectory
 from vo_frontend.session.opened_input import OpenedInput
 from vo_frontend.session.session import Session
 from vo_frontend.simulation.faulty import FaultySource
@@ -31,7 +32,7 @@ class Cell:
     wrong_poses: int
     segments: int
     recovery_s: float | None  # longest, from the first usable frame after a strike; None: not recovered
-    ate_over_clean: float | None  # of the longest segment
+    ate_over_clean: float | None  # of the longest segment, of the trajectories that the runs leave
 
 
 class _Frames:
@@ -68,13 +69,14 @@ def measure_sequence(
     clean_frames = [session.extract(frame) for frame in source]
     clean = track_all(session, clean_frames)
     wrong_m = limit_m(clean, truth, source.sensor)
+    clean_ate_m = _ate_m(finished(session, clean), truth, source.sensor)
     for row in rows:
         if source.sensor not in row.sensors:
             continue
         struck = Session.for_source(config, source, extractor)
         arriving, usable = _with_faults(source, clean_frames, row, struck.extract)
         run = track_all(struck, arriving)
-        yield _score(row, source, run, usable, truth, wrong_m, _ate_m(clean, truth, source.sensor))
+        yield _score(row, source, run, finished(struck, run), usable, truth, wrong_m, clean_ate_m)
 
 
 def _with_faults(
@@ -97,15 +99,16 @@ def _score(
     row: FaultRow,
     source: _Frames,
     run: ToldRun,
+    found: EstimatedTrajectory,
     usable: Sequence[bool],
     truth: Trajectory,
     wrong_m: float,
     clean_ate_m: float | None,
 ) -> Cell:
-    posed = np.isin([result.frame_index for result in run.results], run.found.frame_indices)
+    posed = np.isin([result.frame_index for result in run.results], found.frame_indices)
     is_usable = np.array(usable)
     begun = int(np.argmax(posed))  # before it a camera waits for its first map
-    ate_m = _ate_m(run, truth, source.sensor)
+    ate_m = _ate_m(found, truth, source.sensor)
     return Cell(
         fault=row.name,
         sequence=source.name,
@@ -113,7 +116,7 @@ def _score(
         usable_tracked_percent=100 * float(posed[begun:][is_usable[begun:]].mean()),
         struck_with_pose=int(posed[~is_usable].sum()),
         wrong_poses=int((errors_m(run.told, truth, source.sensor) > wrong_m).sum()),
-        segments=len(np.unique(run.found.segment_ids)),
+        segments=len(np.unique(found.segment_ids)),
         recovery_s=_recovery_s(run.results, usable, row, len(source.frames)),
         ate_over_clean=ate_m / clean_ate_m if ate_m is not None and clean_ate_m else None,
     )
@@ -139,10 +142,10 @@ def _recovery_s(
     return max(waits, default=0.0)
 
 
-def _ate_m(run: ToldRun, truth: Trajectory, sensor: Sensor) -> float | None:
-    segments = run.found.segments()
+def _ate_m(found: EstimatedTrajectory, truth: Trajectory, sensor: Sensor) -> float | None:
+    segments = found.segments()
     if not segments:
         return None
     longest = max(segments, key=lambda segment_id: len(segments[segment_id]))
-    errors = errors_m(selected(run.found, run.found.segment_ids == longest), truth, sensor)
+    errors = errors_m(selected(found, found.segment_ids == longest), truth, sensor)
     return float(np.sqrt((errors**2).mean())) if len(errors) else None

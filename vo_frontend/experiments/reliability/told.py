@@ -22,27 +22,27 @@ MIN_ALIGNED = 3  # poses of a segment that can be compared
 
 @dataclass(frozen=True, slots=True)
 class ToldRun:
-    """The results of a run, and its poses."""
+    """The results of a run, and the poses that it had told when its last frame was done."""
 
     results: list[FrameResult]
     told: EstimatedTrajectory  # by the frames themselves, and in hindsight where they had nothing to tell
-    found: EstimatedTrajectory  # in the end
 
 
 def track_all(session: Session, frames: Sequence[ExtractedFrame]) -> ToldRun:
     """Track frames in order."""
     results = [session.track(frame) for frame in frames]
     record = session.records.trajectory
-    # A repetition shows what its original shows: its pose is that of another time, and says so.
-    repeats = [result.frame_index for result in results if result.reason is Reason.REPEATED_FRAME]
-    found, online = (
-        selected(poses, ~np.isin(poses.frame_indices, repeats))
-        for poses in (record.trajectory(), record.online())
-    )
+    found, online = (_without_repeats(poses, results) for poses in (record.trajectory(), record.online()))
     placed_later = selected(found, ~np.isin(found.frame_indices, online.frame_indices))
     told = [np.concatenate(both) for both in zip(_columns(online), _columns(placed_later), strict=True)]
     order = np.argsort(told[0], kind="stable")
-    return ToldRun(results, EstimatedTrajectory(*(column[order] for column in told)), found)
+    return ToldRun(results, EstimatedTrajectory(*(column[order] for column in told)))
+
+
+def finished(session: Session, run: ToldRun) -> EstimatedTrajectory:
+    """Adjust all that is known, as after the last frame of a run, and return the poses that a run leaves."""
+    session.finish()
+    return _without_repeats(session.records.trajectory.trajectory(), run.results)
 
 
 def selected(poses: EstimatedTrajectory, mask: NDArray[np.bool_]) -> EstimatedTrajectory:
@@ -69,6 +69,12 @@ def limit_m(clean: ToldRun, truth: Trajectory, sensor: Sensor) -> float:
     """Return the error beyond which a pose is wrong, by those of a run that nothing disturbed."""
     largest_m = errors_m(clean.told, truth, sensor).max(initial=0.0)
     return float(np.clip(MAX_CLEAN_ERRORS * largest_m, LEAST_ERROR_M, MAX_ERROR_M))
+
+
+def _without_repeats(poses: EstimatedTrajectory, results: Sequence[FrameResult]) -> EstimatedTrajectory:
+    """Leave out repetitions: they show what their original shows, their pose is that of another time."""
+    repeats = [result.frame_index for result in results if result.reason is Reason.REPEATED_FRAME]
+    return selected(poses, ~np.isin(poses.frame_indices, repeats))
 
 
 def _columns(poses: EstimatedTrajectory) -> tuple[NDArray[Any], ...]:
