@@ -98,7 +98,7 @@ def test_one_command_measures_all_curves(
     assert text.count("| SLAM     |") == text.count("| odometry |") == 10
     assert "![Extraction, by budget and size](costs.png)" in text
     assert picture.stat().st_size > 10_000
-    assert "core ms" in capsys.readouterr().out
+    assert "median core [ms]" in capsys.readouterr().out
 
 
 def _lap_gap(T_world_cam: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
