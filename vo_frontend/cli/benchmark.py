@@ -35,8 +35,8 @@ EXAMPLES = """examples:
   vo-frontend bench                                      extraction, matching, bundle adjustment
   vo-frontend bench --peer kornia --peer opencv          the same beside others, in turns
   vo-frontend bench --only --seq kitti/06                a whole run, nothing else
-  vo-frontend bench --all --peer kornia --peer opencv \\
-      --curves docs/cost_curves.png --markdown docs/benchmarks.md
+  vo-frontend bench --all --peer kornia --peer opencv --markdown docs/benchmarks.md
+  vo-frontend bench --only --curves docs/cost_curves.png --markdown docs/cost_curves.md
 
 --only drops the parts that nobody asked for; --peer kornia needs: pip install --no-deps kornia kornia_rs,
 --peer ceres needs: pip install pyceres
@@ -110,7 +110,9 @@ def _add_parts(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--whole-map", action="store_true", help="bundle adjustment of 500 keyframes")
     group.add_argument("--gpu", action="store_true", help="extraction on CUDA, with upload and download")
-    group.add_argument("--curves", metavar="PNG", type=Path, help="time against budget and against pixels")
+    group.add_argument(
+        "--curves", metavar="PNG", type=Path, help="time and memory against budget, pixels, length and map"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

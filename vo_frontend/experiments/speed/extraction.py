@@ -10,15 +10,6 @@ from vo_frontend.features import load_extractor
 from vo_frontend.types import Features, Image
 
 OURS = "vo_frontend"
-BUDGETS = (250, 500, 1000, 2000, 4000)  # keypoints, of the cost curve
-CURVE_SIZES = (
-    Size(320, 240),
-    Size(640, 480),
-    Size(1241, 376),
-    Size(1280, 720),
-    Size(1600, 900),
-    Size(1920, 1080),
-)
 
 
 @dataclass(frozen=True, slots=True)

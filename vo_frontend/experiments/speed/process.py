@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from vo_frontend.errors import VoError
+from vo_frontend.experiments.speed.resident import peak_mb, resident_mb
 from vo_frontend.session.cores import share_the_cores
 
 # Where compiled code is kept between processes.
 CACHE_VARIABLES = ("NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "TRITON_CACHE_DIR")
-STATUS = Path("/proc/self/status")
-CLEAR_REFS = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # man 5 proc_pid_clear_refs
 WARM_UP_SHARE = 0.1  # of the frames of changing sizes, before memory has to stay as it is
 
 
@@ -92,22 +90,22 @@ def memory(
         weights_dir=Path(weights_dir) if weights_dir else None,
     )
     image = np.load(image_path)
-    loaded_mb = _status_mb("VmRSS")
-    first_peak_mb = _peak_mb(lambda: extractor.extract(image))
-    next_peak_mb = _peak_mb(lambda: extractor.extract(image))
+    loaded_mb = resident_mb()
+    first_peak_mb = peak_mb(lambda: extractor.extract(image))
+    next_peak_mb = peak_mb(lambda: extractor.extract(image))
     rng = np.random.default_rng(0)
-    settled_mb = resident_mb = _status_mb("VmRSS")
+    settled_mb = last_mb = resident_mb()
     for index in range(num_frames):
         height, width = rng.integers(MIN_SIZE_PX, np.add(image.shape[:2], 1))
         extractor.extract(np.ascontiguousarray(image[:height, :width]))
-        resident_mb = _status_mb("VmRSS")
+        last_mb = resident_mb()
         if index <= WARM_UP_SHARE * num_frames:
-            settled_mb = max(settled_mb, resident_mb)
+            settled_mb = max(settled_mb, last_mb)
     return {
         "loaded_mb": loaded_mb,
         "first_peak_above_mb": first_peak_mb - loaded_mb,
         "next_peak_above_mb": next_peak_mb - loaded_mb,
-        "growth_mb": resident_mb - settled_mb,
+        "growth_mb": last_mb - settled_mb,
     }
 
 
@@ -156,13 +154,25 @@ def run(
     }
 
 
-TASKS: dict[str, Callable[..., dict[str, Any]]] = {"first-call": first_call, "memory": memory, "run": run}
+def cost(part: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Measure one part of the cost curves."""
+    from vo_frontend.experiments.speed.costs.parts import measure_part
+
+    return {"rows": measure_part(part, arguments)}
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "first-call": first_call,
+    "memory": memory,
+    "run": run,
+    "cost": cost,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one task in this process. Returns the exit code: 0, or 2 for an error that the user can fix."""
     task, arguments = sys.argv[1:] if argv is None else argv
-    if task == "run":  # as `vo-frontend run` does, not with the threads of the matching benchmark
+    if task in ("run", "cost"):  # as `vo-frontend run` does, not with the threads of the matching benchmark
         os.environ.pop("OPENBLAS_NUM_THREADS", None)
         share_the_cores()
     try:
@@ -171,26 +181,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _peak_mb(call: Callable[[], object]) -> float:
-    """Measure the largest resident size of this process during a call."""
-    try:
-        CLEAR_REFS.write_text(RESET_PEAK)
-    except OSError as error:
-        raise VoError(
-            f"{CLEAR_REFS}: cannot reset the peak of memory ({error.strerror}), Linux only"
-        ) from None
-    call()
-    return _status_mb("VmHWM")
-
-
-def _status_mb(field: str) -> float:
-    try:
-        lines = STATUS.read_text().splitlines()
-    except OSError as error:
-        raise VoError(f"{STATUS}: cannot read the size of memory ({error.strerror}), Linux only") from None
-    return next(1024 * int(line.split()[1]) / 1e6 for line in lines if line.startswith(f"{field}:"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Measure the parts of a benchmark, in the order in which they are shown."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Iterator
 
-from vo_frontend.experiments.speed.cost_curves import CostCurve, plot_cost_curves
-from vo_frontend.experiments.speed.extraction import BUDGETS, CURVE_SIZES, ExtractionBench, ExtractionRow
+from vo_frontend.experiments.speed.costs.sections import measure_costs
+from vo_frontend.experiments.speed.extraction import ExtractionBench
 from vo_frontend.experiments.speed.gpu import GpuBench
 from vo_frontend.experiments.speed.gpu_operations import count_operations
 from vo_frontend.experiments.speed.isolated import measure_first_calls, measure_memory, measure_runs
@@ -15,7 +13,6 @@ from vo_frontend.experiments.speed.plan import DEFAULT_BUDGET, BenchmarkPlan
 from vo_frontend.experiments.speed.profile import profile_extraction
 from vo_frontend.experiments.speed.whole_map import measure_whole_map
 from vo_frontend.experiments.tables import Section
-from vo_frontend.reports.machine import this_machine
 
 
 def sections(plan: BenchmarkPlan) -> Iterator[Section]:
@@ -54,7 +51,7 @@ def sections(plan: BenchmarkPlan) -> Iterator[Section]:
         bench = GpuBench(plan.repeats, plan.data_root, plan.weights_dir, with_kornia)
         yield from bench.sections(plan.features, plan.sizes, plan.budgets, DEFAULT_BUDGET)
     if plan.curves:
-        yield _curves(plan, plan.curves)
+        yield from measure_costs(plan, plan.curves)
 
 
 def _basic_parts(plan: BenchmarkPlan) -> Iterator[Section]:
@@ -78,31 +75,3 @@ def _profile(plan: BenchmarkPlan) -> Section:
         weights_dir=plan.weights_dir,
     )
     return Section("profile", f"Where an extraction of {DEFAULT_BUDGET} keypoints spends its time", rows)
-
-
-def _curves(plan: BenchmarkPlan, picture: Path) -> Section:
-    """Time against budget at the first size, and against size at the default budget."""
-    bench, first_size = ExtractionBench(plan.repeats, plan.data_root, plan.weights_dir), plan.sizes[0]
-    by_budget = bench.compare(plan.features, [first_size], BUDGETS)
-    by_size = bench.compare(plan.features, CURVE_SIZES, [DEFAULT_BUDGET])
-    megapixels = {str(size): size.width * size.height / 1e6 for size in CURVE_SIZES}
-    cpu = this_machine().cpu
-    plot_cost_curves(
-        picture,
-        f"left: {first_size} px, right: {DEFAULT_BUDGET} keypoints, {plan.threads} threads, {cpu}",
-        _by_features(by_budget, [float(row.keypoints) for row in by_budget]),
-        _by_features(by_size, [megapixels[row.size] for row in by_size]),
-    )
-    title = "Time against budget and against pixels"
-    return Section("curves", title, [*by_budget, *by_size], picture=picture)
-
-
-def _by_features(rows: Sequence[ExtractionRow], quantities: Sequence[float]) -> list[CostCurve]:
-    points = sorted(
-        zip((row.features for row in rows), quantities, (row.median_ms for row in rows), strict=True)
-    )
-    curves = []
-    for name, group in groupby(points, key=lambda point: point[0]):
-        _, x, y = zip(*group, strict=True)
-        curves.append(CostCurve(name, x, y))
-    return curves
