@@ -169,16 +169,6 @@ def test_a_segment_that_was_given_up_goes_on_where_the_camera_comes_back_and_ids
     np.testing.assert_array_equal(ids, np.arange(len(ids)))
 
 
-def test_two_views_of_an_earlier_segment_need_no_other_witness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The map alone, here asked for 80 % of what should be seen, would doubt the pose of the second one."""
-    trip, strict = RoundTrip(overlooked=0.3), ["tracking.min_found_share=0.8"]
-    sections = [*range(40), *DARK, *range(LAP + 12, LAP + 14)]
-    driven = drive(trip, sections, monkeypatch, mono=True, settings=strict)
-    assert [result.segment_id for result in driven.results[52:]] == [1, 1, 0]
-    assert [result.status for result in driven.results[53:]] == [Status.INITIALIZING, Status.TRACKING]
-    assert error(driven, trip.truth(driven.sections), mono=True) < 0.03
-
-
 @pytest.mark.parametrize(
     ("mono", "away"),
     [
