@@ -16,7 +16,7 @@ from plain_capture import capture_plainly
 
 from vo_frontend.cli.benchmark import build_parser, main
 from vo_frontend.cli.options import THREAD_VARIABLES
-from vo_frontend.experiments.speed import gpu, sections
+from vo_frontend.experiments.speed import gpu
 from vo_frontend.experiments.speed.images import ImageSet, Size
 from vo_frontend.experiments.speed.plan import describe
 from vo_frontend.experiments.tables import format_section
@@ -84,17 +84,6 @@ def test_a_run_the_first_call_and_memory_are_measured_in_processes_of_their_own(
         [memory] = found["memory"]
         assert memory["loaded_mb"] > 20
         assert 0 < memory["first_peak_above_mb"] < 200
-
-
-def test_curves_are_drawn_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sections, "CURVE_SIZES", (Size(96, 64), Size(128, 96)))
-    files = ("--curves", tmp_path / "c.png", "--json", tmp_path / "b.json", "--markdown", tmp_path / "b.md")
-    assert run("--only", *files) == 0
-    rows = json.loads((tmp_path / "b.json").read_text())["curves"]
-    assert [row["keypoints"] for row in rows] == [250, 500, 1000, 2000, 4000, 1000, 1000]
-    assert [row["size"] for row in rows[-2:]] == ["96x64", "128x96"]
-    assert (tmp_path / "c.png").stat().st_size > 10_000
-    assert "](c.png)" in (tmp_path / "b.md").read_text()
 
 
 @pytest.mark.parametrize(
