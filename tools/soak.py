@@ -9,28 +9,29 @@ remembers: tracking, the map, loops and the archive. Extraction keeps nothing be
 
 import argparse
 import csv
-import os
 import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend import palette
 from vo_frontend.errors import VoError
+from vo_frontend.experiments.speed.resident import resident_mb
 from vo_frontend.frontend import ExtractedFrame
-from vo_frontend.reports.figures.canvas import new_figure, save_png
+from vo_frontend.reports.figures.canvas import new_figure, save_png, style
 from vo_frontend.session.load_features import load_features
 from vo_frontend.session.opened_input import open_named
 from vo_frontend.session.options import configure
 from vo_frontend.session.session import Session
 from vo_frontend.sources.frame_range import parse_frames
-from vo_frontend.types import FrameResult, Sensor, Status
+from vo_frontend.types import Frame, FrameResult, Sensor, Status
 
 ROW_FRAMES = 1000
 PANELS = {
@@ -68,8 +69,8 @@ def there_and_back(length: int, num_frames: int) -> Iterator[int]:
 class ExtractedFrames:
     """Extracted frames of a sequence, without their images, in a file that ends with the process."""
 
-    def __init__(self, session: Session, frames: Any) -> None:
-        """Extract all frames."""
+    def __init__(self, session: Session, frames: Iterable[Frame]) -> None:
+        """Extract all frames, at least two."""
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this
         self._starts = []
         for frame in frames:
@@ -112,14 +113,17 @@ def soak(session: Session, frames: ExtractedFrames, num_frames: int) -> Iterator
 
 
 def _row(
-    session: Session, frame: int, num_segments: int, results: Sequence[FrameResult], times_ms: Any
+    session: Session,
+    frame: int,
+    num_segments: int,
+    results: Sequence[FrameResult],
+    times_ms: NDArray[np.float64],
 ) -> Row:
     assert session.memory is not None
     archive, process = session.memory.archive, Path("/proc/self")
-    num_pages = int((process / "statm").read_text().split()[1])
     return Row(
         frame,
-        round(num_pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1),
+        round(resident_mb(), 1),
         len(archive),
         round(archive.bytes_in_memory / 1e6, 1),
         len(archive.landmark_ids()),
@@ -135,17 +139,19 @@ def _row(
 def draw(series: Sequence[str], path: Path) -> None:
     """Draw the curves of ``label=file`` each, over frames."""
     figure = new_figure(10.0, 5.5)
-    for axes, (name, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+    with style():
+        panels = figure.subplots(2, 2).ravel()
         for number, each in enumerate(series):
             label, _, file = each.rpartition("=")
             with open(file, newline="") as lines:
                 rows = list(csv.DictReader(lines))
             frames = [int(row["frame"]) / 1e3 for row in rows]
-            values = [float(row[name]) for row in rows]
-            axes.plot(frames, values, color=palette.series_color(number), label=label)
-        axes.set(title=title, xlabel="thousand frames", xlim=(0, None), ylim=(0, None))
-        axes.grid(alpha=0.3)
-    figure.axes[0].legend(loc="lower right")
+            for axes, name in zip(panels, PANELS, strict=True):
+                values = [float(row[name]) for row in rows]
+                axes.plot(frames, values, color=palette.series_color(number), label=label)
+        for axes, title in zip(panels, PANELS.values(), strict=True):
+            axes.set(title=title, xlabel="thousand frames", xlim=(0, None), ylim=(0, None))
+        panels[0].legend(loc="lower right")
     save_png(figure, path)
 
 

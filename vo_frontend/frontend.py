@@ -116,7 +116,7 @@ class VisualFrontend:
             return self._start_map(blank, view, stages)
 
         with _timed(stages, "track"):
-            pose = resumed or self._place(view, self.sparse_map, self._motion)
+            pose = self._place(view, self.sparse_map, self._motion) if resumed is None else resumed
         blank = replace(blank, num_matches=pose.num_matches, num_inliers=pose.num_inliers)
         if pose.T_world_cam is None:
             self._judge.doubt(view)

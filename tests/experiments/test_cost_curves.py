@@ -76,7 +76,7 @@ def test_the_picture_has_two_axes_for_each_quantity(tmp_path: Path) -> None:
     assert one is not None
     assert two is not None
     assert two.shape[1] == 2 * one.shape[1]
-    with pytest.raises(OutputError, match=r"cannot write the picture"):
+    with pytest.raises(OutputError, match=r"one.png: cannot write the file"):
         plot_costs(tmp_path / "missing" / "one.png", "title", [column])
 
 

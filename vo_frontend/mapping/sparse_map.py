@@ -181,12 +181,9 @@ class SparseMap:
         self._events.append(LandmarksMerged(self.segment_id, kept_ids, gone_ids))
 
     def remove_observations(self, bad: Observations) -> None:
-        """Forget observations, as :meth:`observations` lists them.
-
-        A landmark that loses one and is left with fewer than two is forgotten too: its depth has no support.
-        """
+        """Forget observations, as :meth:`observations` lists them, and landmarks that keep fewer than two."""
         self._note(bad, NO_LANDMARK)
-        unsupported = np.zeros(len(self.landmarks), bool)
+        unsupported = np.zeros(len(self.landmarks), bool)  # one view says nothing of a depth
         unsupported[bad.landmark_row] = True
         self.remove_landmarks(unsupported & (self.num_observations() < 2))
 
@@ -206,7 +203,8 @@ class SparseMap:
 
     def _drop(self, mask: NDArray[np.bool_]) -> None:
         """Take the landmarks of a mask (M,) and their observations out of the map."""
-        self._note(self.observations().select(mask[self.observations().landmark_row]), NO_LANDMARK)
+        seen = self.observations()
+        self._note(seen.select(mask[seen.landmark_row]), NO_LANDMARK)
         self.landmarks = self.landmarks.select(~mask)
 
     def _note(self, changed: Observations, landmark_ids: NDArray[np.int64] | int) -> None:

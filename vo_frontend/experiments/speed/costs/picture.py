@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vo_frontend import palette
-from vo_frontend.errors import OutputError
+from vo_frontend.reports.figures.canvas import new_figure, save_png, style
 
-DPI = 110
 COLUMN_INCHES, HEIGHT_INCHES = 4.0, 6.5
 MANY = 4  # curves
 LEGEND_FACTOR = 20  # of the largest value of a logarithmic axis, for the room above
@@ -39,21 +38,15 @@ def plot_costs(path: Path, title: str, columns: Sequence[Column]) -> None:
     Raises:
         OutputError: the picture cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(COLUMN_INCHES * len(columns), HEIGHT_INCHES), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(2, len(columns), squeeze=False)
-    for column, (upper, lower) in zip(columns, axes.T, strict=True):
-        _draw(upper, column.upper, column.upper_unit, column.is_logarithmic)
-        _draw(lower, column.memory_mb, "MB", False)
-        lower.set_xlabel(column.quantity)
-    figure.suptitle(title, fontsize=10)
-    try:
-        figure.savefig(path, dpi=DPI, format="png")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the picture ({error.strerror})") from None
+    figure = new_figure(COLUMN_INCHES * len(columns), HEIGHT_INCHES)
+    with style():
+        axes = figure.subplots(2, len(columns), squeeze=False)
+        for column, (upper, lower) in zip(columns, axes.T, strict=True):
+            _draw(upper, column.upper, column.upper_unit, column.is_logarithmic)
+            _draw(lower, column.memory_mb, "MB", False)
+            lower.set_xlabel(column.quantity)
+        figure.suptitle(title, fontsize=10)
+    save_png(figure, path)
 
 
 def _draw(axes: Any, curves: Sequence[Curve], unit: str, is_logarithmic: bool) -> None:
@@ -69,5 +62,4 @@ def _draw(axes: Any, curves: Sequence[Curve], unit: str, is_logarithmic: bool) -
     else:
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="best", fontsize=8, ncols=1 if len(curves) < MANY else 2)
+    axes.legend(loc="best", ncols=1 if len(curves) < MANY else 2)
