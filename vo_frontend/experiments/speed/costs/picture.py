@@ -10,7 +10,7 @@ from vo_frontend.reports.figures.canvas import new_figure, save_png, style
 
 COLUMN_INCHES, HEIGHT_INCHES = 4.0, 6.5
 MANY = 4  # curves
-LEGEND_FACTOR = 20  # of the largest value of a logarithmic axis, for the room above
+LEGEND_FACTOR, LEGEND_DECADES = 1.3, 2  # of room above the curves, on either kind of axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def _draw(axes: Any, curves: Sequence[Curve], unit: str, is_logarithmic: bool) -
     if is_logarithmic:
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_ylim(top=LEGEND_FACTOR * axes.get_ylim()[1])
+        axes.set_ylim(top=10**LEGEND_DECADES * axes.get_ylim()[1])
     else:
         axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-    axes.legend(loc="best", ncols=1 if len(curves) < MANY else 2)
+        axes.set_ylim(0, LEGEND_FACTOR * axes.get_ylim()[1])
+    axes.legend(loc="upper left", ncols=1 if len(curves) < MANY else 2)
