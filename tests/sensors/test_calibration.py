@@ -1,14 +1,18 @@
 """Calibration files, lens distortion, and undoing it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
+from vo_frontend.config_files import from_mapping, to_mapping
 from vo_frontend.errors import CameraError
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.sensors.calibration import Camera
 from vo_frontend.sensors.undistortion import Undistorter
+from vo_frontend.session.options import configure
 
 CAMERA = PinholeCamera(500.0, 510.0, 320.0, 240.0, 640, 480)
 
@@ -150,3 +154,13 @@ def test_distorting_a_ray_finds_the_raw_pixel_that_undistortion_reads(
     pixels = np.array([[300.0, 200.0], [150.0, 400.0], [420.0, 60.0]])
     seen = Undistorter(raw)(column)[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
     np.testing.assert_allclose(raw.distort(CAMERA.rays(pixels))[:, 0] % 256, seen, atol=0.8)
+
+
+def test_what_opencv_s_solvers_return_is_a_camera_that_a_run_writes_down() -> None:
+    K, lens = np.array([[320.0, 0, 159.5], [0, 321.0, 119.5], [0, 0, 1]]), np.array([[-0.2, 0.05, 0.0, 0.0]])
+    width, height = np.int64(320), np.int64(240)
+    found: list[Any] = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], width, height, "radial-tangential", lens]
+    camera = Camera(*found)
+    assert camera == Camera(320.0, 321.0, 159.5, 119.5, 320, 240, "radial-tangential", (-0.2, 0.05, 0, 0))
+    config = configure(images="somewhere", camera=camera)
+    assert from_mapping(yaml.safe_load(yaml.safe_dump(to_mapping(config))), "config.yaml") == config

@@ -43,6 +43,14 @@ def read_back(tmp_path: Path, camera: Camera, file_format: str) -> Camera:
     return read_camera_file(written(tmp_path, text), lambda: (752, 480)).left.calibration
 
 
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_what_one_format_gives_every_other_takes(tmp_path: Path, file_format: str) -> None:
+    got = read_back(tmp_path, IDEAL, file_format)
+    for other in FORMATS:
+        again = read_back(tmp_path, got, other)
+        assert (again.fx, again.fy, again.cx, again.cy) == pytest.approx((458.654, 457.296, 367.215, 248.375))
+
+
 @pytest.mark.parametrize("lens", LENSES)
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_what_a_format_can_hold_comes_back_as_it_was(tmp_path: Path, lens: str, file_format: str) -> None:

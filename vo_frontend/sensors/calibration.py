@@ -1,6 +1,6 @@
 """A camera with its lens distortion, and the calibration file that users write."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ class Camera:
     """A camera as its calibration describes it: pinhole part in px, image size in px, lens distortion.
 
     ``distortion`` holds k1 k2 p1 p2 [k3 [k4 k5 k6]] for "radial-tangential" (Brown-Conrady, as in
-    OpenCV) and k1..k4 for "equidistant" (Kannala-Brandt, OpenCV's fisheye).
+    OpenCV) and k1..k4 for "equidistant" (Kannala-Brandt, OpenCV's fisheye). Numbers of NumPy, as OpenCV's
+    solvers return them, become plain ones.
     """
 
     fx: float
@@ -64,6 +65,8 @@ class Camera:
             CameraError: impossible intrinsics, an unknown model, a wrong number of coefficients, one that is
                 not finite, or distortion that folds the image.
         """
+        for field in fields(self):
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         _ = self.pinhole  # checks the intrinsics
         if self.distortion_model not in DISTORTION_MODELS:
             raise CameraError(
@@ -175,3 +178,10 @@ def parse_camera(fields: dict[str, Any], where: str) -> Camera:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
+
+
+def _plain(value: Any) -> Any:
+    """Take numbers out of NumPy, which no YAML file can hold; arrays and lists become tuples."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(np.ravel(value).tolist())
+    return value.item() if isinstance(value, np.generic) else value
