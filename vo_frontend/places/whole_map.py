@@ -19,10 +19,21 @@ from vo_frontend.places.memory import PlaceMemory
 
 log = logging.getLogger(__name__)
 
-MAX_ITERATIONS = 15
-ROUNDS = 2  # between which the observations that disagree are left out
 MIN_SIGHTINGS = 20  # of landmarks that other keyframes see too
 ANNOUNCED = 200  # keyframes from which on it takes seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Says how far to adjust before the observations that disagree are left out."""
+
+    max_iterations: int
+    tolerance: float  # share of the cost
+
+
+# What disagrees stands out early, and without it the end comes in fewer steps. The end counts: how the
+# scale of one camera runs along a drive hardly shows in the cost.
+ROUNDS = (_Round(6, 1e-4), _Round(15, 1e-7))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +78,8 @@ class WholeMapAdjuster:
             )
         before = np.array([keyframe.T_world_cam for keyframe in segment.keyframes])
         problem, rows = self._problem(held, segment)
-        for _ in range(ROUNDS):
-            solution = self._solve(problem, stop)
+        for each in ROUNDS:
+            solution = self._solve(problem, each, stop)
             problem = _without(problem, solution)
         now, points_world = solution.T_world_cam, segment.points_world.copy()
         points_world[rows] = solution.points_world
@@ -119,13 +130,14 @@ class WholeMapAdjuster:
         inverse_depth, sigma = measured_depths(keyframes)[:, seen]
         return inverse_depth, self._config.pixel_sigma_px / self._camera.focal_px / sigma
 
-    def _solve(self, problem: GlobalProblem, stop: Callable[[], bool]) -> GlobalSolution:
+    def _solve(self, problem: GlobalProblem, to: _Round, stop: Callable[[], bool]) -> GlobalSolution:
         config, focal_px = self._config, self._camera.focal_px
         return adjust_all(
             problem,
             huber=config.huber_px / focal_px,
             max_error=config.max_reprojection_px / focal_px,
-            max_iterations=MAX_ITERATIONS,
+            max_iterations=to.max_iterations,
+            tolerance=to.tolerance,
             num_threads=self._num_threads,
             stop=stop,
         )
