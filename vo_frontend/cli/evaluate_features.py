@@ -42,6 +42,8 @@ EXAMPLES = """examples:
       --sequences kitti/06,tum/fr2_desk,7scenes/redkitchen,street --data-root ~/datasets
   vo-frontend evaluate-features --features alike-n,alike-l --hpatches DIR --keypoints 5000 \\
       --score-threshold 0.2                            as in ALIKE, beside its published figures
+  vo-frontend evaluate-features --features aliked-t16,orb --keypoints 2048 \\
+      --phototourism DIR --multiview                   as in ALIKED, with reconstructions by COLMAP
   vo-frontend evaluate-features --features aliked-t16,orb \\
       --extra mine=aliked-t16:runs/train/t16/weights.pth --photos ~/photographs --losses
 

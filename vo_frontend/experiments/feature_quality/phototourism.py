@@ -125,7 +125,8 @@ def score_stereo(name: str, views: SceneViews, scene: TourismScene) -> StereoRes
         SourceError: an image or calibration cannot be read.
     """
     errors = np.array([_error_deg(views, *pair) for pair in scene.pairs])
-    counts = [len(views[image].features.pixels) for image in dict.fromkeys(sum(scene.pairs, ()))]
+    images = dict.fromkeys(image for pair in scene.pairs for image in pair)
+    counts = [len(views[image].features.pixels) for image in images]
     maa_5, maa_10 = (mean_average_accuracy(errors, degrees) for degrees in (5, 10))
     return StereoResult(name, scene.name, len(errors), float(np.mean(counts)), maa_5, maa_10)
 
