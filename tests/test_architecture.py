@@ -42,6 +42,7 @@ HOME_OF = {
     "matplotlib": {"reports", "experiments", "calibration"},
     "poselib": {"tracking"},
     "gtsam": {"atlas"},
+    "pycolmap": {"experiments"},
 }
 READERS_OF_GROUND_TRUTH = {"cli", "experiments", "session", "evaluation", "training"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -32,6 +32,8 @@ GAPS = (2, 5, 10, 20)
 NUM_STARTS = 20
 NUM_PHOTO_PAIRS = 60
 NUM_TOURISM_PAIRS = 500
+BAG_SIZES = (5, 10, 25)
+NUM_BAGS = 10
 LOSSES_OF = "aliked-t16"
 
 EXAMPLES = """examples:
@@ -40,6 +42,8 @@ EXAMPLES = """examples:
       --sequences kitti/06,tum/fr2_desk,7scenes/redkitchen,street --data-root ~/datasets
   vo-frontend evaluate-features --features alike-n,alike-l --hpatches DIR --keypoints 5000 \\
       --score-threshold 0.2                            as in ALIKE, beside its published figures
+  vo-frontend evaluate-features --features aliked-t16,orb --keypoints 2048 \\
+      --phototourism DIR --multiview                   as in ALIKED, with reconstructions by COLMAP
   vo-frontend evaluate-features --features aliked-t16,orb \\
       --extra mine=aliked-t16:runs/train/t16/weights.pth --photos ~/photographs --losses
 
@@ -107,6 +111,7 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
         "--phototourism", metavar="DIR", type=Path, help="scenes of the Image Matching Workshop 2020"
     )
     add_count(group, "--phototourism-pairs", NUM_TOURISM_PAIRS, "of each of its scenes")
+    _add_multiview(group)
     add_count(group, "--photo-pairs", NUM_PHOTO_PAIRS, "made of the held-out photographs")
     group.add_argument(
         "--sequences", metavar="A,B,C", type=names, default=[], help="with poses; street: the built-in one"
@@ -128,6 +133,23 @@ def _add_data(group: "argparse._ArgumentGroup") -> None:
         const=[LOSSES_OF],
         default=[],
         help=f"training losses of these networks beside random weights, on --photos (default {LOSSES_OF})",
+    )
+
+
+def _add_multiview(group: "argparse._ArgumentGroup") -> None:
+    sizes = ",".join(map(str, BAG_SIZES))
+    group.add_argument(
+        "--multiview",
+        metavar="N,N,N",
+        nargs="?",
+        type=positives,
+        const=BAG_SIZES,
+        default=(),
+        help=f"reconstruct bags of N images of its scenes by COLMAP (default {sizes}; needs pycolmap)",
+    )
+    add_count(group, "--bags", NUM_BAGS, "of each size and scene, those it lists or else drawn ones")
+    group.add_argument(
+        "--colmap-out", metavar="DIR", type=Path, help="keep COLMAP's databases and models of the bags"
     )
 
 
@@ -167,8 +189,7 @@ def _comparison(args: argparse.Namespace) -> "FeatureComparison":
     from vo_frontend.experiments.feature_quality.contestants import ALL, Extraction, choose_contestants
     from vo_frontend.simulation import STREET
 
-    if args.losses and not args.photos:
-        raise ConfigError("--losses needs pairs to evaluate them on, add --photos DIR")
+    _check(args)
     has_data = args.hpatches or args.photos or args.sequences or args.phototourism
     return FeatureComparison(
         contestants=choose_contestants(args.features or ALL, args.extra),
@@ -177,6 +198,9 @@ def _comparison(args: argparse.Namespace) -> "FeatureComparison":
         hpatches=args.hpatches,
         phototourism=args.phototourism,
         num_phototourism_pairs=args.phototourism_pairs,
+        bag_sizes=sorted(set(args.multiview)),
+        num_bags=args.bags,
+        colmap_out=args.colmap_out,
         photos=args.photos,
         num_photo_pairs=args.photo_pairs,
         sequences=args.sequences if has_data else [STREET],
@@ -184,6 +208,18 @@ def _comparison(args: argparse.Namespace) -> "FeatureComparison":
         num_starts=args.starts,
         losses=args.losses,
     )
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Make sure that every option has what it works on."""
+    if args.losses and not args.photos:
+        raise ConfigError("--losses needs pairs to evaluate them on, add --photos DIR")
+    if args.multiview and not args.phototourism:
+        raise ConfigError("--multiview needs scenes to reconstruct, add --phototourism DIR")
+    if args.multiview and min(args.multiview) < 3:
+        raise ConfigError(f"--multiview: got bags of {min(args.multiview)} images, expected 3 or more")
+    if args.colmap_out and not args.multiview:
+        raise ConfigError("--colmap-out keeps what --multiview reconstructs, add --multiview")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 The two compare only where the protocol is the same: HPatches with its 108 scenes and up to 5000 keypoints
 that score 0.2 or more (X. Zhao et al., "ALIKE", IEEE TMM 2022); stereo on test scenes of the Image Matching
 Workshop with 2048 keypoints (X. Zhao et al., "ALIKED", IEEE TIM 2023), where matches and motions are found in
-another way.
+another way; multi-view on the same scenes, the mean over bags of 5, 10 and 25 images.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_frontend.evaluation.feature_metrics import percent_at
+from vo_frontend.experiments.feature_quality.multiview import MultiviewResult
 from vo_frontend.experiments.feature_quality.pairs import PHOTOGRAPHS
 from vo_frontend.experiments.feature_quality.phototourism import StereoResult
 from vo_frontend.experiments.feature_quality.scores import HomographyResult
@@ -26,6 +27,12 @@ STEREO = {  # mAA at 5 and 10 degrees, in per cent
     "aliked-n16": (39.53, 52.28),
     "aliked-n32": (39.52, 52.23),
 }
+MULTIVIEW = {  # mAA at 5 and 10 degrees, in per cent
+    "aliked-t16": (60.31, 70.88),
+    "aliked-n16": (61.44, 71.78),
+    "aliked-n32": (61.67, 72.09),
+}
+MULTIVIEW_SIZES = (5, 10, 25)  # images of the bags that the published figures are means over
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,23 @@ class StereoRow:
     published_maa_10deg_percent: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class MultiviewRow:
+    """All bags of one size of a PhotoTourism scene, or the mean over the sizes."""
+
+    scene: str
+    features: str
+    images: str  # of each bag
+    bags: int
+    maa_5deg_percent: float
+    maa_10deg_percent: float
+    registered_percent: float
+    track_length: float
+    landmarks: float
+    published_maa_5deg_percent: float | None
+    published_maa_10deg_percent: float | None
+
+
 def hpatches_rows(results: Sequence[HomographyResult]) -> list[HpatchesRow]:
     """Average over all pairs but those of photographs; no rows where there are none."""
     planar = [result for result in results if result.group != PHOTOGRAPHS]
@@ -86,3 +110,33 @@ def stereo_rows(results: Sequence[StereoResult]) -> list[StereoRow]:
         )
         for result in results
     ]  # fmt: skip
+
+
+def multiview_rows(results: Sequence[MultiviewResult]) -> list[MultiviewRow]:
+    """Turn results into rows, in their order, and add the mean over the sizes that was published."""
+    rows = []
+    for scene, features in dict.fromkeys((result.scene, result.features) for result in results):
+        own = [result for result in results if (result.scene, result.features) == (scene, features)]
+        for result in own:
+            rows.append(_multiview_row(str(result.bag_size), [result], (None, None)))
+        if tuple(result.bag_size for result in own) == MULTIVIEW_SIZES:
+            published = MULTIVIEW.get(features, (None, None))
+            rows.append(_multiview_row(", ".join(map(str, MULTIVIEW_SIZES)), own, published))
+    return rows
+
+
+def _multiview_row(
+    images: str, results: Sequence[MultiviewResult], published: tuple[float | None, float | None]
+) -> MultiviewRow:
+    return MultiviewRow(
+        results[0].scene,
+        results[0].features,
+        images,
+        sum(result.num_bags for result in results),
+        100 * float(np.mean([result.maa_5deg for result in results])),
+        100 * float(np.mean([result.maa_10deg for result in results])),
+        100 * float(np.mean([result.registered for result in results])),
+        float(np.mean([result.track_length for result in results])),
+        float(np.mean([result.num_landmarks for result in results])),
+        *published,
+    )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vo_frontend.evaluation.feature_metrics import AUC_THRESHOLDS_DEG, THRESHOLDS_PX, percent_at
+from vo_frontend.experiments.feature_quality.multiview import MultiviewResult
 from vo_frontend.experiments.feature_quality.pairs import PHOTOGRAPHS
 from vo_frontend.experiments.feature_quality.phototourism import StereoResult
 from vo_frontend.experiments.feature_quality.plots import (
@@ -17,7 +18,7 @@ from vo_frontend.experiments.feature_quality.plots import (
     plot_accuracy,
     plot_auc,
 )
-from vo_frontend.experiments.feature_quality.published import hpatches_rows, stereo_rows
+from vo_frontend.experiments.feature_quality.published import hpatches_rows, multiview_rows, stereo_rows
 from vo_frontend.experiments.feature_quality.scores import HomographyResult, PoseResult
 from vo_frontend.experiments.setting import describe_setting
 from vo_frontend.experiments.tables import Section, Setting
@@ -59,6 +60,7 @@ class FeatureReport:
     homographies: list[HomographyResult]
     poses: list[PoseResult]
     stereo: list[StereoResult]
+    multiview: list[MultiviewResult]
     losses: list[LossRow]
 
 
@@ -137,6 +139,9 @@ def sections(report: FeatureReport, folder: Path) -> list[Section]:
     if report.stereo:
         stereo = stereo_rows(_together(report.stereo, lambda result: result.scene))
         tables.append(Section("stereo", "PhotoTourism, stereo, beside published figures", stereo))
+    if report.multiview:
+        multiview = multiview_rows(_together(report.multiview, lambda result: result.scene))
+        tables.append(Section("multiview", "PhotoTourism, multi-view, beside published figures", multiview))
     if report.losses:
         tables.append(Section("losses", "Training losses on held-out pairs", report.losses))
     return tables
@@ -157,6 +162,7 @@ def as_mapping(setting: Setting, report: FeatureReport) -> dict[str, Any]:
         "homographies": homographies,
         "poses": [asdict(result) for result in report.poses],
         "stereo": [asdict(result) for result in report.stereo],
+        "multiview": [asdict(result) for result in report.multiview],
         "losses": [asdict(row) for row in report.losses],
     }
 
