@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.keeper import Kept
 from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -30,12 +31,13 @@ class RecordingKeeper:
 
     def keep_keyframe(
         self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
-    ) -> None:
+    ) -> Kept:
         index = keyframe.view.frame_index
         assert index not in self.keyframes, "it left before and was not recalled"
         self.keyframes[index] = keyframe
         self.ties.setdefault(index, []).extend(ties)
         self.segments.append(segment_id)
+        return Kept(index)
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]

@@ -53,6 +53,22 @@ def test_excluded_places_are_not_found_and_unknown_ids_do_no_harm() -> None:
     assert not {420, 0} & set(found.ids.tolist())
 
 
+def test_a_forgotten_place_is_not_found_and_the_others_keep_their_order(tmp_path: Path) -> None:
+    vectors = unit_vectors(100)
+    without = PlaceIndex(SIZE)
+    for number in (n for n in range(100) if n != 42):
+        without.add(10 * number, vectors[number])
+    filled().save(tmp_path / "places.npz")
+    for index in (filled(), PlaceIndex.load(tmp_path / "places.npz")):
+        index.forget(420)
+        np.testing.assert_array_equal(index.ids, without.ids)
+        np.testing.assert_array_equal(index.query(vectors[42], 99).ids, without.query(vectors[42], 99).ids)
+        index.add(420, vectors[42])
+        assert index.query(vectors[42], 1).ids.tolist() == [420]
+    with pytest.raises(ValueError, match="7"):
+        without.forget(7)
+
+
 def test_an_empty_index_and_one_that_is_all_excluded_find_nothing() -> None:
     query = unit_vectors(1)[0]
     assert len(PlaceIndex(SIZE).query(query, 5)) == 0

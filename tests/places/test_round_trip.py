@@ -133,6 +133,24 @@ def test_a_place_is_known_though_every_visit_shows_other_landmarks_of_it(
     assert len(np.setdiff1d(gone, retired)) > 100, "what no kept keyframe sees is given up, too"
 
 
+def test_the_archive_does_not_grow_with_every_visit_though_each_shows_much_that_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trip, num_laps = RoundTrip(lap=70, overlooked=0.4), 5
+    every_frame = ["keyframes.max_tracked_share=1.0"]
+    driven = drive(trip, range(num_laps * trip.lap), monkeypatch, settings=every_frame)
+    num_kept, after_lap = 0, []
+    for result in driven.results:
+        for event in result.events:
+            num_kept += isinstance(event, KeyframeAdded) - isinstance(event, KeyframeMerged)
+        if (result.frame_index + 1) % trip.lap == 0:
+            after_lap.append(num_kept)
+    assert after_lap[0] > 40
+    assert max(after_lap[1:]) <= after_lap[0] + 5
+    assert error(driven, trip.truth(driven.sections), mono=False) < 0.05
+    assert not any(event.frame_index == 0 for event in driven.events(KeyframeMerged)), "it is the world"
+
+
 def test_segments_join_where_the_second_reaches_the_first(
     monkeypatch: pytest.MonkeyPatch, mono: bool
 ) -> None:

@@ -1,14 +1,24 @@
 """Where keyframes and landmarks go when they leave the local map."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_frontend.map_events import MapEvent
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.ties import Tie
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Says what became of a keyframe that was handed over."""
+
+    frame_index: int  # of the keyframe that stands for it: its own where it is kept, or where nothing is
+    events: tuple[MapEvent, ...] = ()  # what has happened to kept keyframes and landmarks
 
 
 class Keeper(Protocol):
@@ -16,7 +26,7 @@ class Keeper(Protocol):
 
     def keep_keyframe(
         self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
-    ) -> int | None:
+    ) -> Kept:
         """Take over a keyframe with its pose and landmark ids (N,) of the moment, and its ties to others.
 
         Args:
@@ -24,9 +34,6 @@ class Keeper(Protocol):
             keyframe: which leaves.
             ties: to keyframes of the local map.
             window: those of the local map; of an older one that was recalled, they have the latest pose.
-
-        Returns:
-            None, or, where it adds nothing to what is kept, the frame of the keyframe that stands for it.
         """
         ...
 
@@ -58,8 +65,9 @@ class Forgetful:
 
     def keep_keyframe(
         self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
-    ) -> None:
+    ) -> Kept:
         """Forget it."""
+        return Kept(keyframe.view.frame_index)
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]

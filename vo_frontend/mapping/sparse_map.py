@@ -19,7 +19,6 @@ from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import (
     KeyframeAdded,
-    KeyframeMerged,
     KeyframesMoved,
     LandmarksAdded,
     LandmarksMerged,
@@ -279,11 +278,9 @@ class SparseMap:
     def _hand_over(self, position: int) -> int:
         """Give a keyframe to the keeper, and name the frame that stands for it there: its own, or another."""
         gone = self.keyframes[position]
-        heir = self._keeper.keep_keyframe(self.segment_id, gone, self.ties(position), self.keyframes)
-        if heir is None:
-            return gone.view.frame_index
-        self._events.append(KeyframeMerged(self.segment_id, gone.view.frame_index, heir))
-        return heir
+        kept = self._keeper.keep_keyframe(self.segment_id, gone, self.ties(position), self.keyframes)
+        self._events.extend(kept.events)
+        return kept.frame_index
 
     def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
         left = self.landmarks.select(mask)

@@ -68,6 +68,20 @@ class PlaceIndex:
         self._ids[count], self._descriptors[count] = place_id, descriptor
         self._known.add(int(place_id))
 
+    def forget(self, place_id: int) -> None:
+        """Forget a place; the others keep their order.
+
+        Raises:
+            ValueError: it is not known.
+        """
+        if place_id not in self._known:
+            raise ValueError(f"place {place_id} is not in the index")
+        count = len(self)
+        row = int(np.flatnonzero(self._ids[:count] == place_id)[0])
+        for values in (self._ids, self._descriptors):
+            values[row : count - 1] = values[row + 1 : count]
+        self._known.remove(place_id)
+
     def query(
         self, descriptor: NDArray[np.float32], k: int, exclude: NDArray[np.int64] | None = None
     ) -> Candidates:

@@ -14,6 +14,8 @@ from vo_frontend.atlas.landmark_table import RetiredLandmarks
 from vo_frontend.atlas.motions import Motions
 from vo_frontend.config import AtlasConfig
 from vo_frontend.geometry import se3
+from vo_frontend.map_events import KeyframeMerged, LandmarksRemoved, MapEvent
+from vo_frontend.mapping.keeper import Kept
 from vo_frontend.mapping.keyframe import Keyframe, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
@@ -26,6 +28,11 @@ PLACE_METHOD = "vlad"
 # A keyframe of a place that an earlier visit has mapped adds nothing either. ORB-SLAM's rule alone keeps
 # keyframes of every round through the same streets: no two views have all their keypoints in common.
 EARLIER_SHARE = 0.5  # of its landmarks, seen by keyframes of earlier visits
+# A new keyframe of a known place takes the place of an old one that shares landmarks with it, or the archive
+# would grow with every visit: what frames find again of a place wears off.
+WORN_SHARE = 0.5  # of the old one's landmarks, seen by WORN_VIEWS other kept keyframes
+WORN_VIEWS = 2
+NEAR_SHARED = 30  # landmarks that keyframes of one place share
 NUM_RECENT = 64  # keyframes that make a visit, and whose places are remembered: more than a window
 
 
@@ -57,28 +64,27 @@ class PlaceMemory:
 
     def keep_keyframe(
         self, segment_id: int, keyframe: Keyframe, ties: Sequence[Tie], window: Sequence[Keyframe]
-    ) -> int | None:
+    ) -> Kept:
         """Take over a keyframe that leaves the local map, perhaps once more, unless the place is known.
 
-        Returns:
-            The frame of the kept keyframe that shares most with it, where it adds nothing; else None.
+        Where it adds nothing, the kept keyframe that shares most with it stands for it. Where it is kept, an
+        older one of the same place may go.
         """
         self.motions.tie(ties)
+        frame_index, depth = keyframe.view.frame_index, ties[0].depth if ties else 0.0
         heir_index = self._heir(segment_id, keyframe)
-        if keyframe.view.frame_index not in self.archive:
-            insort(self._left, keyframe.view.frame_index)
+        is_new = frame_index not in self.archive
+        if is_new:
+            insort(self._left, frame_index)
         if heir_index is not None:
-            poses = {each.view.frame_index: each.T_world_cam for each in window}
-            T_world_heir = poses.get(heir_index, self.archive.T_world_cam(np.array([heir_index]))[0])
-            T_heir_gone = se3.inverse(T_world_heir) @ keyframe.T_world_cam
-            depth = ties[0].depth if ties else 0.0
-            self.motions.hand_over(keyframe.view.frame_index, heir_index, T_heir_gone, depth)
-            return heir_index
+            self._hand_over(keyframe, heir_index, window, depth)
+            return Kept(heir_index, (KeyframeMerged(segment_id, frame_index, heir_index),))
         place = self._described(keyframe.view)
-        if keyframe.view.frame_index not in self.archive:
-            self._index.add(keyframe.view.frame_index, place)
         self.archive.add(keyframe, segment_id, place)
-        return None
+        if not is_new:
+            return Kept(frame_index)
+        self._index.add(frame_index, place)
+        return Kept(frame_index, self._without_worn(segment_id, keyframe, window, depth))
 
     def keep_landmarks(
         self, segment_id: int, landmarks: Landmarks, anchor_indices: NDArray[np.int64]
@@ -130,6 +136,46 @@ class PlaceMemory:
         """Hear that landmarks (L,) were wrong."""
         self.archive.remove(ids)
 
+    def _hand_over(self, gone: Keyframe, heir_index: int, window: Sequence[Keyframe], depth: float) -> None:
+        """Tie what a keyframe is tied to, of a scene of some depth, to the one that stands for it."""
+        poses = {each.view.frame_index: each.T_world_cam for each in window}
+        T_world_heir = poses.get(heir_index, self.archive.T_world_cam(np.array([heir_index]))[0])
+        T_heir_gone = se3.inverse(T_world_heir) @ gone.T_world_cam
+        self.motions.hand_over(gone.view.frame_index, heir_index, T_heir_gone, depth)
+
+    def _without_worn(
+        self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe], depth: float
+    ) -> tuple[MapEvent, ...]:
+        """Give up the old keyframe that a new one of the same place leaves with least to say, if any."""
+        archive = self.archive
+        worn_index = self._most_worn(segment_id, newest, window)
+        if worn_index is None:
+            return ()
+        worn, ids = archive.keyframe(worn_index), archive.landmarks_seen(worn_index)
+        heirs = archive.covisible(worn_index).frame_indices
+        heir_index = int(heirs[archive.segment_ids(heirs) == segment_id][0])
+        self._hand_over(worn, heir_index, window, depth)
+        archive.forget(worn_index)
+        self._index.forget(worn_index)
+        here = np.concatenate([each.landmark_ids for each in window])
+        ids = ids[(archive.num_views(ids) == 0) & ~np.isin(ids, here)]
+        archive.remove(ids)
+        return KeyframeMerged(segment_id, worn_index, heir_index), LandmarksRemoved(segment_id, ids)
+
+    def _most_worn(self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe]) -> int | None:
+        """Name the keyframe of earlier visits that a new one shares landmarks with and that adds least."""
+        archive, frame_index = self.archive, newest.view.frame_index
+        near = archive.covisible(frame_index, NEAR_SHARED).frame_indices
+        near = near[(near < self._visit_begin(frame_index)) & (archive.segment_ids(near) == segment_id)]
+        first = archive.frame_indices()  # of the segment: its world is that camera
+        first = first[archive.segment_ids(first) == segment_id][:1]
+        near = np.setdiff1d(near, np.append(first, [each.view.frame_index for each in window]))
+        views = [archive.num_views(archive.landmarks_seen(each)) for each in near.tolist()]
+        shares = np.array([(each > WORN_VIEWS).mean() for each in views])
+        if not len(near) or shares.max() < WORN_SHARE:
+            return None
+        return int(near[shares.argmax()])
+
     def _heir(self, segment_id: int, keyframe: Keyframe) -> int | None:
         """Name the older kept keyframe that shares most with one that adds nothing, None where it adds."""
         archive, frame_index = self.archive, keyframe.view.frame_index
@@ -146,9 +192,13 @@ class PlaceMemory:
 
     def _is_of_known_place(self, ids: NDArray[np.int64], frame_index: int) -> bool:
         """Tell whether an earlier visit has mapped the place of a keyframe that sees landmarks (L,)."""
+        earlier = self.archive.num_views(ids, self._visit_begin(frame_index)) > 0
+        return bool(earlier.mean() >= EARLIER_SHARE)
+
+    def _visit_begin(self, frame_index: int) -> int:
+        """Return the frame with which the visit began that a keyframe is of."""
         visit = self._left[: bisect_left(self._left, frame_index)][-NUM_RECENT:]
-        visit_begin = visit[0] if len(visit) == NUM_RECENT else 0  # before 0: an earlier run
-        return bool((self.archive.num_views(ids, visit_begin) > 0).mean() >= EARLIER_SHARE)
+        return visit[0] if len(visit) == NUM_RECENT else 0  # before 0: an earlier run
 
     def _described(self, view: View) -> NDArray[np.float32]:
         """Describe a view, once: it is looked up, compared with the next one, and kept when it leaves."""
