@@ -9,8 +9,9 @@ from streams import Screen
 
 from vo_frontend.cli.console import Console
 from vo_frontend.cli.foreign_output import ForeignOutput
-from vo_frontend.cli.progress import ProgressSink
+from vo_frontend.cli.progress import CompilationLine, ProgressSink
 from vo_frontend.cli.terminal import Terminal
+from vo_frontend.compute.compile_ahead import Readiness
 from vo_frontend.types import Frame, FrameResult, Reason, Status
 
 
@@ -70,3 +71,18 @@ def test_the_log_keeps_a_line_now_and_then(caplog: pytest.LogCaptureFixture) -> 
     kept = [record.getMessage() for record in caplog.records]
     assert 3 <= len(kept) <= 8
     assert kept[-1].startswith("frame 100/100")
+
+
+def test_a_terminal_shows_how_many_kernels_are_ready() -> None:
+    screen = Screen()
+    line = CompilationLine(Terminal(io.StringIO(), screen))
+    for num_ready in (0, 1, 1, 2):
+        line.show(Readiness(num_missing=2, num_ready=num_ready))
+    assert screen.getvalue().count("\r") == 3, "once for each"
+    assert screen.lines == ["2 of 2 kernels are ready", ""]
+
+
+@pytest.mark.parametrize(("stream", "quiet"), [(io.StringIO(), False), (Screen(), True)])
+def test_no_file_and_no_quiet_terminal_gets_the_count_of_kernels(stream: io.StringIO, quiet: bool) -> None:
+    CompilationLine(Terminal(io.StringIO(), stream, quiet=quiet)).show(Readiness(2, 1))
+    assert stream.getvalue() == ""

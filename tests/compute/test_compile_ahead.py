@@ -31,6 +31,20 @@ rank_near.compile(rank_near.called_with)
 print("numba.np.arraymath" in sys.modules)
 """
 
+TRIANGULATE = """
+import sys
+import numpy as np
+from vo_frontend.compute.compile_ahead import Compilation
+from vo_frontend.geometry.triangulation import _intersect, triangulate
+if sys.argv[1] == "by another process":
+    Compilation([(_intersect, _intersect.called_with)], 1).wait()
+T = np.eye(4)
+T[:3, 3] = 1.0, 0.1, 0.2
+rays = np.random.default_rng(0).normal(0.0, 0.3, (2, 1000, 2))
+points, parallax = triangulate(T, *rays)
+print(np.isfinite(points).sum() > 300, points.tobytes().hex(), parallax.tobytes().hex())
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -74,6 +88,21 @@ def test_a_kernel_from_the_disk_needs_nothing_that_only_compiling_needs(folder: 
         for _ in range(2)
     ]
     assert needed == ["True", "False"]  # compiled, then loaded
+
+
+def test_a_kernel_gives_the_same_bytes_whoever_compiled_it(folder: Path) -> None:
+    given = {
+        subprocess.run(
+            [sys.executable, "-c", TRIANGULATE, how],
+            env={**os.environ, FOLDER_VARIABLE: str(folder / how)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        for how in ("by another process", "here")
+    }
+    assert len(given) == 1
+    assert given.pop().startswith("True ")
 
 
 def test_processes_that_compile_at_once_leave_one_whole_file(folder: Path) -> None:
@@ -137,6 +166,29 @@ def test_without_a_home_kernels_lie_in_a_private_temporary_folder(
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert list(tmp_path.iterdir()) == []
     kernel_folder.cache_clear()
+
+
+def test_whoever_watches_can_ask_for_more_processes(folder: Path) -> None:
+    seen: list[Readiness] = []
+
+    def watch(compilation: Compilation) -> bool:
+        seen.append(compilation.readiness())
+        compilation.use(1)
+        return True
+
+    Compilation([(append_lists, declared())], 0, watch).wait()
+    assert seen[0] == Readiness(num_missing=1, num_ready=0)
+    assert append_lists.is_on_disk(declared())
+
+
+def test_whoever_watches_can_give_up_what_is_compiled(folder: Path) -> None:
+    compilation = Compilation([(append_lists, declared())], 1, lambda compilation: False)
+    compilation.wait()
+    assert compilation.is_given_up
+    compilation.use(2)
+    compilation.wait()
+    assert compilation.readiness() == Readiness(num_missing=1, num_ready=0)
+    assert not append_lists.is_on_disk(declared())
 
 
 def test_without_processes_of_its_own_nothing_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

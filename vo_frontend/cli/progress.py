@@ -1,13 +1,34 @@
 """The one line that the terminal shows while a run goes on."""
 
 import time
+from typing import TYPE_CHECKING
 
 from vo_frontend.cli.console import Console
-from vo_frontend.cli.terminal import transcript
+from vo_frontend.cli.terminal import Terminal, transcript
 from vo_frontend.types import Frame, FrameResult
+
+if TYPE_CHECKING:
+    from vo_frontend.compute.compile_ahead import Readiness
 
 REFRESH_S = 0.2  # in a terminal
 REPEAT_S = 10.0  # in a file, a pipe or the log, where every line stays
+
+
+class CompilationLine:
+    """Shows how many kernels are ready, in a terminal, where the line changes in place."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._shown: Readiness | None = None
+
+    def show(self, readiness: "Readiness") -> None:
+        """Change the line when another kernel is ready; keep it when all are."""
+        if readiness == self._shown or not self._terminal.changes_in_place:
+            return
+        self._shown = readiness
+        self._terminal.change(f"{readiness.num_ready} of {readiness.num_missing} kernels are ready")
+        if readiness.num_ready == readiness.num_missing:
+            self._terminal.keep_changing()
 
 
 class ProgressSink:

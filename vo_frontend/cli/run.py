@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace, argv: Sequence[str], console: Console, run_log: "RunLog") -> None:
     from vo_frontend.cli.json_lines import JsonLinesSink
     from vo_frontend.cli.keyboard import stop_switch
-    from vo_frontend.cli.progress import ProgressSink
+    from vo_frontend.cli.progress import CompilationLine, ProgressSink
     from vo_frontend.session.run import Surroundings, execute
     from vo_frontend.session.viewing import ViewKind, open_viewer
 
@@ -68,6 +68,7 @@ def _run(args: argparse.Namespace, argv: Sequence[str], console: Console, run_lo
             sinks=sinks,
             stop_requested=lambda: switch.is_on or any(viewer.stop_requested for viewer in viewers),
             report_download=lambda *done: _show_download(terminal, *done),
+            report_compilation=CompilationLine(terminal).show,
             command=["vo-frontend", "run", *argv],
         )
         is_first_look = args.features is None and not config.run.versions

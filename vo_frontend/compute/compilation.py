@@ -20,7 +20,7 @@ from numba.core.typing.typeof import Purpose, typeof
 from numpy.typing import NDArray
 
 from vo_frontend.compute.kernel_files import KernelCache
-from vo_frontend.compute.linked_parts import LinkedPart
+from vo_frontend.compute.linked_parts import KernelPipeline, LinkedPart
 
 OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy"}
 CONTRACT = {**OPTIONS, "fastmath": {"contract"}}
@@ -59,12 +59,12 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]  # numba has no types
 
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Compile a function with fused multiply-add, and keep it on disk."""
-    return _kept(Kernel(function, targetoptions=CONTRACT))
+    return _kept(Kernel(function, targetoptions=CONTRACT, pipeline_class=KernelPipeline))
 
 
 def exact_kernel(function: Callable[..., Any]) -> Kernel:
     """Compile a function that rounds as written, and keep it on disk."""
-    return _kept(Kernel(function, targetoptions=OPTIONS))
+    return _kept(Kernel(function, targetoptions=OPTIONS, pipeline_class=KernelPipeline))
 
 
 def called_with(signature: str) -> Callable[[Kernel], Kernel]:

@@ -5,8 +5,10 @@ leave what they compile on disk (``kernel_files.py``). This module run as a prog
 """
 
 import gc
+import logging
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -18,11 +20,16 @@ from typing import Any
 
 from vo_frontend.compute.compilation import Kernel, Types, types_of
 from vo_frontend.compute.kernel_files import FOLDER_VARIABLE, kernel_folder
+from vo_frontend.compute.linked_parts import link_what_numba_brings
 from vo_frontend.compute.threads import ThreadTeam
+
+log = logging.getLogger(__name__)
 
 Call = tuple[Kernel, Types]
 Job = list[tuple[str, str, Types]]  # module, name and types, of kernels that have parts in common
 DONE = b"done\n"
+POLL_S = 0.05  # between two questions to whoever watches
+KERNEL_S = 0.5  # what one takes on average, where two cores of an EPYC compile
 
 
 @dataclass(frozen=True)
@@ -47,17 +54,30 @@ class Rehearsal(ThreadTeam):
 
 
 class Compilation:
-    """Kernels on their way to the disk."""
+    """Kernels on their way to the disk.
 
-    def __init__(self, calls: Iterable[Call], num_processes: int) -> None:
+    Attributes:
+        is_given_up: whether some are missing because the watch did not want to wait for them.
+    """
+
+    def __init__(
+        self,
+        calls: Iterable[Call],
+        num_processes: int,
+        watch: "Callable[[Compilation], bool] | None" = None,
+    ) -> None:
         """Begin with what is not on disk yet, and return at once.
 
         Args:
             calls: kernels, each with the types of its arguments.
             num_processes: that may compile at the same time.
+            watch: asked again and again while somebody waits for missing kernels, whether to go on.
         """
+        self.is_given_up = False
         self._num_processes = num_processes
-        self._num_missing = self._num_ready = self._num_feeding = 0
+        self._watch = watch
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._num_missing = self._num_announced = self._num_ready = self._num_feeding = 0
         self._jobs: list[Job] = []
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -73,7 +93,13 @@ class Compilation:
         with self._lock:
             self._num_missing += len(missing)
             self._jobs = sorted([*self._jobs, *by_module.values()], key=len)  # the last is taken first
-            num_new = min(self._num_processes - self._num_feeding, len(self._jobs))
+        self.use(self._num_processes)
+
+    def use(self, num_processes: int) -> None:
+        """Let so many processes compile at the same time, if there is work for them, and return at once."""
+        with self._lock:
+            self._num_processes = num_processes
+            num_new = max(0, min(num_processes - self._num_feeding, len(self._jobs)))
             self._num_feeding += num_new
         for _ in range(num_new):
             thread = threading.Thread(target=self._feed_a_process, name="compiler", daemon=True)
@@ -85,9 +111,30 @@ class Compilation:
         return Readiness(self._num_missing, self._num_ready)
 
     def wait(self) -> None:
-        """Wait for all; what no process could compile is compiled where it is first called."""
-        for thread in self._threads:
-            thread.join()
+        """Wait for all, or until the watch gives it up.
+
+        What no process could compile is compiled where it is first called.
+        """
+        if self._num_missing > self._num_announced:
+            self._num_announced = self._num_missing
+            took_s = KERNEL_S * self._num_missing
+            log.info("compiling %d kernels, once on this machine, for some %.0f s", self._num_missing, took_s)
+        while self._num_missing and not self.is_given_up:
+            if self._watch is not None and not self._watch(self):
+                self.give_up()
+            running = [thread for thread in self._threads if thread.is_alive()]
+            if not running:
+                return
+            running[0].join(POLL_S)
+
+    def give_up(self) -> None:
+        """End the processes, whatever they are at."""
+        with self._lock:
+            self.is_given_up = True
+            self._jobs.clear()
+            processes = list(self._processes)
+        for process in processes:
+            process.kill()
 
     def _feed_a_process(self) -> None:
         command = [sys.executable, "-m", __spec__.name]
@@ -102,6 +149,8 @@ class Compilation:
             )
         except OSError:
             return
+        with self._lock:
+            self._processes.append(process)
         with process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -146,4 +195,6 @@ def compile_from(jobs: Any, answers: Any) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; whoever asked us decides
+    link_what_numba_brings()
     compile_from(sys.stdin.buffer, sys.stdout.buffer)

@@ -85,6 +85,29 @@ def load_extractor(
     return extractor if image_scale == 1 else ScaledExtractor(extractor, image_scale)
 
 
+def load_readable_extractor(
+    name: str,
+    *,
+    max_keypoints: int,
+    weights_dir: str | Path | None = None,
+    score_threshold: float = 0.0,
+    image_scale: float = 1.0,
+) -> FeatureExtractor:
+    """Build an extractor that needs no compiled kernel: the network as torch has it on the CPU, or ORB.
+
+    The features are those of :func:`load_extractor` up to rounding, and take several times as long.
+
+    Raises:
+        VoError: unknown name.
+        WeightsError: the weights are nowhere to be found, truncated or altered.
+    """
+    family = _family(name)
+    build = _build_orb if family.build is _build_orb else _build_readable
+    folder = None if weights_dir is None else Path(weights_dir)
+    extractor = build(Request(name, max_keypoints, "cpu", "fp32", folder, score_threshold, None, None))
+    return extractor if image_scale == 1 else ScaledExtractor(extractor, image_scale)
+
+
 def available_precisions(name: str, device_type: str) -> tuple[str, ...]:
     """List the precisions that an extractor has on "cpu" or "cuda"; all have "fp32".
 
@@ -211,7 +234,7 @@ def _build_aliked_for_gpu(request: Request) -> FeatureExtractor:
     )
 
 
-def _build_alike(request: Request) -> FeatureExtractor:
+def _build_readable(request: Request) -> FeatureExtractor:
     from vo_frontend.features.devices import select_device
     from vo_frontend.features.networks.extractor import NetworkExtractor
 
@@ -248,7 +271,7 @@ FAMILIES = (
         {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "fp16", "bf16")},
         _build_aliked,
     ),
-    Family(("alike-t", "alike-s", "alike-n", "alike-l"), ONLY_FP32, _build_alike),
+    Family(("alike-t", "alike-s", "alike-n", "alike-l"), ONLY_FP32, _build_readable),
     Family(("orb",), ONLY_FP32, _build_orb),
 )
 EXTRACTORS = tuple(name for family in FAMILIES for name in family.names)

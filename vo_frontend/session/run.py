@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vo_frontend.compute.compile_ahead import Readiness
 from vo_frontend.config import Config
 from vo_frontend.errors import VoError
 from vo_frontend.features import FeatureExtractor
@@ -21,7 +22,8 @@ from vo_frontend.session.camera_height import CameraHeightSink, warn_of_segments
 from vo_frontend.session.estimate import Estimate
 from vo_frontend.session.failures import first_failure
 from vo_frontend.session.file_sinks import file_sinks
-from vo_frontend.session.load_features import load_features, load_features_or_stand_in
+from vo_frontend.session.first_look import Waiting
+from vo_frontend.session.load_features import load_features_or_stand_in
 from vo_frontend.session.opened_input import OpenedInput, open_in_time
 from vo_frontend.session.options import configure
 from vo_frontend.session.refine_focal import refine_unless_stopped
@@ -42,6 +44,7 @@ class Surroundings:
     sinks: Callable[[OpenedInput, Path, Records], Sequence[Sink]] = lambda opened, folder, records: ()
     stop_requested: Callable[[], bool] = lambda: False
     report_download: Progress | None = None
+    report_compilation: Callable[[Readiness], None] = lambda readiness: None
     command: Sequence[str] = ()  # for whoever wants to run it again
 
 
@@ -206,12 +209,12 @@ def execute(
     """
     warn_of_other_versions(config)
     opened = open_in_time(config.run, surroundings.stop_requested)
-    is_default = config.features.name == Config().features.name
     loading_since_s = time.perf_counter()  # kernels are compiled there, too
-    if may_stand_in and is_default and opened.is_built_in:
-        extractor, config = load_features_or_stand_in(config, report_download=surroundings.report_download)
-    else:
-        extractor = load_features(config, report_download=surroundings.report_download)
+    may_stand_in = may_stand_in and opened.is_built_in and config.features.name == Config().features.name
+    waiting = Waiting(surroundings.stop_requested, surroundings.report_compilation)
+    extractor, config = load_features_or_stand_in(
+        config, may_stand_in=may_stand_in, report_download=surroundings.report_download, waiting=waiting
+    )
     loading_s = time.perf_counter() - loading_since_s
     with run_folder(out, opened.source.name) as folder:
         run_log.write_into(folder)
@@ -245,7 +248,8 @@ def _estimate(
         *([height] if height else []),
         *surroundings.sinks(opened, folder, session.records),
     ]
-    kernels_s = loading_s + rehearse(config, extractor, source.sensor, source.camera)
+    stopped = surroundings.stop_requested()
+    kernels_s = loading_s + (0.0 if stopped else rehearse(config, extractor, source.sensor, source.camera))
     log.info("%s (%s), %s on %s", source.name, source.sensor.value, extractor.name, extractor.device_name)
     try:
         session.run(source, sinks, surroundings.stop_requested, deterministic=config.run.deterministic)

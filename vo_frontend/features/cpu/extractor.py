@@ -1,6 +1,5 @@
 """ALIKED on the CPU behind the extractor protocol, by kernels made for it."""
 
-import logging
 import math
 import threading
 from collections.abc import Sequence
@@ -15,10 +14,6 @@ from vo_frontend.features.image import MIN_SIZE_PX, check_batch, check_image
 from vo_frontend.features.networks.aliked.variants import AlikedConfig
 from vo_frontend.features.state_dict import StateDict
 from vo_frontend.types import Features, Image
-
-log = logging.getLogger(__name__)
-
-EXPECTED_S = 15  # for all kernels of a run to be compiled, on two cores of an EPYC
 
 
 class CpuAlikedExtractor:
@@ -100,8 +95,6 @@ class CpuAlikedExtractor:
         noise = np.random.default_rng(0).integers(0, 256, (MIN_SIZE_PX, MIN_SIZE_PX), np.uint8)
         calls = self._network.kernel_calls(np.atleast_3d(noise))
         compilation.add(calls)
-        num_missing = compilation.readiness().num_missing
-        if num_missing:
-            log.info("compiling %d kernels, once on this machine, for some %d s", num_missing, EXPECTED_S)
         compilation.wait()
-        self.extract(noise)
+        if not compilation.is_given_up:
+            self.extract(noise)
