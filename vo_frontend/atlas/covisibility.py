@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas.archive import Archive
-from vo_frontend.atlas.growing import grown
+from vo_frontend.mapping.growing import grown
 
 Ids = NDArray[np.int64]
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.atlas.growing import grown
 from vo_frontend.atlas.packed_keyframe import PackedKeyframe
 from vo_frontend.atlas.record_store import RecordStore
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.mapping.growing import grown
 
 Ids = NDArray[np.int64]
 

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.atlas.growing import grown
 from vo_frontend.compute.compilation import called_with, kernel
+from vo_frontend.mapping.growing import grown
 from vo_frontend.mapping.keyframe import NO_LANDMARK
+from vo_frontend.mapping.row_numbers import RowNumbers
 
 Ids = NDArray[np.int64]
 
 NO_ANCHOR = -1
-NOT_HERE = -1
 NO_FRAME = np.iinfo(np.int64).min  # no keyframe: -1 is the newest of an earlier session
 
 _VALUES = np.dtype([("num_expected", np.int32), ("num_found", np.int32), ("color", np.uint8, 3)])
@@ -52,9 +52,7 @@ class LandmarkTable:
 
     def __init__(self) -> None:
         self._heir = np.zeros(0, np.int32)  # itself, the landmark it was merged into, or NO_LANDMARK
-        self._row = np.zeros(0, np.int32)  # by id; NOT_HERE while it is not here
-        self._free: list[int] = []  # rows
-        self._id = np.zeros(0, np.int32)  # by row; NO_LANDMARK while it is free
+        self._numbers = RowNumbers()
         self._points_world = np.zeros((0, 3))
         self._anchors = np.zeros(0, np.int32)  # row of the keyframe that each follows
         self._values = np.zeros(0, _VALUES)
@@ -71,11 +69,11 @@ class LandmarkTable:
 
     def ids(self) -> Ids:
         """List the landmarks that are here, in increasing order."""
-        return np.sort(self._id[self._id != NO_LANDMARK]).astype(np.int64)
+        return self._numbers.ids()
 
     def get(self, ids: Ids) -> LandmarkRows:
         """Return landmarks (M,) that are here."""
-        rows = self._row[ids]
+        rows = self._numbers.of(ids)
         values = self._values[rows]
         return LandmarkRows(
             self._points_world[rows],
@@ -87,13 +85,11 @@ class LandmarkTable:
 
     def contains(self, ids: Ids) -> NDArray[np.bool_]:
         """Tell which ids (L,) are here, as a mask (L,). Any number may be asked for."""
-        known = (ids >= 0) & (ids < len(self._row))
-        known[known] = self._row[ids[known]] != NOT_HERE
-        return known
+        return self._numbers.contains(ids)
 
     def move(self, ids: Ids, points_world: NDArray[np.float64]) -> None:
         """Give landmarks (M,) that are here other positions (M, 3)."""
-        self._points_world[self._row[ids]] = points_world
+        self._points_world[self._numbers.of(ids)] = points_world
 
     def transform(self, part_of_row: Ids, S_new_old: NDArray[np.float64]) -> None:
         """Move what hangs on keyframes along with them.
@@ -106,11 +102,11 @@ class LandmarkTable:
 
     def anchored_at(self, keyframe_row: int) -> Ids:
         """List the landmarks that follow a keyframe, in increasing order."""
-        return np.sort(self._id[self._anchors == keyframe_row]).astype(np.int64)
+        return np.sort(self._numbers.id_of_row[self._anchors == keyframe_row]).astype(np.int64)
 
     def anchor(self, ids: Ids, keyframe_rows: Ids) -> None:
         """Let landmarks (M,) that are here follow other keyframes (M,), or none (NO_ANCHOR)."""
-        self._anchors[self._row[ids]] = keyframe_rows
+        self._anchors[self._numbers.of(ids)] = keyframe_rows
 
     def merge(self, kept_ids: Ids, gone_ids: Ids) -> tuple[Ids, Ids]:
         """Merge pairs of any landmarks (P,), one after the other: the heir of the first becomes the second's.
@@ -149,31 +145,18 @@ class LandmarkTable:
         size, num_ids = len(self._heir), int(ids.max(initial=-1)) + 1
         self._heir = grown(self._heir, num_ids)
         self._heir[size:] = np.arange(size, len(self._heir))
-        self._row = grown(self._row, num_ids, NOT_HERE)
 
     def _rows_for(self, ids: Ids) -> NDArray[np.int32]:
         """Return the rows (M,) of landmarks (M,); those that are not here get one each."""
-        is_new = self._row[ids] == NOT_HERE
-        num_new, size = int(np.count_nonzero(is_new)), len(self._id)
-        if num_new > len(self._free):
-            self._id = grown(self._id, size + num_new - len(self._free), NO_LANDMARK)
-            num_rows = len(self._id)
-            self._points_world = grown(self._points_world, num_rows)
-            self._anchors = grown(self._anchors, num_rows, NO_ANCHOR)
-            self._values = grown(self._values, num_rows)
-            self._free += range(size, num_rows)
-        first = len(self._free) - num_new
-        taken = np.array(self._free[first:], np.int32)
-        del self._free[first:]
-        self._row[ids[is_new]], self._id[taken] = taken, ids[is_new]
-        return self._row[ids]
+        rows = self._numbers.take(ids)
+        num_rows = self._numbers.num_rows
+        self._points_world = grown(self._points_world, num_rows)
+        self._anchors = grown(self._anchors, num_rows, NO_ANCHOR)
+        self._values = grown(self._values, num_rows)
+        return rows
 
     def _drop(self, ids: Ids) -> None:
-        rows = self._row[ids]
-        rows = rows[rows != NOT_HERE]
-        self._row[ids] = NOT_HERE
-        self._id[rows], self._anchors[rows] = NO_LANDMARK, NO_ANCHOR
-        self._free += rows.tolist()
+        self._anchors[self._numbers.drop(ids)] = NO_ANCHOR
 
 
 @called_with("(f8[:,::1], i4[::1], i8[::1], f8[:,:,::1])")

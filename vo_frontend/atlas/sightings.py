@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.atlas import sighting_kernels as kernels
-from vo_frontend.atlas.growing import grown
 from vo_frontend.atlas.sighting_kernels import END
+from vo_frontend.mapping.growing import grown
 
 Ids = NDArray[np.int64]
 

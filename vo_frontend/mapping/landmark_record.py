@@ -19,13 +19,14 @@ from vo_frontend.map_events import (
     MapEvent,
     SegmentJoined,
 )
+from vo_frontend.mapping.row_numbers import RowNumbers
 from vo_frontend.mapping.spilling_table import SpillingTable
 from vo_frontend.types import FrameResult
 
 MAX_MEMORY_BYTES = 64 * 1024 * 1024  # beyond it, the table lies in a temporary file
 
 # What ``place`` says; above 0 it is the number of the landmark among all that ever retired.
-GONE = 0  # never there, wrong, or part of another one
+FREE = 0  # no landmark has the row
 LOCAL = -1  # in the local map
 
 MAX_VIEWS = 255  # that are counted
@@ -42,6 +43,7 @@ _ROW = np.dtype(
 )
 
 Ids = NDArray[np.int64]
+RowIndices = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class LandmarkCloud:
 
 
 class LandmarkRecord:
-    """Listens to results and knows where every landmark is now, in 24 bytes each.
+    """Listens to results and knows where every landmark is now, in 28 bytes each, and 4 if it is gone.
 
     A position that is not finite is no news: the landmark stays where it was, or is unknown.
     ``retired_have_changed`` says whether the latest :meth:`update` has moved, recalled or dropped landmarks
@@ -88,7 +90,7 @@ class LandmarkRecord:
     def __init__(self, max_memory_bytes: int = MAX_MEMORY_BYTES) -> None:
         self.retired_have_changed = False
         self._table = SpillingTable(_ROW, max_memory_bytes)
-        self._num_ids = 0  # above all that are known
+        self._numbers = RowNumbers()
         self._num_retired = 0  # ever, landmarks that came back and left again counted again
 
     def __len__(self) -> int:
@@ -99,7 +101,7 @@ class LandmarkRecord:
         """Take what the result of the next frame tells of landmarks."""
         self.hear(result.events)
         if result.landmark_ids is not None:
-            found = self._known(result.landmark_ids[result.landmark_ids >= 0])
+            found = self._known(result.landmark_ids)
             self._rows["num_views"][found] = np.minimum(self._rows["num_views"][found], MAX_VIEWS - 1) + 1
 
     def hear(self, events: Iterable[MapEvent]) -> None:
@@ -110,11 +112,11 @@ class LandmarkRecord:
 
     def cloud(self) -> LandmarkCloud:
         """Copy all landmarks: retired ones in the order in which they left, then those of the local map."""
-        return self._copy(np.concatenate([self._retired_ids(1), self._local_ids()]))
+        return self._copy(np.concatenate([self._retired(1), self._local()]))
 
     def local(self) -> LandmarkCloud:
         """Copy the landmarks of the local map, by id."""
-        return self._copy(self._local_ids())
+        return self._copy(self._local())
 
     def retired(self, max_landmarks: int | None = None) -> LandmarkCloud:
         """Copy the landmarks that have left the local map, in the order in which they left.
@@ -123,24 +125,25 @@ class LandmarkRecord:
             max_landmarks: with more ids than that, every second (fourth, eighth, ...) id alone.
         """
         step = 1
-        while max_landmarks is not None and self._num_ids > step * max_landmarks:
+        while max_landmarks is not None and self._numbers.num_ids > step * max_landmarks:
             step *= 2
-        return self._copy(self._retired_ids(step))
+        return self._copy(self._retired(step))
 
     @property
     def _rows(self) -> NDArray[Any]:
-        return self._table.rows[: self._num_ids]
+        return self._table.rows[: self._numbers.num_rows]
 
-    def _local_ids(self) -> Ids:
-        return np.flatnonzero(self._rows["place"] == LOCAL)
+    def _local(self) -> RowIndices:
+        rows = np.flatnonzero(self._rows["place"] == LOCAL)
+        return rows[np.argsort(self._numbers.id_of_row[rows])]
 
-    def _retired_ids(self, step: int) -> Ids:
-        place = self._rows["place"][::step]
-        retired = np.flatnonzero(place > 0)
-        return step * retired[np.argsort(place[retired])]
+    def _retired(self, step: int) -> RowIndices:
+        place = self._rows["place"]
+        rows = np.flatnonzero((place > 0) & (self._numbers.id_of_row % step == 0))
+        return rows[np.argsort(place[rows])]
 
-    def _copy(self, ids: Ids) -> LandmarkCloud:
-        rows = self._rows[ids]
+    def _copy(self, index: RowIndices) -> LandmarkCloud:
+        rows = self._rows[index]
         segment_ids = rows["segment_id"].astype(np.int64)
         return LandmarkCloud(
             rows["point_world"].copy(), rows["color"].copy(), segment_ids, rows["num_views"].copy()
@@ -154,7 +157,7 @@ class LandmarkRecord:
         elif isinstance(event, LandmarksRecalled):
             self._set_place(self._known(event.ids), LOCAL)
         elif isinstance(event, LandmarksRemoved):
-            self._set_place(self._known(event.ids), GONE)
+            self._drop(event.ids)
         elif isinstance(event, LandmarksMerged):
             self._merge(event)
         elif isinstance(event, SegmentJoined):
@@ -162,50 +165,53 @@ class LandmarkRecord:
 
     def _put(self, event: LandmarksAdded | LandmarksRetired) -> None:
         is_finite = np.isfinite(event.points_world).all(axis=1)
-        ids = event.ids[is_finite]
-        self._num_ids = max(self._num_ids, int(ids.max(initial=-1)) + 1)
-        self._table.reserve(self._num_ids)
-        is_new = self._rows["place"][ids] == GONE
+        rows = self._numbers.take(event.ids[is_finite])
+        self._table.reserve(self._numbers.num_rows)
+        is_new = self._rows["place"][rows] == FREE
         is_past = isinstance(event, LandmarksRetired)  # it retires before it was ever local
-        self._rows["num_views"][ids[is_new]] = MAX_VIEWS if is_past else 0
-        place: Ids | int = LOCAL
+        self._rows["num_views"][rows[is_new]] = MAX_VIEWS if is_past else 0
+        place: RowIndices | int = LOCAL
         if isinstance(event, LandmarksRetired):
-            place = self._num_retired + 1 + np.arange(len(ids))
-            self._num_retired += len(ids)
-        self._set_place(ids, place)
-        self._rows["point_world"][ids] = event.points_world[is_finite]
-        self._rows["color"][ids] = event.colors[is_finite]
-        self._rows["segment_id"][ids] = event.segment_id
+            place = self._num_retired + 1 + np.arange(len(rows))
+            self._num_retired += len(rows)
+        self._set_place(rows, place)
+        self._rows["point_world"][rows] = event.points_world[is_finite]
+        self._rows["color"][rows] = event.colors[is_finite]
+        self._rows["segment_id"][rows] = event.segment_id
 
     def _move(self, event: LandmarksMoved) -> None:
         """Move landmarks, which may be of any segment: that of the event is the one that is tracked."""
-        is_meant = np.isfinite(event.points_world).all(axis=1) & (event.ids < self._num_ids)
-        ids = event.ids[is_meant]
-        self._rows["point_world"][ids] = event.points_world[is_meant]
-        self._note(ids)
+        is_meant = np.isfinite(event.points_world).all(axis=1) & self._numbers.contains(event.ids)
+        rows = self._numbers.of(event.ids[is_meant])
+        self._rows["point_world"][rows] = event.points_world[is_meant]
+        self._note(rows)
 
     def _merge(self, event: LandmarksMerged) -> None:
-        is_known = (event.kept_ids < self._num_ids) & (event.gone_ids < self._num_ids)
-        kept_ids, gone_ids = event.kept_ids[is_known], event.gone_ids[is_known]
-        views = self._rows["num_views"][kept_ids].astype(np.int64) + self._rows["num_views"][gone_ids]
-        self._rows["num_views"][kept_ids] = np.minimum(views, MAX_VIEWS)
-        self._set_place(self._known(event.gone_ids), GONE)
+        is_known = self._numbers.contains(event.kept_ids) & self._numbers.contains(event.gone_ids)
+        kept = self._numbers.of(event.kept_ids[is_known])
+        gone = self._numbers.of(event.gone_ids[is_known])
+        views = self._rows["num_views"][kept].astype(np.int64) + self._rows["num_views"][gone]
+        self._rows["num_views"][kept] = np.minimum(views, MAX_VIEWS)
+        self._drop(event.gone_ids)
 
     def _join(self, event: SegmentJoined) -> None:
-        members = np.flatnonzero(self._rows["segment_id"] == event.segment_id)
+        is_member = (self._rows["segment_id"] == event.segment_id) & (self._rows["place"] != FREE)
+        members = np.flatnonzero(is_member)
         points_world = self._rows["point_world"][members].astype(np.float64)
         self._rows["point_world"][members] = event.similarity.transform_points(points_world)
         self._rows["segment_id"][members] = event.into_segment_id
         self._note(members)
 
-    def _known(self, ids: Ids) -> Ids:
-        """Leave out ids (L,) that no event has brought."""
-        ids = ids[ids < self._num_ids]
-        return ids[self._rows["place"][ids] != GONE]
+    def _known(self, ids: Ids) -> RowIndices:
+        """Return the rows (L,) of those of any ids that are known and not gone."""
+        return self._numbers.of(ids[self._numbers.contains(ids)])
 
-    def _set_place(self, ids: Ids, place: Ids | int) -> None:
-        self._note(ids)
-        self._rows["place"][ids] = place
+    def _drop(self, ids: Ids) -> None:
+        self._set_place(self._numbers.drop(ids), FREE)
 
-    def _note(self, changed: Ids) -> None:
+    def _set_place(self, rows: RowIndices, place: RowIndices | int) -> None:
+        self._note(rows)
+        self._rows["place"][rows] = place
+
+    def _note(self, changed: RowIndices) -> None:
         self.retired_have_changed |= bool((self._rows["place"][changed] > 0).any())

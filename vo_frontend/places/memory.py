@@ -1,6 +1,6 @@
 """What has left the local map, findable by what it shows."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,10 +28,9 @@ PLACE_METHOD = "vlad"
 # A keyframe of a place that an earlier visit has mapped adds nothing either. ORB-SLAM's rule alone keeps
 # keyframes of every round through the same streets: no two views have all their keypoints in common.
 EARLIER_SHARE = 0.5  # of its landmarks, seen by keyframes of earlier visits
-# A new keyframe of a known place takes the place of an old one that shares landmarks with it, or the archive
-# would grow with every visit: what frames find again of a place wears off.
-WORN_SHARE = 0.5  # of the old one's landmarks, seen by WORN_VIEWS other kept keyframes
-WORN_VIEWS = 2
+# A new keyframe of a known place takes the place of one that later visits have replaced, or the archive would
+# grow with every visit: what frames find again of a place wears off.
+WORN_SHARE = 0.5  # of its landmarks, seen by keyframes of later visits
 NEAR_SHARED = 30  # landmarks that keyframes of one place share
 NUM_RECENT = 64  # keyframes that make a visit, and whose places are remembered: more than a window
 
@@ -146,7 +145,7 @@ class PlaceMemory:
     def _without_worn(
         self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe], depth: float
     ) -> tuple[MapEvent, ...]:
-        """Give up the old keyframe that a new one of the same place leaves with least to say, if any."""
+        """Give up the old keyframe of the place of a new one that later visits have replaced best, if any."""
         archive = self.archive
         worn_index = self._most_worn(segment_id, newest, window)
         if worn_index is None:
@@ -163,18 +162,26 @@ class PlaceMemory:
         return KeyframeMerged(segment_id, worn_index, heir_index), LandmarksRemoved(segment_id, ids)
 
     def _most_worn(self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe]) -> int | None:
-        """Name the keyframe of earlier visits that a new one shares landmarks with and that adds least."""
+        """Name the keyframe, of earlier visits to the place of a new one, that later ones replace best."""
         archive, frame_index = self.archive, newest.view.frame_index
         near = archive.covisible(frame_index, NEAR_SHARED).frame_indices
         near = near[(near < self._visit_begin(frame_index)) & (archive.segment_ids(near) == segment_id)]
-        first = archive.frame_indices()  # of the segment: its world is that camera
-        first = first[archive.segment_ids(first) == segment_id][:1]
+        frames = archive.frame_indices()
+        first = frames[archive.segment_ids(frames) == segment_id][:1]  # the world is that camera
         near = np.setdiff1d(near, np.append(first, [each.view.frame_index for each in window]))
-        views = [archive.num_views(archive.landmarks_seen(each)) for each in near.tolist()]
-        shares = np.array([(each > WORN_VIEWS).mean() for each in views])
+        shares = np.array([self._replaced_share(each) for each in near.tolist()])
         if not len(near) or shares.max() < WORN_SHARE:
             return None
         return int(near[shares.argmax()])
+
+    def _replaced_share(self, frame_index: int) -> float:
+        """Return the share of the landmarks of a kept keyframe that keyframes of later visits see."""
+        ids = self.archive.landmarks_seen(frame_index)
+        position = bisect_right(self._left, frame_index) + NUM_RECENT
+        if position >= len(self._left):
+            return 0.0
+        until_then = self.archive.num_views(ids, self._left[position])
+        return float((self.archive.num_views(ids) > until_then).mean())
 
     def _heir(self, segment_id: int, keyframe: Keyframe) -> int | None:
         """Name the older kept keyframe that shares most with one that adds nothing, None where it adds."""
