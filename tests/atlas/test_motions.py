@@ -82,6 +82,29 @@ def test_what_was_tied_to_a_keyframe_that_is_given_up_is_tied_to_its_heir_where_
     }
 
 
+@pytest.mark.parametrize("gone_is_first", [True, False])
+def test_a_loop_that_is_handed_over_puts_the_heir_where_it_is(gone_is_first: bool) -> None:
+    rng = np.random.default_rng(0)
+    T_world_cam = {k: se3.exp(rng.normal(size=6)) for k in (1, 2, 7)}
+    unit_of_1 = 3.0  # units of 2 and 7 that make one of 1, for one camera
+
+    def measured(i: int, j: int) -> Motion:
+        T_i_j, unit = se3.inverse(T_world_cam[i]) @ T_world_cam[j], unit_of_1 if i == 1 else 1.0
+        T_i_j[:3, 3] /= unit
+        return loop(i, j, T_i_j, (1.0 if j == 1 else 1 / unit_of_1) if i == 1 else unit_of_1)
+
+    motions = Motions()
+    motions.add_loop(measured(2, 1) if gone_is_first else measured(1, 2))
+    motions.add_loop(loop(2, 7))
+    T_heir_gone = se3.inverse(T_world_cam[7]) @ T_world_cam[2]
+    motions.hand_over(2, 7, T_heir_gone, depth=10.0, with_loops=True)
+    (found,) = motions.between(frames(1, 2, 7))
+    expected = measured(7, 1) if gone_is_first else measured(1, 7)
+    assert (found.i_index, found.j_index, found.kind) == (expected.i_index, expected.j_index, EdgeKind.LOOP)
+    np.testing.assert_allclose(found.T_i_j, expected.T_i_j, atol=1e-12)
+    assert found.scale_i_j == expected.scale_i_j
+
+
 class TestUnits:
     """A correction makes everything around keyframe 1 twice as large, and around 2 three times."""
 

@@ -54,17 +54,29 @@ class Motions:
         for tie in ties:
             self._ties[_pair(tie.frame_index, tie.other_index)] = self._at_first(Motion.of_tie(tie))
 
-    def hand_over(self, gone_index: int, heir_index: int, T_heir_gone: Transform, depth: float) -> None:
-        """Tie to another keyframe what a keyframe is tied to that is given up for it; its loops go with it.
+    def hand_over(
+        self,
+        gone_index: int,
+        heir_index: int,
+        T_heir_gone: Transform,
+        depth: float,
+        *,
+        with_loops: bool = False,
+    ) -> None:
+        """Tie to another keyframe what a keyframe is tied to that is given up for it.
 
         Args:
             gone_index: frame of the keyframe that is given up.
             heir_index: frame of the other.
             T_heir_gone: (4, 4) in the units of now.
             depth: of the scene before it, in the units of now.
+            with_loops: its loops become those of the other; False: they go with it.
         """
         for pair in [pair for pair in self._loops if gone_index in pair]:
-            del self._loops[pair]
+            moved = _to_heir(self._now(self._loops.pop(pair)), gone_index, heir_index, T_heir_gone)
+            ends = _pair(moved.i_index, moved.j_index)
+            if with_loops and moved.i_index != moved.j_index and ends not in self._loops:
+                self.add_loop(moved)
         for pair in [pair for pair in self._ties if gone_index in pair]:
             motion = self._now(self._ties.pop(pair))
             T_gone_other, other_index = motion.T_i_j, motion.j_index
@@ -135,6 +147,15 @@ def pose_graph(
 
 def _pair(index: int, other: int) -> tuple[int, int]:
     return min(index, other), max(index, other)
+
+
+def _to_heir(motion: Motion, gone_index: int, heir_index: int, T_heir_gone: Transform) -> Motion:
+    """Put another keyframe in the place of one end of a motion; both have the same unit."""
+    if motion.i_index == gone_index:
+        return replace(motion, i_index=heir_index, T_i_j=T_heir_gone @ motion.T_i_j)
+    T_gone_heir = se3.inverse(T_heir_gone)
+    T_gone_heir[:3, 3] *= motion.scale_i_j
+    return replace(motion, j_index=heir_index, T_i_j=motion.T_i_j @ T_gone_heir)
 
 
 def _rescaled(motion: Motion, of_i: float, of_j: float) -> Motion:

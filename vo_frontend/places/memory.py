@@ -1,6 +1,6 @@
 """What has left the local map, findable by what it shows."""
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from vo_frontend.atlas.landmark_table import RetiredLandmarks
 from vo_frontend.atlas.motions import Motions
 from vo_frontend.config import AtlasConfig
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import KeyframeMerged, LandmarksRemoved, MapEvent
 from vo_frontend.mapping.keeper import Kept
 from vo_frontend.mapping.keyframe import Keyframe, View
@@ -28,9 +29,9 @@ PLACE_METHOD = "vlad"
 # A keyframe of a place that an earlier visit has mapped adds nothing either. ORB-SLAM's rule alone keeps
 # keyframes of every round through the same streets: no two views have all their keypoints in common.
 EARLIER_SHARE = 0.5  # of its landmarks, seen by keyframes of earlier visits
-# A new keyframe of a known place takes the place of one that later visits have replaced, or the archive would
-# grow with every visit: what frames find again of a place wears off.
-WORN_SHARE = 0.5  # of its landmarks, seen by keyframes of later visits
+# A new keyframe of a known place takes the place of one that other visits replace, or the archive would grow
+# with every visit: what frames find again of a place wears off.
+WORN_SHARE = 0.5  # of its landmarks, seen by keyframes of other visits
 NEAR_SHARED = 30  # landmarks that keyframes of one place share
 NUM_RECENT = 64  # keyframes that make a visit, and whose places are remembered: more than a window
 
@@ -49,6 +50,7 @@ class PlaceMemory:
         self._index = PlaceIndex(vlad.descriptor_size)
         self._recent: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}  # descriptors, place
         self._left: list[int] = []  # frames of this run's keyframes that left, kept or not, in order
+        self._past: list[int] = archive.frame_indices().tolist()  # of the keyframes of earlier runs
         for frame_index in archive:
             self._index.add(frame_index, self._place(archive, frame_index))
         self.motions.tie(ties_of_archive(archive))
@@ -76,7 +78,8 @@ class PlaceMemory:
         if is_new:
             insort(self._left, frame_index)
         if heir_index is not None:
-            self._hand_over(keyframe, heir_index, window, depth)
+            T_heir_gone = self._T_cam_world(heir_index, window) @ keyframe.T_world_cam
+            self.motions.hand_over(frame_index, heir_index, T_heir_gone, depth)
             return Kept(heir_index, (KeyframeMerged(segment_id, frame_index, heir_index),))
         place = self._described(keyframe.view)
         self.archive.add(keyframe, segment_id, place)
@@ -135,17 +138,16 @@ class PlaceMemory:
         """Hear that landmarks (L,) were wrong."""
         self.archive.remove(ids)
 
-    def _hand_over(self, gone: Keyframe, heir_index: int, window: Sequence[Keyframe], depth: float) -> None:
-        """Tie what a keyframe is tied to, of a scene of some depth, to the one that stands for it."""
+    def _T_cam_world(self, frame_index: int, window: Sequence[Keyframe]) -> Transform:
+        """Return T_cam_world (4, 4) of a kept keyframe, as the local map has it where it is there."""
         poses = {each.view.frame_index: each.T_world_cam for each in window}
-        T_world_heir = poses.get(heir_index, self.archive.T_world_cam(np.array([heir_index]))[0])
-        T_heir_gone = se3.inverse(T_world_heir) @ gone.T_world_cam
-        self.motions.hand_over(gone.view.frame_index, heir_index, T_heir_gone, depth)
+        kept = self.archive.T_world_cam(np.array([frame_index]))[0]
+        return se3.inverse(poses.get(frame_index, kept))
 
     def _without_worn(
         self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe], depth: float
     ) -> tuple[MapEvent, ...]:
-        """Give up the old keyframe of the place of a new one that later visits have replaced best, if any."""
+        """Give up the old keyframe of the place of a new one that other visits replace best, if any."""
         archive = self.archive
         worn_index = self._most_worn(segment_id, newest, window)
         if worn_index is None:
@@ -153,7 +155,9 @@ class PlaceMemory:
         worn, ids = archive.keyframe(worn_index), archive.landmarks_seen(worn_index)
         heirs = archive.covisible(worn_index).frame_indices
         heir_index = int(heirs[archive.segment_ids(heirs) == segment_id][0])
-        self._hand_over(worn, heir_index, window, depth)
+        T_heir_worn = self._T_cam_world(heir_index, window) @ worn.T_world_cam
+        # Its loops may be all that holds two parts of the graph together.
+        self.motions.hand_over(worn_index, heir_index, T_heir_worn, depth, with_loops=True)
         archive.forget(worn_index)
         self._index.forget(worn_index)
         here = np.concatenate([each.landmark_ids for each in window])
@@ -162,7 +166,7 @@ class PlaceMemory:
         return KeyframeMerged(segment_id, worn_index, heir_index), LandmarksRemoved(segment_id, ids)
 
     def _most_worn(self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe]) -> int | None:
-        """Name the keyframe, of earlier visits to the place of a new one, that later ones replace best."""
+        """Name the keyframe, of earlier visits to the place of a new one, that other visits replace best."""
         archive, frame_index = self.archive, newest.view.frame_index
         near = archive.covisible(frame_index, NEAR_SHARED).frame_indices
         near = near[(near < self._visit_begin(frame_index)) & (archive.segment_ids(near) == segment_id)]
@@ -175,13 +179,13 @@ class PlaceMemory:
         return int(near[shares.argmax()])
 
     def _replaced_share(self, frame_index: int) -> float:
-        """Return the share of the landmarks of a kept keyframe that keyframes of later visits see."""
+        """Return the share of the landmarks of a kept keyframe that keyframes of other visits see."""
         ids = self.archive.landmarks_seen(frame_index)
-        position = bisect_right(self._left, frame_index) + NUM_RECENT
-        if position >= len(self._left):
-            return 0.0
-        until_then = self.archive.num_views(ids, self._left[position])
-        return float((self.archive.num_views(ids) > until_then).mean())
+        frames = self._past if frame_index in self._past else self._left
+        position = bisect_left(frames, frame_index)
+        visit = frames[max(position - NUM_RECENT, 0) : position + NUM_RECENT]
+        num_own = self.archive.num_views(ids, visit[-1] + 1) - self.archive.num_views(ids, visit[0])
+        return float((self.archive.num_views(ids) > num_own).mean())
 
     def _heir(self, segment_id: int, keyframe: Keyframe) -> int | None:
         """Name the older kept keyframe that shares most with one that adds nothing, None where it adds."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vo_frontend.atlas.archive import Archive
 from vo_frontend.geometry import se3
 from vo_frontend.mapping.keeper import Forgetful, Keeper
 from vo_frontend.mapping.keyframe import View
@@ -106,7 +107,7 @@ class PlaceRecollection:
         """Close a loop, join segments or recall old keyframes, as the newest keyframe suggests."""
         found, self._found = self._found, None
         if found is not None and found.surroundings.segment_id == sparse_map.segment_id:
-            self.memory.motions.tie([_tie(found, sparse_map)])
+            self.memory.motions.tie(_ties(found, sparse_map, self.memory.archive))
         self._closer.look_back(sparse_map)
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
@@ -157,9 +158,17 @@ class PlaceRecollection:
         )
 
 
-def _tie(found: Recognition, sparse_map: SparseMap) -> Tie:
+def _ties(found: Recognition, sparse_map: SparseMap, archive: Archive) -> list[Tie]:
     """Tie the newest keyframe to the place where the camera was found: nothing else may hold both."""
     place, newest = found.surroundings, sparse_map.last_keyframe
-    T_place_newest = se3.inverse(place.T_world_keyframe) @ newest.T_world_cam
-    newest_index = newest.view.frame_index
-    return Tie(place.frame_index, newest_index, T_place_newest, found.pose.num_inliers, found.depth)
+    kept = [k for k in place.members.tolist() if k in archive]  # one may have made room meanwhile
+    return [
+        Tie(
+            frame_index,
+            newest.view.frame_index,
+            se3.inverse(archive.T_world_cam(np.array([frame_index]))[0]) @ newest.T_world_cam,
+            found.pose.num_inliers,
+            found.depth,
+        )
+        for frame_index in kept[:1]
+    ]
