@@ -95,5 +95,5 @@ setup(
             "efficientnet-lite-pytorch>=0.1.0",
         ],
     },
-    entry_points={"console_scripts": ["vo-frontend=vo_frontend.cli.main:main"]},
+    entry_points={"console_scripts": ["vo-frontend=vo_frontend.cli.main:program"]},
 )

@@ -1,8 +1,6 @@
 """``python -m vo_frontend`` is the command ``vo-frontend``."""
 
-import sys
-
-from vo_frontend.cli.main import main
+from vo_frontend.cli.main import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

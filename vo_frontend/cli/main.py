@@ -3,9 +3,10 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from vo_frontend import __version__
-from vo_frontend.cli.closed_pipe import quietly
+from vo_frontend.cli.program import end_with
 from vo_frontend.errors import did_you_mean
 
 PROGRAM = "vo-frontend"
@@ -35,10 +36,6 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the first argument names; options alone mean ``run``. Returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return quietly(lambda: _run(arguments))
-
-
-def _run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first in ("-h", "--help"):
         print(format_help())
@@ -76,5 +73,10 @@ def format_help() -> str:
     )
 
 
+def program() -> NoReturn:
+    """Be the program ``vo-frontend``."""
+    end_with(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
