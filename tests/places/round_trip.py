@@ -20,9 +20,10 @@ from vo_frontend.config_files import override
 from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import align
 from vo_frontend.geometry.se3 import Transform
+from vo_frontend.map_events import LandmarksRecalled
 from vo_frontend.mapping.trajectory import EstimatedTrajectory, TrajectoryRecord
 from vo_frontend.session.build import build_frontend
-from vo_frontend.types import Features, Frame, FrameResult, Image, KeypointDepths, Sensor
+from vo_frontend.types import Features, Frame, FrameResult, Image, KeypointDepths, Sensor, Status
 
 Event = TypeVar("Event")
 
@@ -96,6 +97,13 @@ class RoundTrip:
         scale = factor**section
         found[:3, :3] /= scale
         return found, scale
+
+
+FLAT, BENT = RoundTrip(), RoundTrip(bend_deg=0.005, climb=0.006)
+EITHER_SENSOR = pytest.mark.parametrize(
+    "mono", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["rgbd", "mono"]
+)
+NOTICE = "places.max_offset_px=8"  # the laps here are short, so that little drift is a loop
 
 
 class Eyes:
@@ -183,3 +191,16 @@ def error(driven: Drive, expected: NDArray[np.float64], *, mono: bool, segment_i
     else:
         found = truth[0] @ se3.inverse(found[0]) @ found
     return float(np.linalg.norm(found[:, :3, 3] - truth[:, :3, 3], axis=1).max())
+
+
+def recalled_after(driven: Drive, first: int) -> list[int]:
+    """List the frames from one on in which old landmarks came back."""
+    return [
+        result.frame_index
+        for result in driven.results[first:]
+        if any(isinstance(event, LandmarksRecalled) for event in result.events)
+    ]
+
+
+def statuses(driven: Drive, frames: Sequence[int] | range) -> set[Status]:
+    return {driven.results[k].status for k in frames}
