@@ -94,3 +94,31 @@ def test_a_file_that_cannot_be_made_is_one_clear_line(
 def test_a_budget_below_a_megabyte_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"atlas.max_memory_mb: got 0.5, expected 1"):
         AtlasConfig(max_memory_mb=0.5)
+
+
+def test_what_became_of_landmarks_that_no_keyframe_saw_is_forgotten_and_of_the_others_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Landmarks come in order of their ids; most are removed or merged, some after a keyframe has left."""
+    rng = np.random.default_rng(0)
+    keeps_all = Archive(SIZE, AtlasConfig())
+    monkeypatch.setattr("vo_frontend.atlas.landmark_table.MIN_GONE", 50)
+    forgets = Archive(SIZE, AtlasConfig())
+    alive = np.zeros(0, np.int64)
+    for number in range(60):
+        alive = np.append(alive, np.arange(100 * number, 100 * number + 100))
+        gone = rng.permutation(alive[:-10])[:80]
+        alive = np.setdiff1d(alive, gone)
+        seen = np.concatenate([rng.choice(alive, 20, replace=False), gone[:4]])
+        for archive in (keeps_all, forgets):
+            archive.add(make_keyframe(number, seen, num_features=24), 0)
+            archive.remove(gone[::2])
+            archive.merge(alive[: len(gone[1::2])], gone[1::2])
+            if number > 20:
+                archive.forget(number - 20)
+    assert len(keeps_all._landmarks._heir) > 4000
+    assert len(forgets._landmarks._heir) < 1000
+    for frame_index in forgets:
+        expected, found = keeps_all.keyframe(frame_index), forgets.keyframe(frame_index)
+        assert_array_equal(found.landmark_ids, expected.landmark_ids)
+    assert_array_equal(covisibility_edges(forgets), covisibility_edges(keeps_all))

@@ -35,7 +35,7 @@ class Archive:
     is recalled into the window stays here as it was, until it comes again and replaces that.
 
     Memory: packed keyframes up to the budget, the others in a temporary file that goes with the archive;
-    beside them about 0.5 kB a keyframe, 12 bytes a sighting and 46 a landmark. For one thread; what it
+    beside them about 0.5 kB a keyframe, 12 bytes a sighting and 71 a landmark. For one thread; what it
     returns are copies.
     """
 
@@ -92,10 +92,8 @@ class Archive:
             self.move(np.array([packed.frame_index]), T_world_cam[None])
             self._forget_sightings(self._keyframes.row(packed.frame_index))
         row = self._keyframes.put(packed, segment_id, T_world_cam)
-        ids = self.features_seen(packed)
-        ids = ids[ids != NO_LANDMARK]
-        self._seen[row] = ids.astype(np.int32)
-        self._sightings.add(row, ids)
+        self._seen[row] = packed.landmark_ids[packed.landmark_ids != NO_LANDMARK].astype(np.int32)
+        self._sightings.add(row, self._heirs(self._seen[row]))
 
     def forget(self, frame_index: int) -> None:
         """Give a keyframe up. What hangs on it goes to the newest other that sees it, else to the nearest.
@@ -273,12 +271,14 @@ class Archive:
         is_removed = heirs == NO_LANDMARK
         self._sightings.merge(heirs[~is_removed], gone[~is_removed])
         self._sightings.remove_landmarks(gone[is_removed])
+        self._landmarks.forget_heirs(self._seen.values())
 
     def remove(self, landmark_ids: Ids) -> None:
         """Forget any landmarks (L,) for good: they were wrong."""
         ids = self._heirs(landmark_ids)
         self._landmarks.remove(ids)
         self._sightings.remove_landmarks(ids)
+        self._landmarks.forget_heirs(self._seen.values())
 
     def resolve(self, landmark_ids: NDArray[np.integer[Any]]) -> Ids:
         """Follow any landmarks (L,) to their last heirs (L,), NO_LANDMARK where they were removed."""

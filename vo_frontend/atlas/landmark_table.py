@@ -1,5 +1,6 @@
 """Landmarks that have left the window, and what became of every id: merged, removed, or still itself."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,12 +9,14 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.compilation import called_with, kernel
 from vo_frontend.mapping.growing import grown
+from vo_frontend.mapping.id_map import ABSENT, IdMap
 from vo_frontend.mapping.keyframe import NO_LANDMARK
 from vo_frontend.mapping.row_numbers import RowNumbers
 
 Ids = NDArray[np.int64]
 
 NO_ANCHOR = -1
+MIN_GONE = 65536  # ids, 0.8 MB
 NO_FRAME = np.iinfo(np.int64).min  # no keyframe: -1 is the newest of an earlier session
 
 _VALUES = np.dtype([("num_expected", np.int32), ("num_found", np.int32), ("color", np.uint8, 3)])
@@ -45,13 +48,14 @@ class LandmarkRows(NamedTuple):
 
 
 class LandmarkTable:
-    """Keeps landmarks, 43 bytes each, and for every id its heir and its row, 8 bytes. Ids are dense from 0.
+    """Keeps landmarks, 55 bytes each, and for each id that is gone its heir, 12 bytes until it is forgotten.
 
     Most landmarks do not last: their rows are used again, so that a map that does not grow needs no more.
     """
 
     def __init__(self) -> None:
-        self._heir = np.zeros(0, np.int32)  # itself, the landmark it was merged into, or NO_LANDMARK
+        self._heir = IdMap()  # of what is gone: the landmark it was merged into, or NO_LANDMARK
+        self._max_gone = MIN_GONE  # ids that are gone, before those that nobody asks for are forgotten
         self._numbers = RowNumbers()
         self._points_world = np.zeros((0, 3))
         self._anchors = np.zeros(0, np.int32)  # row of the keyframe that each follows
@@ -59,7 +63,6 @@ class LandmarkTable:
 
     def put(self, ids: Ids, landmarks: LandmarkRows) -> None:
         """Take landmarks (M,) over, in place of what was known of them."""
-        self._know(ids)
         rows = self._rows_for(ids)
         values = np.empty(len(ids), _VALUES)
         values["num_expected"], values["num_found"] = landmarks.num_expected, landmarks.num_found
@@ -115,36 +118,45 @@ class LandmarkTable:
             The heirs (E,) of both of those pairs that were two landmarks until then, the first NO_LANDMARK
             where it had been removed; the second is removed then, too.
         """
-        self._know(np.concatenate([kept_ids, gone_ids]))
-        heirs, gone = merge_pairs(self._heir, kept_ids, gone_ids)
+        ids, inverse = np.unique(self.resolve(np.concatenate([kept_ids, gone_ids])), return_inverse=True)
+        first = int(len(ids) > 0 and ids[0] == NO_LANDMARK)  # the ranks of those that are here begin at 0
+        rank, heir_of_rank = inverse - first, np.arange(len(ids) - first, dtype=np.int32)
+        heir_ranks, gone_ranks = merge_pairs(heir_of_rank, rank[: len(kept_ids)], rank[len(kept_ids) :])
+        heirs, gone = np.append(ids[first:], NO_LANDMARK)[heir_ranks], ids[first:][gone_ranks]
+        self._heir.put(gone, heirs.astype(np.int32))
         self._drop(gone)
         return heirs, gone
 
     def remove(self, ids: Ids) -> None:
         """Forget landmarks (L,) that are their own heirs."""
-        self._know(ids)
-        self._heir[ids] = NO_LANDMARK
+        self._heir.put(ids, np.full(len(ids), NO_LANDMARK, np.int32))
         self._drop(ids)
+
+    def forget_heirs(self, asked_for: Collection[NDArray[np.integer[Any]]]) -> None:
+        """Forget what became of most ids, once they are many: of all but those that may be asked for."""
+        if len(self._heir) <= self._max_gone:
+            return
+        known = np.unique(np.concatenate([np.zeros(0, np.int64), *asked_for]))
+        self.resolve(known)  # each knows its last heir now, and needs none in between
+        gone = self._heir.ids()
+        self._heir.drop(gone[~np.isin(gone, known)])
+        self._max_gone = max(MIN_GONE, 2 * len(self._heir))
 
     def resolve(self, ids: NDArray[np.integer[Any]]) -> Ids:
         """Follow ids (L,) to their last heirs (L,), NO_LANDMARK where they were removed."""
         resolved = np.asarray(ids, np.int64).copy()
-        known = (resolved >= 0) & (resolved < len(self._heir))
-        start = resolved[known]
-        heirs = self._heir[start]
-        while True:
-            further = np.where(heirs >= 0, self._heir[heirs], NO_LANDMARK).astype(np.int32)
-            if np.array_equal(further, heirs):
+        heirs = self._heir.find(resolved)
+        gone = np.flatnonzero(heirs != ABSENT)
+        heirs = heirs[gone]
+        while len(gone):
+            further = self._heir.find(heirs.astype(np.int64))
+            is_last = further == ABSENT
+            if is_last.all():
                 break
-            heirs = further
-        self._heir[start] = heirs  # next time it is one step
-        resolved[known] = heirs
+            heirs = np.where(is_last, heirs, further)
+            self._heir.put(resolved[gone], heirs)  # next time it is one step
+        resolved[gone] = heirs
         return resolved
-
-    def _know(self, ids: Ids) -> None:
-        size, num_ids = len(self._heir), int(ids.max(initial=-1)) + 1
-        self._heir = grown(self._heir, num_ids)
-        self._heir[size:] = np.arange(size, len(self._heir))
 
     def _rows_for(self, ids: Ids) -> NDArray[np.int32]:
         """Return the rows (M,) of landmarks (M,); those that are not here get one each."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from vo_frontend.atlas import sighting_kernels as kernels
 from vo_frontend.atlas.sighting_kernels import END
 from vo_frontend.mapping.growing import grown
+from vo_frontend.mapping.id_map import ABSENT
+from vo_frontend.mapping.row_numbers import RowNumbers
 
 Ids = NDArray[np.int64]
 
@@ -26,7 +28,8 @@ class Sightings:
     """
 
     def __init__(self) -> None:
-        self._first = np.zeros(0, np.int32)  # by landmark id
+        self._numbers = RowNumbers()  # of the landmarks that a keyframe sees
+        self._first = np.zeros(0, np.int32)  # by number
         self._keyframe = np.zeros(0, np.int32)
         self._following = np.zeros(0, np.int32)
         self._free = np.array([END], np.int32)
@@ -35,8 +38,8 @@ class Sightings:
     def add(self, row: int, ids: Ids) -> None:
         """Note that a keyframe sees landmarks (L,)."""
         self._reserve(len(ids))
-        self._know(ids)
-        kernels.link(self._first, self._keyframe, self._following, self._free, ids, row)
+        numbers = self._numbers_for(ids)
+        kernels.link(self._first, self._keyframe, self._following, self._free, numbers, row)
         self._num_free -= len(ids)
 
     def remove_keyframe(self, row: int, ids: Ids) -> None:
@@ -49,30 +52,51 @@ class Sightings:
 
     def merge(self, kept_ids: Ids, gone_ids: Ids) -> None:
         """Let whoever sees the second landmark of a pair (P,) see the first, pair after pair."""
-        self._know(np.concatenate([kept_ids, gone_ids]))
-        kernels.append_lists(self._first, self._following, kept_ids, gone_ids)
+        ids, inverse = np.unique(np.concatenate([kept_ids, gone_ids]), return_inverse=True)
+        numbers = self._numbers_for(ids)[inverse]
+        kept, gone = np.split(numbers, 2)
+        kernels.append_lists(self._first, self._following, kept, gone)
+        self._drop_unseen(ids)
 
     def count_shared(self, ids: Ids, num_rows: int) -> Ids:
         """Count how many of the landmarks (L,) each keyframe, by row (num_rows,), sees."""
-        self._know(ids)
-        return kernels.count_shared(self._first, self._keyframe, self._following, ids, num_rows)
+        numbers = self._numbers.among(ids).astype(np.int64)
+        return kernels.count_shared(self._first, self._keyframe, self._following, numbers, num_rows)
 
     def count_views(self, ids: Ids, counts_row: NDArray[np.bool_]) -> Ids:
         """Count the keyframes, of those rows (num_rows,) that count, that see each landmark (L,)."""
-        self._know(ids)
-        return kernels.count_views(self._first, self._keyframe, self._following, ids, counts_row)
+        found, numbers = np.zeros(len(ids), np.int64), self._numbers.of(ids).astype(np.int64)
+        seen = numbers != ABSENT
+        found[seen] = kernels.count_views(
+            self._first, self._keyframe, self._following, numbers[seen], counts_row
+        )
+        return found
 
     def newest_view(self, ids: Ids, frame_index_of_row: Ids) -> Ids:
         """Find the row of the newest keyframe that sees each landmark (L,), -1 where none does."""
-        self._know(ids)
-        return kernels.newest_view(self._first, self._keyframe, self._following, ids, frame_index_of_row)
+        found, numbers = np.full(len(ids), END, np.int64), self._numbers.of(ids).astype(np.int64)
+        seen = numbers != ABSENT
+        found[seen] = kernels.newest_view(
+            self._first, self._keyframe, self._following, numbers[seen], frame_index_of_row
+        )
+        return found
 
     def _unlink(self, ids: Ids, row: int) -> None:
-        self._know(ids)
-        self._num_free += kernels.unlink(self._first, self._keyframe, self._following, self._free, ids, row)
+        numbers = self._numbers.among(ids).astype(np.int64)
+        self._num_free += kernels.unlink(
+            self._first, self._keyframe, self._following, self._free, numbers, row
+        )
+        self._drop_unseen(ids)
 
-    def _know(self, ids: Ids) -> None:
-        self._first = grown(self._first, int(ids.max(initial=-1)) + 1, END)
+    def _drop_unseen(self, ids: Ids) -> None:
+        ids = ids[self._numbers.contains(ids)]
+        self._numbers.drop(ids[self._first[self._numbers.of(ids)] == END])
+
+    def _numbers_for(self, ids: Ids) -> Ids:
+        """Return the numbers (L,) of landmarks (L,); those that nobody has seen get one."""
+        numbers = self._numbers.take(ids).astype(np.int64)
+        self._first = grown(self._first, self._numbers.num_rows, END)
+        return numbers
 
     def _reserve(self, count: int) -> None:
         if self._num_free >= count:

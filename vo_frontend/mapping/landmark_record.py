@@ -80,7 +80,7 @@ class LandmarkCloud:
 
 
 class LandmarkRecord:
-    """Listens to results and knows where every landmark is now, in 28 bytes each, and 4 if it is gone.
+    """Listens to results and knows where every landmark is now, in 40 bytes each.
 
     A position that is not finite is no news: the landmark stays where it was, or is unknown.
     ``retired_have_changed`` says whether the latest :meth:`update` has moved, recalled or dropped landmarks
@@ -204,7 +204,7 @@ class LandmarkRecord:
 
     def _known(self, ids: Ids) -> RowIndices:
         """Return the rows (L,) of those of any ids that are known and not gone."""
-        return self._numbers.of(ids[self._numbers.contains(ids)])
+        return self._numbers.among(ids)
 
     def _drop(self, ids: Ids) -> None:
         self._set_place(self._numbers.drop(ids), FREE)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vo_frontend.atlas.map_file import write_map
 from vo_frontend.atlas.saved_map import MapOrigin, SavedMap
+from vo_frontend.compute.free_memory import return_free_memory
 from vo_frontend.config import Config
 from vo_frontend.errors import OutputError
 from vo_frontend.features.extractor import FeatureExtractor
@@ -21,6 +22,8 @@ from vo_frontend.session.opened_map import no_places, open_map, past_events, req
 from vo_frontend.session.pipeline import feed
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.types import Frame, FrameResult, Sensor
+
+TRIM_FRAMES = 1000  # from one return of free memory to the next
 
 
 class Session:
@@ -66,6 +69,7 @@ class Session:
             self._follower = MapFollower(build_localizer(config, camera, camera, self.memory))
         self._past_events = [] if past is None or self.memory is None else past_events(self.memory.archive)
         self.records = Records()
+        self._num_tracked = 0
 
     @classmethod
     def for_source(cls, config: Config, source: FrameSource, extractor: FeatureExtractor) -> "Session":
@@ -88,6 +92,9 @@ class Session:
             result = replace(result, events=(*self._past_events, *result.events))
             self._past_events = []
         self.records.update(result)
+        self._num_tracked += 1
+        if self._num_tracked % TRIM_FRAMES == 0:
+            return_free_memory()
         return result
 
     def finish(self, stop: Callable[[], bool] = lambda: False) -> None:
