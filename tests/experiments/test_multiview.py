@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import h5py
 import numpy as np
 import pytest
+from tourism_folder import make_scene, write_pairs, write_view
 
 from vo_frontend.cli.evaluate_features import main
 from vo_frontend.errors import OutputError, SourceError
@@ -42,9 +42,7 @@ def write_bag(folder: Path, number: int, images: Sequence[str]) -> None:
 def tourism(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Views of one place of the street by cameras side by side, and a blank picture that shows nothing."""
     root = tmp_path_factory.mktemp("tourism")
-    folder = root / "street" / "set_100"
-    for part in ("images", "calibration", "new-vis-pairs"):
-        (folder / part).mkdir(parents=True)
+    folder = make_scene(root)
     street, T_world_first = load_street(STREET_SEED), ground_truth(10, STREET_SEED).T_world_cam[0]
     names = [f"view{number}" for number in range(NUM_VIEWS)]
     for number, name in enumerate([*names, BLANK]):
@@ -57,12 +55,9 @@ def tourism(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = (
             street.render(T_world_cam, camera)[0] if name != BLANK else np.full((300, 400, 3), 128, np.uint8)
         )
-        cv2.imwrite(str(folder / f"images/{name}.jpg"), image[..., ::-1])
-        T_cam_world = se3.inverse(T_world_cam)
-        with h5py.File(folder / f"calibration/calibration_{name}.h5", "w") as file:
-            file["K"], file["R"], file["T"] = camera.K, T_cam_world[:3, :3], T_cam_world[:3, 3]
+        write_view(folder, name, image, camera, T_world_cam)
     neighbours = [f"{first}-{second}" for first, second in zip(names, names[1:], strict=False)]
-    np.save(folder / "new-vis-pairs" / "keys-th-0.1.npy", np.array(neighbours))
+    write_pairs(folder, neighbours)
     write_bag(folder, 0, names)
     write_bag(folder, 1, [*names[:-1], BLANK])
     return root

@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import cv2
-import h5py
 import numpy as np
 import pytest
+from tourism_folder import make_scene, write_pairs, write_view
 
 from vo_frontend.cli.evaluate_features import main
 from vo_frontend.errors import SourceError
@@ -19,7 +18,6 @@ from vo_frontend.experiments.feature_quality.contestants import Contestant, Extr
 from vo_frontend.experiments.feature_quality.phototourism import read_phototourism
 from vo_frontend.experiments.feature_quality.published import hpatches_rows
 from vo_frontend.experiments.feature_quality.scores import HomographyResult
-from vo_frontend.geometry import se3
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.simulation.street import ground_truth
 from vo_frontend.simulation.street.renderer import load_street
@@ -31,18 +29,13 @@ STREET_SEED = 0
 def tourism(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of the built-in street, by cameras of different focal lengths."""
     root = tmp_path_factory.mktemp("tourism")
-    folder = root / "street" / "set_100"
-    for part in ("images", "calibration", "new-vis-pairs"):
-        (folder / part).mkdir(parents=True)
+    folder = make_scene(root)
     poses = ground_truth(1000, STREET_SEED).T_world_cam
     for number, focal_px in enumerate((300.0, 260.0, 340.0)):
         camera = PinholeCamera(focal_px, focal_px, 199.5, 149.5, 400, 300)
         image, _ = load_street(STREET_SEED).render(poses[3 * number], camera)
-        cv2.imwrite(str(folder / f"images/{number}.jpg"), image[..., ::-1])
-        T_cam_world = se3.inverse(poses[3 * number])
-        with h5py.File(folder / f"calibration/calibration_{number}.h5", "w") as file:
-            file["K"], file["R"], file["T"] = camera.K, T_cam_world[:3, :3], T_cam_world[:3, 3]
-    np.save(folder / "new-vis-pairs" / "keys-th-0.1.npy", np.array(["0-1", "1-2", "0-2"]))
+        write_view(folder, str(number), image, camera, poses[3 * number])
+    write_pairs(folder, ["0-1", "1-2", "0-2"])
     return root
 
 
