@@ -48,12 +48,12 @@ def test_iteration_begins_with_the_newest_frame() -> None:
 
 def test_closing_from_another_thread_ends_the_iteration_and_releases_the_device() -> None:
     capture = FakeCapture([IMAGE])
-    source = open_fake(capture)
+    source = open_fake(capture, timeout_s=60.0)
     closer = threading.Timer(0.1, source.close)
     closer.start()
     start = time.monotonic()
     assert len(list(source)) == 1
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 30, "it waited for a frame"
     closer.join()
     assert capture.is_released
 
