@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend.atlas.archive import Archive
+from vo_frontend.atlas.landmark_table import without_repeats
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keeper import Forgetful, Keeper
-from vo_frontend.mapping.keyframe import View
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.mapping.ties import Tie
@@ -34,6 +37,31 @@ class Recollection(Protocol):
 
     def look_back(self, sparse_map: SparseMap) -> None:
         """Let the local map profit from what the newest keyframe shows again: drift, landmarks, segments."""
+        ...
+
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Tell whether a frame that makes a keyframe, or none, should :meth:`go_on`."""
+        ...
+
+    def go_on(
+        self,
+        sparse_map: SparseMap,
+        T_world_cam: Transform,
+        landmark_ids: NDArray[np.int64],
+        *,
+        makes_keyframe: bool,
+    ) -> tuple[Transform, NDArray[np.int64]]:
+        """Do what the newest keyframe has left to the frame after it, before that becomes part of the map.
+
+        Args:
+            sparse_map: the local map; it is adjusted next if the frame makes a keyframe.
+            T_world_cam: (4, 4) of the frame.
+            landmark_ids: (N,) of its features, NO_LANDMARK where one has none.
+            makes_keyframe: whether it will be the next keyframe.
+
+        Returns:
+            Pose and landmarks of the frame in the map as it is then.
+        """
         ...
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
@@ -61,8 +89,23 @@ class NoRecollection:
         """Return what forgets."""
         return Forgetful()
 
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Say that nothing is."""
+        return False
+
     def look_back(self, sparse_map: SparseMap) -> None:
         """Do nothing."""
+
+    def go_on(
+        self,
+        sparse_map: SparseMap,
+        T_world_cam: Transform,
+        landmark_ids: NDArray[np.int64],
+        *,
+        makes_keyframe: bool,
+    ) -> tuple[Transform, NDArray[np.int64]]:
+        """Leave it as it is."""
+        return T_world_cam, landmark_ids
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find nothing."""
@@ -110,6 +153,25 @@ class PlaceRecollection:
             self.memory.motions.tie(_ties(found, sparse_map, self.memory.archive))
         self._closer.look_back(sparse_map)
 
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Tell whether a place is found, or a correction to be applied."""
+        return self._closer.is_due(makes_keyframe=makes_keyframe)
+
+    def go_on(
+        self,
+        sparse_map: SparseMap,
+        T_world_cam: Transform,
+        landmark_ids: NDArray[np.int64],
+        *,
+        makes_keyframe: bool,
+    ) -> tuple[Transform, NDArray[np.int64]]:
+        """Recall the place, begin to close the loop, or apply the correction; carry a frame along."""
+        T_keyframe_cam = se3.inverse(sparse_map.last_keyframe.T_world_cam) @ T_world_cam
+        T_keyframe_cam[:3, 3] *= self._closer.go_on(sparse_map, makes_keyframe=makes_keyframe)
+        ids = without_repeats(landmark_ids, self.memory.archive.resolve(landmark_ids))
+        ids = np.where(sparse_map.landmarks.contains(ids), ids, NO_LANDMARK)
+        return sparse_map.last_keyframe.T_world_cam @ T_keyframe_cam, ids
+
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Place a view among the archived keyframes of the same segment, and recall those."""
         in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
@@ -149,6 +211,7 @@ class PlaceRecollection:
     def _recall(self, found: Recognition, sparse_map: SparseMap) -> PoseEstimate:
         """Bring back what a view shows, and return its pose among the landmarks of the local map."""
         self.memory.recall(found.surroundings, sparse_map)
+        self._closer.forget_found()
         self._found = found
         rows = sparse_map.landmarks.rows
         return replace(
