@@ -18,7 +18,7 @@ from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.pose_judge import PoseJudge, depths_fit
 from vo_frontend.mapping.sparse_map import SparseMap
-from vo_frontend.places.recollection import Recollection
+from vo_frontend.places.recollection import Recollection, Tracked
 from vo_frontend.sensors.depth_meter import DepthMeter
 from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
@@ -125,19 +125,18 @@ class VisualFrontend:
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
         landmark_ids = self.sparse_map.ids_by_feature(view, pose.feature_index, pose.landmark_rows)
         doubted = self._judge.believe(view, pose.T_world_cam, landmark_ids, self.sparse_map)
-        blank, T_world_cam = replace(blank, backfilled=doubted), pose.T_world_cam
-        wants_keyframe = self._wants_keyframe(self.sparse_map, view, landmark_ids)
-        if self._recollection.is_due(makes_keyframe=wants_keyframe) and not doubted:  # they would stay behind
+        blank = replace(blank, backfilled=doubted)
+        makes_keyframe = self._wants_keyframe(self.sparse_map, view, landmark_ids)
+        now = Tracked(pose.T_world_cam, landmark_ids)
+        if self._recollection.is_due(makes_keyframe=makes_keyframe) and not doubted:  # they would stay behind
             with _timed(stages, "look back"):
-                T_world_cam, landmark_ids = self._recollection.go_on(
-                    self.sparse_map, T_world_cam, landmark_ids, makes_keyframe=wants_keyframe
-                )
-            self._motion = self._motion.corrected(T_world_cam)
-            blank = blank if wants_keyframe else _with_map(blank, self.sparse_map)
-        if not wants_keyframe:
-            return self._with_pose(blank, T_world_cam, landmark_ids)
+                now = self._recollection.go_on(self.sparse_map, now, makes_keyframe=makes_keyframe)
+            self._motion = self._motion.corrected(now.T_world_cam)
+            blank = blank if makes_keyframe else _with_map(blank, self.sparse_map)
+        if not makes_keyframe:
+            return self._with_pose(blank, now.T_world_cam, now.landmark_ids)
         with _timed(stages, "map"):
-            self._grow_map(self.sparse_map, view, T_world_cam, landmark_ids)
+            self._grow_map(self.sparse_map, view, now)
         with _timed(stages, "look back"):
             self._recollection.look_back(self.sparse_map)
         self._motion = self._motion.corrected(self.sparse_map.last_keyframe.T_world_cam)
@@ -207,12 +206,12 @@ class VisualFrontend:
         blank = replace(blank, num_inliers=len(self.sparse_map.landmarks), backfilled=(*lost, *waited))
         return self._with_keyframe(blank, self.sparse_map)
 
-    def _grow_map(
-        self, sparse_map: SparseMap, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64]
-    ) -> None:
-        """Make the view a keyframe, give it landmarks of its own, and adjust the window."""
-        sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
+    def _grow_map(self, sparse_map: SparseMap, view: View, now: Tracked) -> None:
+        """Make the view a keyframe, give it landmarks of its own, and adjust the window, once a frame."""
+        sparse_map.add_keyframe(view, now.T_world_cam, now.landmark_ids)
         self._mapper.extend(sparse_map)
+        if not now.is_adjusted:
+            self._mapper.improve(sparse_map)
         if self._calibration_check is not None:
             self._calibration_check.look_at(sparse_map)
 

@@ -109,24 +109,22 @@ class LoopCloser:
         self._found = next(found, None)
         self._in_vain_index = newest.view.frame_index if self._found is None else -FRAMES_BETWEEN
 
-    def go_on(self, sparse_map: SparseMap, *, makes_keyframe: bool) -> float:
+    def go_on(self, sparse_map: SparseMap, *, makes_keyframe: bool) -> tuple[float, bool]:
         """Make one map of the newest keyframe and what it has found, or apply a correction that is due.
 
-        What is recalled is adjusted here, or with the keyframe that the frame makes.
-
         Returns:
-            The factor by which distances from the newest keyframe have grown.
+            The factor by which distances from the newest keyframe have grown; whether the map is adjusted.
         """
         found, self._found = self._found, None
         if found is not None:
             scale = self._unite(sparse_map, found)
-            if scale is not None and not makes_keyframe:
+            if scale is not None:
                 self._mapper.adjust(sparse_map)
-            return scale or 1.0
+            return scale or 1.0, scale is not None
         factor = self.complete(sparse_map)
         if not makes_keyframe:
             self.look_back(sparse_map)  # where the newest keyframe hangs now: recalled next
-        return factor
+        return factor, False
 
     def forget_found(self) -> None:
         """Do not :meth:`go_on` with what the newest keyframe has found: the map is no longer as it was."""

@@ -1,7 +1,7 @@
 """What the front-end asks of all that has left its local map."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +27,15 @@ from vo_frontend.types import Reason
 NO_FRAMES = np.zeros(0, np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame in the local map, before it becomes part of it."""
+
+    T_world_cam: Transform  # (4, 4)
+    landmark_ids: NDArray[np.int64]  # (N,) of its features, NO_LANDMARK where one has none
+    is_adjusted: bool = False  # whether the window has been, for this frame
+
+
 class Recollection(Protocol):
     """Remembers keyframes, and finds views among them again."""
 
@@ -43,24 +52,16 @@ class Recollection(Protocol):
         """Tell whether a frame that makes a keyframe, or none, should :meth:`go_on`."""
         ...
 
-    def go_on(
-        self,
-        sparse_map: SparseMap,
-        T_world_cam: Transform,
-        landmark_ids: NDArray[np.int64],
-        *,
-        makes_keyframe: bool,
-    ) -> tuple[Transform, NDArray[np.int64]]:
+    def go_on(self, sparse_map: SparseMap, frame: Tracked, *, makes_keyframe: bool) -> Tracked:
         """Do what the newest keyframe has left to the frame after it, before that becomes part of the map.
 
         Args:
-            sparse_map: the local map; it is adjusted next if the frame makes a keyframe.
-            T_world_cam: (4, 4) of the frame.
-            landmark_ids: (N,) of its features, NO_LANDMARK where one has none.
+            sparse_map: the local map.
+            frame: that was tracked in it.
             makes_keyframe: whether it will be the next keyframe.
 
         Returns:
-            Pose and landmarks of the frame in the map as it is then.
+            The frame in the map as it is then.
         """
         ...
 
@@ -96,16 +97,9 @@ class NoRecollection:
     def look_back(self, sparse_map: SparseMap) -> None:
         """Do nothing."""
 
-    def go_on(
-        self,
-        sparse_map: SparseMap,
-        T_world_cam: Transform,
-        landmark_ids: NDArray[np.int64],
-        *,
-        makes_keyframe: bool,
-    ) -> tuple[Transform, NDArray[np.int64]]:
+    def go_on(self, sparse_map: SparseMap, frame: Tracked, *, makes_keyframe: bool) -> Tracked:
         """Leave it as it is."""
-        return T_world_cam, landmark_ids
+        return frame
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find nothing."""
@@ -157,20 +151,14 @@ class PlaceRecollection:
         """Tell whether a place is found, or a correction to be applied."""
         return self._closer.is_due(makes_keyframe=makes_keyframe)
 
-    def go_on(
-        self,
-        sparse_map: SparseMap,
-        T_world_cam: Transform,
-        landmark_ids: NDArray[np.int64],
-        *,
-        makes_keyframe: bool,
-    ) -> tuple[Transform, NDArray[np.int64]]:
+    def go_on(self, sparse_map: SparseMap, frame: Tracked, *, makes_keyframe: bool) -> Tracked:
         """Recall the place, begin to close the loop, or apply the correction; carry a frame along."""
-        T_keyframe_cam = se3.inverse(sparse_map.last_keyframe.T_world_cam) @ T_world_cam
-        T_keyframe_cam[:3, 3] *= self._closer.go_on(sparse_map, makes_keyframe=makes_keyframe)
-        ids = without_repeats(landmark_ids, self.memory.archive.resolve(landmark_ids))
+        T_keyframe_cam = se3.inverse(sparse_map.last_keyframe.T_world_cam) @ frame.T_world_cam
+        scale, is_adjusted = self._closer.go_on(sparse_map, makes_keyframe=makes_keyframe)
+        T_keyframe_cam[:3, 3] *= scale
+        ids = without_repeats(frame.landmark_ids, self.memory.archive.resolve(frame.landmark_ids))
         ids = np.where(sparse_map.landmarks.contains(ids), ids, NO_LANDMARK)
-        return sparse_map.last_keyframe.T_world_cam @ T_keyframe_cam, ids
+        return Tracked(sparse_map.last_keyframe.T_world_cam @ T_keyframe_cam, ids, is_adjusted)
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Place a view among the archived keyframes of the same segment, and recall those."""
