@@ -288,7 +288,7 @@ class SparseMap:
 
     def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
         """Give landmarks of a mask (M,) to the keeper; whoever calls takes their rows out."""
-        left = self.landmarks.select(mask)
+        left = self.landmarks.select(np.flatnonzero(mask))
         is_kept = self._keeper.keep_landmarks(self.segment_id, left, anchor_indices)
         kept = left.select(is_kept)
         self._events.append(LandmarksRetired(self.segment_id, kept.ids, kept.points_world, kept.colors))
