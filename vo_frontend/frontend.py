@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.features.extractor import FeatureExtractor
-from vo_frontend.geometry import se3
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import MapEvent
 from vo_frontend.mapping.calibration_check import CalibrationCheck
@@ -17,11 +16,10 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
-from vo_frontend.mapping.pose_judge import PoseJudge
+from vo_frontend.mapping.pose_judge import PoseJudge, depths_fit
 from vo_frontend.mapping.sparse_map import SparseMap
-from vo_frontend.places.recollection import Recollection
+from vo_frontend.places.recollection import Recollection, Tracked
 from vo_frontend.sensors.depth_meter import DepthMeter
-from vo_frontend.tracking.depth_agreement import depths_agree
 from vo_frontend.tracking.frame_order import FrameOrder
 from vo_frontend.tracking.keyframe_policy import KeyframePolicy
 from vo_frontend.tracking.motion_model import ConstantVelocity
@@ -121,17 +119,24 @@ class VisualFrontend:
         if pose.T_world_cam is None:
             self._judge.doubt(view)
             return self._without_pose(blank, pose.reason)
-        if not _depths_agree(view, pose, self.sparse_map):
+        if not depths_fit(view, pose, self.sparse_map):
             view, blank = replace(view, depths=None), replace(blank, reason=Reason.WRONG_DEPTHS)
         self._motion = self._motion.updated(view.timestamp_s, pose.T_world_cam, view.attitude)
         self.sparse_map.note_tracked(pose.expected_rows, pose.landmark_rows)
         landmark_ids = self.sparse_map.ids_by_feature(view, pose.feature_index, pose.landmark_rows)
         doubted = self._judge.believe(view, pose.T_world_cam, landmark_ids, self.sparse_map)
         blank = replace(blank, backfilled=doubted)
-        if not self._wants_keyframe(self.sparse_map, view, landmark_ids):
-            return self._with_pose(blank, pose.T_world_cam, landmark_ids)
+        makes_keyframe = self._wants_keyframe(self.sparse_map, view, landmark_ids)
+        now = Tracked(pose.T_world_cam, landmark_ids)
+        if self._recollection.is_due(makes_keyframe=makes_keyframe) and not doubted:  # they would stay behind
+            with _timed(stages, "look back"):
+                now = self._recollection.go_on(self.sparse_map, now, makes_keyframe=makes_keyframe)
+            self._motion = self._motion.corrected(now.T_world_cam)
+            blank = blank if makes_keyframe else _with_map(blank, self.sparse_map)
+        if not makes_keyframe:
+            return self._with_pose(blank, now.T_world_cam, now.landmark_ids)
         with _timed(stages, "map"):
-            self._grow_map(self.sparse_map, view, pose.T_world_cam, landmark_ids)
+            self._grow_map(self.sparse_map, view, now)
         with _timed(stages, "look back"):
             self._recollection.look_back(self.sparse_map)
         self._motion = self._motion.corrected(self.sparse_map.last_keyframe.T_world_cam)
@@ -201,12 +206,12 @@ class VisualFrontend:
         blank = replace(blank, num_inliers=len(self.sparse_map.landmarks), backfilled=(*lost, *waited))
         return self._with_keyframe(blank, self.sparse_map)
 
-    def _grow_map(
-        self, sparse_map: SparseMap, view: View, T_world_cam: Transform, landmark_ids: NDArray[np.int64]
-    ) -> None:
-        """Make the view a keyframe, give it landmarks of its own, and adjust the window."""
-        sparse_map.add_keyframe(view, T_world_cam, landmark_ids)
+    def _grow_map(self, sparse_map: SparseMap, view: View, now: Tracked) -> None:
+        """Make the view a keyframe, give it landmarks of its own, and adjust the window, once a frame."""
+        sparse_map.add_keyframe(view, now.T_world_cam, now.landmark_ids)
         self._mapper.extend(sparse_map)
+        if not now.is_adjusted:
+            self._mapper.improve(sparse_map)
         if self._calibration_check is not None:
             self._calibration_check.look_at(sparse_map)
 
@@ -235,11 +240,8 @@ class VisualFrontend:
 
     def _with_keyframe(self, blank: FrameResult, sparse_map: SparseMap) -> FrameResult:
         """Report the newest keyframe, as the map has it now, and what has happened to the map."""
-        events, snapshot, newest = sparse_map.take_events(), sparse_map.snapshot(), sparse_map.last_keyframe
-        blank = replace(
-            blank, segment_id=sparse_map.segment_id, is_keyframe=True, map=snapshot, events=events
-        )
-        return self._with_pose(blank, newest.T_world_cam, newest.landmark_ids)
+        blank, newest = _with_map(blank, sparse_map), sparse_map.last_keyframe
+        return self._with_pose(replace(blank, is_keyframe=True), newest.T_world_cam, newest.landmark_ids)
 
     def _with_pose(
         self, blank: FrameResult, T_world_cam: Transform, landmark_ids: NDArray[np.int64]
@@ -282,13 +284,10 @@ class VisualFrontend:
         return result
 
 
-def _depths_agree(view: View, pose: PoseEstimate, sparse_map: SparseMap) -> bool:
-    """Tell whether the depths of a view, if it has any, fit the landmarks that it sees."""
-    if view.depths is None or pose.T_world_cam is None:
-        return True
-    points_world = sparse_map.landmarks.points_world[pose.landmark_rows]
-    points_cam = se3.transform_points(se3.inverse(pose.T_world_cam), points_world)
-    return depths_agree(view.depths, pose.feature_index, points_cam[:, 2])
+def _with_map(blank: FrameResult, sparse_map: SparseMap) -> FrameResult:
+    """Add the map as it is now, and what has happened to it."""
+    snapshot = sparse_map.snapshot()
+    return replace(blank, segment_id=snapshot.segment_id, map=snapshot, events=sparse_map.take_events())
 
 
 @contextmanager
@@ -297,4 +296,4 @@ def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        stages[name] = time.perf_counter() - begin_s
+        stages[name] = stages.get(name, 0.0) + time.perf_counter() - begin_s

@@ -38,6 +38,12 @@ def make_mapper() -> Mapper:
     return Mapper(CAMERA, Matcher(0.8), CONFIG)
 
 
+def extend(mapper: Mapper, sparse_map: SparseMap) -> None:
+    """Do all that is done for a keyframe."""
+    mapper.extend(sparse_map)
+    mapper.improve(sparse_map)
+
+
 def add_keyframe(
     sparse_map: SparseMap,
     T_world_cam: Transform,
@@ -69,7 +75,7 @@ def distance_to_truth(sparse_map: SparseMap) -> NDArray[np.float64]:
 
 def test_a_new_keyframe_gets_landmarks_where_the_points_are() -> None:
     sparse_map = make_map()
-    make_mapper().extend(sparse_map)
+    extend(make_mapper(), sparse_map)
     check(sparse_map)
     assert len(sparse_map.landmarks) > 200
     assert np.median(distance_to_truth(sparse_map)) < 0.01
@@ -80,7 +86,7 @@ def test_without_parallax_no_landmark_is_made(step_m: float, has_landmarks: bool
     sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=64)
     for number, T_world_cam in enumerate(sideways(2, step_m)):
         add_keyframe(sparse_map, T_world_cam, number, noise_px=0.2)
-    make_mapper().extend(sparse_map)
+    extend(make_mapper(), sparse_map)
     check(sparse_map)
     assert (len(sparse_map.landmarks) > 0) is has_landmarks
 
@@ -88,7 +94,7 @@ def test_without_parallax_no_landmark_is_made(step_m: float, has_landmarks: bool
 def test_adjustment_moves_a_disturbed_keyframe_back_and_keeps_the_invariants() -> None:
     sparse_map = make_map(4, noise_px=0.2)
     mapper = make_mapper()
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     poses = np.array([keyframe.T_world_cam for keyframe in sparse_map.keyframes])
     poses[3] = poses[3] @ se3.exp(np.array([0.02, -0.01, 0.02, 0.002, 0.001, -0.002]))
     sparse_map.move(poses, sparse_map.landmarks.points_world)
@@ -100,7 +106,7 @@ def test_adjustment_moves_a_disturbed_keyframe_back_and_keeps_the_invariants() -
 
 def test_landmarks_are_also_found_in_the_keyframes_in_between() -> None:
     sparse_map = make_map(4, noise_px=0.2)
-    make_mapper().extend(sparse_map)
+    extend(make_mapper(), sparse_map)
     check(sparse_map)
     assert np.median(sparse_map.num_observations()) == 4
 
@@ -108,7 +114,7 @@ def test_landmarks_are_also_found_in_the_keyframes_in_between() -> None:
 def test_a_wrong_observation_is_forgotten() -> None:
     sparse_map = make_map(3)
     mapper = make_mapper()
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     ids = sparse_map.keyframes[1].landmark_ids
     thrice = sparse_map.landmarks.ids[sparse_map.num_observations() == 3]
     swapped = np.flatnonzero(np.isin(ids, thrice))[:2]
@@ -123,7 +129,7 @@ def test_a_wrong_observation_is_forgotten() -> None:
 def test_the_oldest_keyframes_hold_the_gauge(num_keyframes: int) -> None:
     sparse_map = make_map(num_keyframes, noise_px=0.3)
     before = [keyframe.T_world_cam for keyframe in sparse_map.keyframes]
-    make_mapper().extend(sparse_map)
+    extend(make_mapper(), sparse_map)
     num_fixed = max(1, num_keyframes - CONFIG.adjusted_keyframes)
     for position in range(num_fixed):
         np.testing.assert_allclose(sparse_map.keyframes[position].T_world_cam, before[position], atol=1e-12)
@@ -157,7 +163,7 @@ def test_uncertain_and_unknown_depths_make_none() -> None:
 def test_measured_depths_hold_the_scale_of_the_window() -> None:
     sparse_map = make_map(4, noise_px=0.2, with_depths=True)
     mapper = make_mapper()
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     poses = np.array([keyframe.T_world_cam for keyframe in sparse_map.keyframes])
     poses[2:, :3, 3] *= 1.05  # as if the scale had drifted
     sparse_map.move(poses, 1.05 * sparse_map.landmarks.points_world)
@@ -172,11 +178,11 @@ def test_two_landmarks_of_one_point_become_one() -> None:
     sparse_map = make_map(4)
     mapper = make_mapper()
     sparse_map.keyframes = sparse_map.keyframes[:2]
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     num_landmarks = len(sparse_map.landmarks)
     for number in (2, 3):  # these know nothing of the landmarks that they see
         add_keyframe(sparse_map, POSES[number], number)
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     check(sparse_map)
     merged = [event for event in sparse_map.take_events() if isinstance(event, LandmarksMerged)]
     assert sum(len(event.gone_ids) for event in merged) > 0.5 * num_landmarks
@@ -187,13 +193,13 @@ def test_two_landmarks_of_one_point_become_one() -> None:
 def test_a_landmark_that_frames_keep_missing_is_forgotten() -> None:
     sparse_map = make_map(3)
     mapper = make_mapper()
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     rows = np.arange(len(sparse_map.landmarks))
     missed = sparse_map.landmarks.ids[:7]
     for _ in range(4):
         sparse_map.note_tracked(rows, rows[7:])
     sparse_map.take_events()
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     check(sparse_map)
     removed = [event for event in sparse_map.take_events() if isinstance(event, LandmarksRemoved)]
     assert [event.ids.tolist() for event in removed] == [missed.tolist()]
@@ -204,13 +210,13 @@ def test_frames_that_miss_a_landmark_do_not_wear_away_what_a_kept_keyframe_has_s
     sparse_map, mapper = SparseMap(0, max_keyframes=3, descriptor_size=64, keeper=keeper), make_mapper()
     for number in range(4):
         add_keyframe(sparse_map, POSES[number], number)
-        mapper.extend(sparse_map)
+        extend(mapper, sparse_map)
     (left,) = keeper.keyframes.values()
     in_both = np.isin(sparse_map.landmarks.ids, keeper.resolved(left))
     assert 100 < in_both.sum() <= len(in_both) - 10
     for _ in range(4):
         sparse_map.note_tracked(np.arange(len(in_both)), np.zeros(0, np.int64))
     before, known = sparse_map.landmarks.ids, sparse_map.landmarks.ids[in_both]
-    mapper.extend(sparse_map)
+    extend(mapper, sparse_map)
     check(sparse_map)
     assert np.intersect1d(sparse_map.landmarks.ids, before).tolist() == known.tolist()

@@ -80,6 +80,8 @@ def test_a_place_is_recalled_only_where_the_recognised_camera_is_near_that_of_th
     mapper = Mapper(CAMERA, Matcher(0.6, 1.0, ThreadTeam(1)), config.mapping)
     closer = LoopCloser(CAMERA, whole.memory, OnePlace(recognition), mapper, config.places, is_metric=True)
     closer.look_back(whole.local)
+    assert closer.is_due(makes_keyframe=True)
+    closer.go_on(whole.local, makes_keyframe=True)
     events = whole.local.take_events()
     assert any(isinstance(event, LandmarksRecalled) for event in events) == is_recalled
     motions = whole.memory.motions.between(whole.frames())

@@ -15,7 +15,7 @@ from vo_frontend.atlas.landmark_table import (
     RetiredLandmarks,
     without_repeats,
 )
-from vo_frontend.atlas.packed_keyframe import PackedKeyframe, unpacked_descriptors
+from vo_frontend.atlas.packed_keyframe import PackedKeyframe, descriptors_seen
 from vo_frontend.atlas.record_store import RecordStore
 from vo_frontend.atlas.sightings import Covisible, Sightings
 from vo_frontend.config import AtlasConfig
@@ -250,14 +250,9 @@ class Archive:
         views = self._sightings.newest_view(landmark_ids, self._keyframes.frame_index_of_row)
         if (views == NO_ROW).any():
             raise ValueError(f"landmarks: no keyframe sees landmark {landmark_ids[views == NO_ROW][0]}")
-        descriptors = np.empty((len(landmark_ids), self.descriptor_size), np.float32)
-        for row in np.unique(views).tolist():
-            packed = self._keyframes.packed(row)
-            seen = self.features_seen(packed)
-            order = np.argsort(seen)
-            wanted = views == row
-            feature = order[np.searchsorted(seen, landmark_ids[wanted], sorter=order)]
-            descriptors[wanted] = unpacked_descriptors(packed.rows["descriptor"][feature])
+        rows, view = np.unique(views, return_inverse=True)
+        packed = [self._keyframes.packed(row) for row in rows.tolist()]
+        descriptors = descriptors_seen(packed, self.resolve, landmark_ids, view, self.descriptor_size)
         points_world, colors, num_expected, num_found, _ = self._landmarks.get(landmark_ids)
         return Landmarks(landmark_ids, points_world, descriptors, colors, num_expected, num_found)
 

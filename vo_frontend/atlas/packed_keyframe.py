@@ -1,5 +1,6 @@
 """A keyframe in few bytes, as archive and map files keep it; its pose stands elsewhere, because it moves."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,3 +127,33 @@ class PackedKeyframe:
         return cls(
             int(header["frame_index"]), int(header["timestamp_ns"]), rows, place if len(place) else None
         )
+
+
+def descriptors_seen(
+    keyframes: Sequence[PackedKeyframe],
+    resolve: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    landmark_ids: NDArray[np.int64],
+    view: NDArray[np.int64],
+    descriptor_size: int,
+) -> NDArray[np.float32]:
+    """Find the descriptors (M, D) of landmarks, each as a keyframe that sees it has it.
+
+    Args:
+        keyframes: K.
+        resolve: turns the ids of landmarks (L,) into those of their heirs (L,).
+        landmark_ids: (M,) strictly increasing.
+        view: (M,) which of the keyframes to look into.
+        descriptor_size: D.
+    """
+    nothing = np.zeros(0, np.int64)
+    ids = np.concatenate([nothing, *(each.landmark_ids for each in keyframes)])
+    view_of = np.concatenate([nothing, *(np.full(len(each.rows), k) for k, each in enumerate(keyframes))])
+    heirs = resolve(ids)
+    at = np.minimum(np.searchsorted(landmark_ids, heirs), len(landmark_ids) - 1)
+    seen = np.flatnonzero((landmark_ids[at] == heirs) & (view[at] == view_of))
+    feature = np.empty(len(landmark_ids), np.int64)
+    feature[at[seen[::-1]]] = seen[::-1]  # of several features the first, ...
+    seen = seen[ids[seen] == heirs[seen]]
+    feature[at[seen]] = seen  # ... unless one always was of that landmark
+    packed = [np.zeros((0, descriptor_size), np.int8), *(each.rows["descriptor"] for each in keyframes)]
+    return unpacked_descriptors(np.concatenate(packed)[feature])

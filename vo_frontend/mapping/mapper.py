@@ -27,7 +27,7 @@ class Mapper:
         self._min_parallax_rad = float(np.deg2rad(config.min_parallax_deg))
 
     def extend(self, sparse_map: SparseMap) -> None:
-        """Give the newest keyframe landmarks of its own, then adjust the window and drop outliers."""
+        """Give the newest keyframe landmarks of its own; :meth:`improve` the map after that."""
         neighbors = self._neighbors(sparse_map)
         for position in neighbors:  # oldest first: it has the most parallax
             self._triangulate(sparse_map, position)
@@ -35,6 +35,9 @@ class Mapper:
         for position in neighbors:
             self._find_again(sparse_map, position)
         self._fuse(sparse_map)
+
+    def improve(self, sparse_map: SparseMap) -> None:
+        """Adjust the window, drop outliers, and forget what frames keep missing."""
         self.adjust(sparse_map)
         self._cull(sparse_map)
 

@@ -31,6 +31,12 @@ class Observations(NamedTuple):
         """Return those of a mask (O,) or an index."""
         return Observations(*(column[mask_or_index] for column in self))
 
+    def without(self, position: int) -> "Observations":
+        """Return those of the other keyframes, once the one at ``position`` is taken out of the window."""
+        stays = self.position != position
+        later = self.position[stays] > position
+        return Observations(self.position[stays] - later, self.feature_index[stays], self.landmark_row[stays])
+
     def inherited(self, heir: NDArray[np.int64]) -> "Observations":
         """List what changes when landmarks become others.
 
@@ -64,7 +70,10 @@ class Observations(NamedTuple):
 
 
 class LatestObservations:
-    """Lists observations, and the same list again as long as nothing has changed: keyframes share arrays."""
+    """Lists observations, and the same list again as long as nothing has changed: keyframes share arrays.
+
+    Where a keyframe has gone, its own are taken out.
+    """
 
     def __init__(self) -> None:
         self._landmark_ids: list[NDArray[np.int64]] = []
@@ -73,9 +82,17 @@ class LatestObservations:
 
     def of(self, landmark_ids: list[NDArray[np.int64]], landmarks: Landmarks) -> Observations:
         """List those of keyframes, as :meth:`Observations.of` does; the arrays must never be written to."""
-        is_same = landmarks.ids is self._ids and len(landmark_ids) == len(self._landmark_ids)
-        is_same = is_same and all(a is b for a, b in zip(landmark_ids, self._landmark_ids, strict=True))
-        if self._observations is None or not is_same:
-            self._landmark_ids, self._ids = landmark_ids, landmarks.ids
-            self._observations = Observations.of(landmark_ids, landmarks)
-        return self._observations
+        known, before = self._observations, self._landmark_ids
+        if known is None or landmarks.ids is not self._ids:
+            known = Observations.of(landmark_ids, landmarks)
+        elif not _are_same(landmark_ids, before):
+            pairs = zip(landmark_ids, before, strict=False)
+            gone = next((k for k, (a, b) in enumerate(pairs) if a is not b), len(before) - 1)
+            is_gone = _are_same(landmark_ids[gone:], before[gone + 1 :])
+            known = known.without(gone) if is_gone else Observations.of(landmark_ids, landmarks)
+        self._landmark_ids, self._ids, self._observations = landmark_ids, landmarks.ids, known
+        return known
+
+
+def _are_same(arrays: list[NDArray[np.int64]], others: list[NDArray[np.int64]]) -> bool:
+    return len(arrays) == len(others) and all(a is b for a, b in zip(arrays, others, strict=True))

@@ -14,6 +14,7 @@ from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.map_witness import MapWitness
 from vo_frontend.mapping.sparse_map import SparseMap
+from vo_frontend.tracking.depth_agreement import depths_agree
 from vo_frontend.tracking.matching import Matcher
 from vo_frontend.tracking.motion_agreement import motion_agrees
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
@@ -115,6 +116,15 @@ class PoseJudge:
             self._camera,
             nearest,
         )
+
+
+def depths_fit(view: View, pose: PoseEstimate, sparse_map: SparseMap) -> bool:
+    """Tell whether the depths of a view, if it has any, fit the landmarks that it sees."""
+    if view.depths is None or pose.T_world_cam is None:
+        return True
+    points_world = sparse_map.landmarks.points_world[pose.landmark_rows]
+    points_cam = se3.transform_points(se3.inverse(pose.T_world_cam), points_world)
+    return depths_agree(view.depths, pose.feature_index, points_cam[:, 2])
 
 
 def _nearest(pose: PoseEstimate, sparse_map: SparseMap) -> float:

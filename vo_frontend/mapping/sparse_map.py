@@ -104,13 +104,17 @@ class SparseMap:
 
     def trim(self) -> None:
         """Let keyframes go until the window is as large as it may be; what only they see retires."""
+        retired = np.zeros(len(self.landmarks), bool)
         while len(self.keyframes) > self.max_keyframes:
             position = least_useful(self.observations(), len(self.keyframes))
             left = self._hand_over(position)
             del self.keyframes[position]
-            unseen = self.num_observations() == 0
+            unseen = (self.num_observations() == 0) & ~retired
             if unseen.any():
                 self._retire(unseen, np.full(unseen.sum(), left))
+            retired |= unseen
+        if retired.any():
+            self.landmarks = self.landmarks.select(~retired)
 
     def add_landmarks(
         self, points_world: NDArray[np.float64], observations: list[tuple[int, NDArray[np.int64]]]
@@ -197,7 +201,7 @@ class SparseMap:
         """Give the segment up: every landmark retires, and no keyframe is left."""
         left = [self._hand_over(position) for position in range(len(self.keyframes))]
         self._retire(np.ones(len(self.landmarks), bool), np.array(left, np.int64)[self.newest_views()])
-        self.keyframes = []
+        self.keyframes, self.landmarks = [], self.landmarks.select(slice(0))
         self._events.append(SegmentEnded(self.segment_id))
 
     def _drop(self, mask: NDArray[np.bool_]) -> None:
@@ -283,9 +287,9 @@ class SparseMap:
         return kept.frame_index
 
     def _retire(self, mask: NDArray[np.bool_], anchor_indices: NDArray[np.int64]) -> None:
-        left = self.landmarks.select(mask)
+        """Give landmarks of a mask (M,) to the keeper; whoever calls takes their rows out."""
+        left = self.landmarks.select(np.flatnonzero(mask))
         is_kept = self._keeper.keep_landmarks(self.segment_id, left, anchor_indices)
-        self.landmarks = self.landmarks.select(~mask)
         kept = left.select(is_kept)
         self._events.append(LandmarksRetired(self.segment_id, kept.ids, kept.points_world, kept.colors))
         if not is_kept.all():

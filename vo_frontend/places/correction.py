@@ -71,7 +71,7 @@ class Correction:
                 if {motion.i_index, motion.j_index} == {self.loop.i_index, self.loop.j_index}:
                     return False
         frames, T_now = _segment(sparse_map, memory)
-        k = np.searchsorted(self.frame_indices, frames, side="right") - 1
+        k = self._nearest_before(frames)
         scales, R_new = solution.scales[k], solution.T_world_cam[k, :3, :3]
         R = R_new @ self.T_world_cam[k, :3, :3].swapaxes(1, 2)
         T_world_cam = T_now.copy()
@@ -82,6 +82,14 @@ class Correction:
         )
         _apply(sparse_map, memory, frames, T_world_cam, scales)
         return True
+
+    def scale_at(self, frame_index: int, solution: PoseGraphSolution) -> float:
+        """Return the factor by which a solution lets distances from the keyframe of a frame grow."""
+        return float(solution.scales[self._nearest_before(np.array([frame_index]))[0]])
+
+    def _nearest_before(self, frame_indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find the keyframes (L,) of the graph that those of frames (L,) move with."""
+        return np.searchsorted(self.frame_indices, frame_indices, side="right") - 1
 
 
 def _segment(sparse_map: SparseMap, memory: PlaceMemory) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -9,7 +9,6 @@ must confirm it, odometry must be able to drift that far, and it must fit into t
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -28,12 +27,12 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK, Keyframe
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.places.correction import Correction, join
+from vo_frontend.places.drift import measure_drift
 from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.recognizer import Recognition, Recognizer
 
 log = logging.getLogger(__name__)
 
-MIN_SCALE_PAIRS = 15  # landmarks known in both scales
 NUM_CONFIRMING = 2  # keyframes that must agree with the newest ...
 CONFIRMING_AMONG = 5  # ... among those before it
 POSE_SLACK = 2.0  # a recognised pose may be off by so many times what moves landmarks by max_offset_px
@@ -79,15 +78,24 @@ class LoopCloser:
         self._process = PoseGraphProcess()
         self._solver = ThreadPoolExecutor(1, thread_name_prefix="pose graph")
         self._pending: _Pending | None = None
+        self._found: Recognition | None = None  # of the newest keyframe
+
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Tell whether a frame, that makes a keyframe or none, should :meth:`go_on`.
+
+        A keyframe is asked to apply a correction only if the frame before, too, was one.
+        """
+        at_most = -1 if makes_keyframe else 0
+        pending = self._pending
+        return self._found is not None or (pending is not None and pending.num_keyframes <= at_most)
 
     def look_back(self, sparse_map: SparseMap) -> None:
-        """Find the newest keyframe among those that left, and make one map of both."""
+        """Find the newest keyframe among those that left. What follows is left to the next frame."""
+        self._found = None
         if self._pending is not None:
             self._pending.num_keyframes -= 1
-            if self._pending.num_keyframes > 0:
-                return
-            self.complete(sparse_map)
-        elif len(self._memory.archive) > SOLVED_AHEAD and has_gtsam():
+            return
+        if len(self._memory.archive) > SOLVED_AHEAD and has_gtsam():
             self._process.start_ahead()
         self._wait -= 1
         if self._wait > 0 or len(sparse_map.keyframes) < 2:
@@ -98,41 +106,73 @@ class LoopCloser:
         in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
         min_score = self._config.min_relative_score * self._memory.similarity(newest.view, before.view)
         found = self._recognizer.recognize(newest.view, in_map, sparse_map.landmarks, min_score)
-        self._in_vain_index = newest.view.frame_index
-        for recognition in islice(found, 1):
-            self._in_vain_index = -FRAMES_BETWEEN
-            if self._is_same_world(sparse_map, recognition) and self._agrees(newest, recognition):
-                self._memory.motions.add_loop(self._motion(newest, recognition, 1.0))
-                self._reunite(sparse_map, recognition)
-            else:
-                self._close(sparse_map, recognition)
+        self._found = next(found, None)
+        self._in_vain_index = newest.view.frame_index if self._found is None else -FRAMES_BETWEEN
+
+    def go_on(self, sparse_map: SparseMap, *, makes_keyframe: bool) -> tuple[float, bool]:
+        """Make one map of the newest keyframe and what it has found, or apply a correction that is due.
+
+        Returns:
+            The factor by which distances from the newest keyframe have grown; whether the map is adjusted.
+        """
+        found, self._found = self._found, None
+        if found is not None:
+            scale = self._unite(sparse_map, found)
+            if scale is not None:
+                self._mapper.adjust(sparse_map)
+            return scale or 1.0, scale is not None
+        factor = self.complete(sparse_map)
+        if not makes_keyframe:
+            self.look_back(sparse_map)  # where the newest keyframe hangs now: recalled next
+        return factor, False
+
+    def forget_found(self) -> None:
+        """Do not :meth:`go_on` with what the newest keyframe has found: the map is no longer as it was."""
+        self._found = None
 
     def close(self) -> None:
         """End the process that waits for a loop, if there is one."""
         self._process.close()
 
-    def complete(self, sparse_map: SparseMap) -> None:
+    def complete(self, sparse_map: SparseMap) -> float:
         """Apply a correction that is being solved, if there is one; waits for it.
 
         The number of keyframes until then depends on the size of the graph alone, never on time, so that the
         same frames give the same result.
+
+        Returns:
+            The factor by which distances from the newest keyframe have grown.
         """
-        pending, self._pending = self._pending, None
+        pending, self._pending, self._found = self._pending, None, None
         if pending is None:
-            return
+            return 1.0
         try:
             solution = pending.solution.result()
         except VoError as error:
             self._go_on_without_solver(error)
-            return
+            return 1.0
         T_before, loop = sparse_map.last_keyframe.T_world_cam, pending.correction.loop
         if not pending.correction.apply(sparse_map, self._memory, solution):
             self._wait = self._config.min_keyframes_between  # the next view would say the same
-            return
+            return 1.0
         newest = sparse_map.last_keyframe
         frames = loop.i_index, newest.view.frame_index
         poses = T_before, newest.T_world_cam
         sparse_map.tell(LoopClosed(sparse_map.segment_id, *frames, pending.num_inliers, *poses))
+        return pending.correction.scale_at(newest.view.frame_index, solution)
+
+    def _unite(self, sparse_map: SparseMap, recognition: Recognition) -> float | None:
+        """Recall what is recognised, or see whether it shows drift or joins two segments.
+
+        Returns:
+            The factor by which distances from the newest keyframe have grown; None where nothing is recalled.
+        """
+        newest = sparse_map.last_keyframe
+        if not (self._is_same_world(sparse_map, recognition) and self._agrees(newest, recognition)):
+            return self._close(sparse_map, recognition)
+        self._memory.motions.add_loop(self._motion(newest, recognition, 1.0))
+        self._reunite(sparse_map, recognition)
+        return 1.0
 
     def _is_same_world(self, sparse_map: SparseMap, recognition: Recognition) -> bool:
         return recognition.surroundings.segment_id == sparse_map.segment_id
@@ -158,22 +198,22 @@ class LoopCloser:
         errors = np.linalg.norm(projected - pixels, axis=1)
         return float(np.median(np.where(np.isfinite(errors), errors, np.inf)))
 
-    def _close(self, sparse_map: SparseMap, recognition: Recognition) -> None:
-        """If sure, correct the drift that a recognition shows, or join two segments."""
+    def _close(self, sparse_map: SparseMap, recognition: Recognition) -> float | None:
+        """If sure, join two segments, or begin to correct the drift that a recognition shows."""
         newest, surroundings = sparse_map.last_keyframe, recognition.surroundings
         if recognition.pose.num_inliers < self._config.min_inlier_share * len(surroundings.rows):
-            return
-        drift = self._drift(sparse_map, newest, recognition)
+            return None
+        drift = measure_drift(sparse_map, recognition, is_metric=self._is_metric)
         if drift is None or not self._is_confirmed(sparse_map, recognition, drift):
-            return
+            return None
         if not self._is_same_world(sparse_map, recognition):
             join(sparse_map, self._memory, surroundings.segment_id, drift)
             tie = self._motion(newest, recognition, 1.0, EdgeKind.COVISIBILITY)  # nothing else holds them
             self._memory.motions.add_loop(tie)
             self._reunite(sparse_map, recognition)
-            return
+            return drift.scale
         if not self._is_plausible(sparse_map, recognition, drift) or not self._has_solver():
-            return
+            return None
         loop = self._motion(newest, recognition, drift.scale)
         self._memory.motions.add_loop(loop)
         correction = Correction.of(sparse_map, self._memory, loop, is_metric=self._is_metric)
@@ -183,23 +223,7 @@ class LoopCloser:
             recognition.pose.num_inliers,
             LEAST_WAIT + len(correction.frame_indices) // SOLVED_PER_KEYFRAME,
         )
-
-    def _drift(self, sparse_map: SparseMap, newest: Keyframe, recognition: Recognition) -> Similarity | None:
-        """Find what takes the map as it is to where the recognition says it is; None without a sure scale."""
-        T_old, T_now, scale = recognition.T_world_cam, newest.T_world_cam, 1.0
-        if not self._is_metric:
-            own = newest.landmark_ids[recognition.pose.feature_index]
-            known = own != NO_LANDMARK
-            if known.sum() < MIN_SCALE_PAIRS:
-                return None
-            surroundings = recognition.surroundings
-            old = surroundings.landmarks.points_world[recognition.pose.landmark_rows[known]]
-            now = sparse_map.landmarks.points_world[sparse_map.landmarks.rows(own[known])]
-            depths_old = se3.transform_points(se3.inverse(T_old), old)[:, 2]
-            depths_now = se3.transform_points(se3.inverse(T_now), now)[:, 2]
-            scale = float(np.median(depths_old / depths_now))
-        R = T_old[:3, :3] @ T_now[:3, :3].T
-        return Similarity(scale, R, T_old[:3, 3] - scale * R @ T_now[:3, 3])
+        return None
 
     def _is_confirmed(self, sparse_map: SparseMap, recognition: Recognition, drift: Similarity) -> bool:
         """Tell whether other keyframes of the map, on their own, are found where the drift puts them."""
@@ -259,7 +283,7 @@ class LoopCloser:
         )
 
     def _reunite(self, sparse_map: SparseMap, recognition: Recognition) -> None:
-        """Recall the old keyframes, note what the newest one sees again, and adjust."""
+        """Recall the old keyframes, and note what the newest one sees again."""
         newest = sparse_map.last_keyframe
         self._memory.recall(recognition.surroundings, sparse_map)
         position = len(sparse_map.keyframes) - 1
@@ -269,5 +293,4 @@ class LoopCloser:
         sparse_map.observe(position, index[is_free], ids[is_free])
         sparse_map.fuse(ids[~is_free], own[~is_free])
         sparse_map.trim()
-        self._mapper.adjust(sparse_map)
         self._wait = self._config.min_keyframes_between

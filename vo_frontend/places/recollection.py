@@ -1,15 +1,18 @@
 """What the front-end asks of all that has left its local map."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_frontend.atlas.archive import Archive
+from vo_frontend.atlas.landmark_table import without_repeats
 from vo_frontend.geometry import se3
+from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keeper import Forgetful, Keeper
-from vo_frontend.mapping.keyframe import View
+from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.mapping.ties import Tie
@@ -24,6 +27,15 @@ from vo_frontend.types import Reason
 NO_FRAMES = np.zeros(0, np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame in the local map, before it becomes part of it."""
+
+    T_world_cam: Transform  # (4, 4)
+    landmark_ids: NDArray[np.int64]  # (N,) of its features, NO_LANDMARK where one has none
+    is_adjusted: bool = False  # whether the window has been, for this frame
+
+
 class Recollection(Protocol):
     """Remembers keyframes, and finds views among them again."""
 
@@ -34,6 +46,23 @@ class Recollection(Protocol):
 
     def look_back(self, sparse_map: SparseMap) -> None:
         """Let the local map profit from what the newest keyframe shows again: drift, landmarks, segments."""
+        ...
+
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Tell whether a frame that makes a keyframe, or none, should :meth:`go_on`."""
+        ...
+
+    def go_on(self, sparse_map: SparseMap, frame: Tracked, *, makes_keyframe: bool) -> Tracked:
+        """Do what the newest keyframe has left to the frame after it, before that becomes part of the map.
+
+        Args:
+            sparse_map: the local map.
+            frame: that was tracked in it.
+            makes_keyframe: whether it will be the next keyframe.
+
+        Returns:
+            The frame in the map as it is then.
+        """
         ...
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
@@ -61,8 +90,16 @@ class NoRecollection:
         """Return what forgets."""
         return Forgetful()
 
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Say that nothing is."""
+        return False
+
     def look_back(self, sparse_map: SparseMap) -> None:
         """Do nothing."""
+
+    def go_on(self, sparse_map: SparseMap, frame: Tracked, *, makes_keyframe: bool) -> Tracked:
+        """Leave it as it is."""
+        return frame
 
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find nothing."""
@@ -110,6 +147,19 @@ class PlaceRecollection:
             self.memory.motions.tie(_ties(found, sparse_map, self.memory.archive))
         self._closer.look_back(sparse_map)
 
+    def is_due(self, *, makes_keyframe: bool) -> bool:
+        """Tell whether a place is found, or a correction to be applied."""
+        return self._closer.is_due(makes_keyframe=makes_keyframe)
+
+    def go_on(self, sparse_map: SparseMap, frame: Tracked, *, makes_keyframe: bool) -> Tracked:
+        """Recall the place, begin to close the loop, or apply the correction; carry a frame along."""
+        T_keyframe_cam = se3.inverse(sparse_map.last_keyframe.T_world_cam) @ frame.T_world_cam
+        scale, is_adjusted = self._closer.go_on(sparse_map, makes_keyframe=makes_keyframe)
+        T_keyframe_cam[:3, 3] *= scale
+        ids = without_repeats(frame.landmark_ids, self.memory.archive.resolve(frame.landmark_ids))
+        ids = np.where(sparse_map.landmarks.contains(ids), ids, NO_LANDMARK)
+        return Tracked(sparse_map.last_keyframe.T_world_cam @ T_keyframe_cam, ids, is_adjusted)
+
     def find(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Place a view among the archived keyframes of the same segment, and recall those."""
         in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
@@ -149,6 +199,7 @@ class PlaceRecollection:
     def _recall(self, found: Recognition, sparse_map: SparseMap) -> PoseEstimate:
         """Bring back what a view shows, and return its pose among the landmarks of the local map."""
         self.memory.recall(found.surroundings, sparse_map)
+        self._closer.forget_found()
         self._found = found
         rows = sparse_map.landmarks.rows
         return replace(
