@@ -235,7 +235,7 @@ def vector_pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> An
     Returns it and whether the elements are float32, else bfloat16.
     """
     element = element_pointer(context, builder, kinds, arguments)
-    is_float32 = kinds[0].dtype == types.float32
+    is_float32 = kinds[0].dtype != types.uint16
     return builder.bitcast(element, (FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
 
 
