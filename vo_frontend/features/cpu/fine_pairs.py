@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.compute.compilation import exact_kernel, inlined_part, part
-from vo_frontend.compute.simd import LANES
-from vo_frontend.compute.simd_pairs import HALF_LANES, half_of, paired, transpose_pairs
+from vo_frontend.compute.simd import LANES, load, splat, store
+from vo_frontend.compute.simd_pairs import (
+    HALF_LANES,
+    half_of,
+    multiply_add,
+    pair_up,
+    paired,
+    transpose_pairs,
+)
 from vo_frontend.features.cpu.convolution import (
     GROUP,
     MARGIN,
@@ -25,11 +32,13 @@ from vo_frontend.features.cpu.convolution import (
     splat_tiles,
     store_tiles,
 )
-from vo_frontend.features.cpu.fine_blocks import QUARTER, SIXTEENTH, Convolution, PaddedSize, fill_input_row
+from vo_frontend.features.cpu.fine_blocks import QUARTER, Convolution, PaddedSize, fill_input_row
 from vo_frontend.types import Image
 
 RING = 3  # rows
 POOLED = 4  # rows of block 2 that become one
+ZERO = np.float32(0)
+LOWER, UPPER = pair_up(np.array([[1 / 16, 0], [0, 1 / 16]], np.float32))[:, 0]  # weights of half a pair
 
 
 class PairedSecondBlock(NamedTuple):
@@ -104,17 +113,31 @@ def first_block_of_pairs(
 
 @part
 def average_4x4_pairs(
-    source: Planar, target: Planar, table: NDArray[np.float32], row: int, width: int
+    source: Planar,
+    target: Planar,
+    table: NDArray[np.float32],
+    row: int,
+    width: int,
+    columns: NDArray[np.float32],
 ) -> None:
-    """Pool the four rows of a map of pairs into a row of a float32 one and of a (rows * width, C) table."""
-    for channel in range(table.shape[1]):
-        for x in range(width):
-            total = np.float32(0)
+    """Pool the four rows of a map of pairs into a row of a float32 one and of a (rows * width, C) table.
+
+    columns: (2, row length of ``source``), written: what the columns of two channels contribute.
+    """
+    for pair in range(table.shape[1] // 2):
+        for x in range(MARGIN, MARGIN + POOLED * width, LANES):
+            low, high = splat(ZERO), splat(ZERO)
             for i in range(POOLED):
-                for j in range(POOLED):
-                    total += half_of(source[i, channel // 2, MARGIN + POOLED * x + j], channel)
-            target[row, channel, MARGIN + x] = SIXTEENTH * total
-            table[row * width + x, channel] = SIXTEENTH * total
+                values = load(source, (i, pair, x))
+                low, high = multiply_add(LOWER, values, low), multiply_add(UPPER, values, high)
+            store(low, columns, (0, x))
+            store(high, columns, (1, x))
+        for k in range(2):
+            channel, sums = 2 * pair + k, columns[k, MARGIN:]
+            for x in range(width):
+                total = sums[4 * x] + sums[4 * x + 1] + (sums[4 * x + 2] + sums[4 * x + 3])
+                target[row, channel, MARGIN + x] = total
+                table[row * width + x, channel] = total
 
 
 @inlined_part
@@ -167,6 +190,7 @@ def second_block_of_pairs(
     start, stop = POOLED * (quads * strip // num_strips), POOLED * (quads * (strip + 1) // num_strips)
     ring, output, level_row = rings[strip], outputs[strip], level_rows[strip]
     first, to_level, to_score = weights.first, weights.level, weights.score
+    columns = np.empty((2, source.shape[2]), np.float32)
     for y in range(start - 1, stop + 1):
         if 0 <= y < height:
             rows = neighbours(y, height)
@@ -184,7 +208,7 @@ def second_block_of_pairs(
             for pair in range(0, level.shape[1], HALF_LANES):
                 transpose_pairs(level_row, (0, pair, MARGIN + x), level, (done * width + x, pair))
         if k == POOLED - 1:
-            average_4x4_pairs(output, pooled, pooled_table, done // POOLED, width // POOLED)
+            average_4x4_pairs(output, pooled, pooled_table, done // POOLED, width // POOLED, columns)
 
 
 @part
