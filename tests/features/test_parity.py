@@ -13,6 +13,7 @@ from feature_inputs import make_image
 from numpy.typing import NDArray
 
 from vo_frontend.features import load_extractor
+from vo_frontend.features.cpu import workspace
 from vo_frontend.types import Features
 
 WriteGolden = Callable[..., Path]  # with other arrays than those that were extracted
@@ -143,6 +144,17 @@ def test_bfloat16_on_the_cpu_stays_near_the_reference(
 ) -> None:
     half = [case for case in parity.find_cases(golden_dir, model) if case.size == "half"]
     check(parity, half[:2], golden_dir, weights_dir, precision="bf16")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("model", ["aliked-t16", "aliked-n16"])
+def test_what_is_only_stored_in_bfloat16_stays_nearer_still(
+    parity: ModuleType, golden_dir: Path, weights_dir: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "HAS_PAIRS", False)
+    half = [case for case in parity.find_cases(golden_dir, model) if case.size == "half"]
+    for _, agreement in parity.agreements(half[:2], golden_dir, weights_dir, "cpu", "bf16"):
+        assert dataclasses.replace(agreement, asked=parity.REDUCED["fp16"]).holds
 
 
 def check(
