@@ -43,7 +43,7 @@ class FeaturesConfig:
     score_threshold: ShareBelow1 = 0.0  # drop keypoints below this detector score, 0 keeps the full budget
     image_scale: ShareAbove0 = 1.0  # of the sides of the image in which features are found: 0.5 is 4x faster
     device: str = "auto"  # auto, cpu, cuda, cuda:1
-    precision: Precision = "fp32"  # bf16, fp16: faster on a GPU, bf16 saves memory on a CPU; other features
+    precision: Precision = "fp32"  # bf16, fp16: faster on a GPU, bf16 also on some CPUs; other features
 
     def __post_init__(self) -> None:
         check_ranges(self, "features")

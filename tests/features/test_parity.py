@@ -13,6 +13,7 @@ from feature_inputs import make_image
 from numpy.typing import NDArray
 
 from vo_frontend.features import load_extractor
+from vo_frontend.features.cpu import workspace
 from vo_frontend.types import Features
 
 WriteGolden = Callable[..., Path]  # with other arrays than those that were extracted
@@ -67,23 +68,28 @@ def test_a_reduced_precision_is_judged_by_its_own_bounds(
 ) -> None:
     features, _ = golden_of_orb
     reference = parity.Reference(features.pixels, features.scores, features.descriptors[:50])
-    share = 1 / len(features)
+    share, asked = 1 / len(features), parity.REDUCED["fp16"]
 
     def judge(**changes: NDArray[np.float32]) -> Any:
-        return parity.compare_reduced(reference, dataclasses.replace(features, **changes))
+        return parity.compare_reduced(reference, dataclasses.replace(features, **changes), asked)
 
     shift = np.zeros_like(features.pixels)
     shift[:2, 0] = -0.09, -300
-    moved = judge(pixels=features.pixels + shift)
+    moved = judge(pixels=features.pixels + shift, scores=features.scores + np.float32(0.5))
     assert moved.holds
     assert moved.keypoint_share == pytest.approx(1 - share)
+    assert moved.score_difference == pytest.approx(0.5)
+    for distance_px, kept_share in ((0.6, 1), (5000, 0)):
+        far = judge(pixels=features.pixels + np.float32(distance_px))
+        assert not far.holds
+        assert far.kept_share == kept_share
     turned = judge(descriptors=features.descriptors * np.where(np.arange(len(features)) < 2, -1, 1)[:, None])
     assert (turned.median_cosine, turned.low_cosine) == pytest.approx((1, -1), abs=1e-5)
     assert not turned.holds
     empty = dataclasses.replace(
         features, pixels=features.pixels[:0], scores=features.scores[:0], descriptors=features.descriptors[:0]
     )
-    assert not parity.compare_reduced(reference, empty).holds
+    assert not parity.compare_reduced(reference, empty, asked).holds
 
 
 def test_a_folder_without_references_or_images_is_one_line(
@@ -138,6 +144,17 @@ def test_bfloat16_on_the_cpu_stays_near_the_reference(
 ) -> None:
     half = [case for case in parity.find_cases(golden_dir, model) if case.size == "half"]
     check(parity, half[:2], golden_dir, weights_dir, precision="bf16")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("model", ["aliked-t16", "aliked-n16"])
+def test_what_is_only_stored_in_bfloat16_stays_nearer_still(
+    parity: ModuleType, golden_dir: Path, weights_dir: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "HAS_PAIRS", False)
+    half = [case for case in parity.find_cases(golden_dir, model) if case.size == "half"]
+    for _, agreement in parity.agreements(half[:2], golden_dir, weights_dir, "cpu", "bf16"):
+        assert dataclasses.replace(agreement, asked=parity.REDUCED["fp16"]).holds
 
 
 def check(

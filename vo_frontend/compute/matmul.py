@@ -1,12 +1,15 @@
 """Products of tables with small matrices, for layers that work on gathered rows."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.compute.activations import selu
+from vo_frontend.compute.activations import selu, short_selu
 from vo_frontend.compute.aligned import aligned_copy
 from vo_frontend.compute.compilation import part
-from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
+from vo_frontend.compute.simd import LANES, Vector, load, store
+from vo_frontend.compute.simd_pairs import is_paired, multiply_add, pair_up, store_joined
 
 STEP = 6  # rows of a tile; times two vectors of columns, 12 sums stay in registers
 COLUMNS = 2 * LANES
@@ -19,29 +22,43 @@ def padded(count: int, step: int) -> int:
     return -(-count // step) * step
 
 
-def pack_matrix(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+def pack_matrix(matrix: NDArray[np.float32], paired: bool = False) -> NDArray[Any]:
     """Order a matrix (K, D) as ``multiply_rows`` reads it.
 
-    Returns (groups, K, COLUMNS) float32, with D filled up by zeros.
+    paired: for a table of pairs of bfloat16; K is even.
+    Returns (groups, K, COLUMNS) float32, with D filled up by zeros, or (groups, K / 2, COLUMNS) pairs.
     """
-    filled = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % COLUMNS))).astype(np.float32)
-    return aligned_copy(filled.reshape(len(matrix), -1, COLUMNS).transpose(1, 0, 2))
+    filled: NDArray[Any] = np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % COLUMNS))).astype(np.float32)
+    if paired:
+        filled = pair_up(filled.T).T
+    return aligned_copy(filled.reshape(len(filled), -1, COLUMNS).transpose(1, 0, 2))
 
 
 @part
-def fma_pair(value: np.float32, pair: Pair, total: Pair) -> Pair:
-    """Compute value * pair + total, lane by lane."""
-    vector = splat(value)
-    return fma(vector, pair[0], total[0]), fma(vector, pair[1], total[1])
+def fma_pair(value: Any, pair: Pair, total: Pair) -> Pair:
+    """Compute value * pair + total, lane by lane, for an element of a table."""
+    return multiply_add(value, pair[0], total[0]), multiply_add(value, pair[1], total[1])
 
 
 @part
-def store_pair(pair: Pair, target: NDArray[np.float32], row: int, column: int, activate: bool) -> None:
+def store_pair(pair: Pair, target: NDArray[Any], row: int, column: int, activate: bool) -> None:
     """Write a pair into a (R, C) target from a column on, through SELU if asked to."""
     if activate:
-        pair = (selu(pair[0]), selu(pair[1]))
-    store(pair[0], target, (row, column))
-    store(pair[1], target, (row, column + LANES))
+        if is_paired(target):
+            pair = (short_selu(pair[0]), short_selu(pair[1]))
+        else:
+            pair = (selu(pair[0]), selu(pair[1]))
+    put_columns(pair[0], target, row, column)
+    put_columns(pair[1], target, row, column + LANES)
+
+
+@part
+def put_columns(value: Vector, target: NDArray[Any], row: int, column: int) -> None:
+    """Write LANES columns of a (R, C) float32 table, or of one with as many pairs as C / 2."""
+    if is_paired(target):
+        store_joined(value, target, (row, column // 2))
+    else:
+        store(value, target, (row, column))
 
 
 @part
@@ -56,21 +73,21 @@ def copy_rows(
 
 @part
 def multiply_rows(
-    table: NDArray[np.float32],
+    table: NDArray[Any],
     num_rows: int,
-    matrix: NDArray[np.float32],
+    matrix: NDArray[Any],
     bias: NDArray[np.float32],
-    target: NDArray[np.float32],
+    target: NDArray[Any],
     activate: bool,
 ) -> None:
     """Compute table @ matrix + bias, optionally through SELU.
 
     Args:
-        table: (R, K) float32 with R a multiple of STEP not below ``num_rows``.
+        table: (R, K) float32, or (R, K / 2) pairs, with R a multiple of STEP not below ``num_rows``.
         num_rows: how many rows count; the tile that holds the last one is computed whole.
-        matrix: (groups, K, COLUMNS), see ``pack_matrix``.
+        matrix: (groups, K, COLUMNS), or as many pairs as the table has, see ``pack_matrix``.
         bias: (groups * COLUMNS,).
-        target: (R, groups * COLUMNS), written.
+        target: (R, groups * COLUMNS) float32, or half as many pairs, written.
         activate: apply SELU.
     """
     for group in range(matrix.shape[0]):

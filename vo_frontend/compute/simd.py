@@ -6,7 +6,8 @@ the widest registers where it is left to choose. Kernels that spell out their ve
 Outside of compiled code the functions cannot be called.
 
 Arrays hold float32, or bfloat16 as uint16: the upper half of a float32. ``load`` and ``store`` go by the
-array's type, so one kernel serves both; the arithmetic is float32 in any case.
+array's type, so one kernel serves both; the arithmetic is float32 in any case. Of an array of uint32, whose
+elements are pairs of bfloat16 (``simd_pairs``), they take the bits as they are.
 """
 
 from collections.abc import Callable
@@ -232,10 +233,10 @@ def write_vector(builder: Any, value: Any, pointer: Any, is_float32: bool) -> No
 def vector_pointer(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
     """Find the address of element arguments[1] (a tuple) of array arguments[0], for a whole vector.
 
-    Returns it and whether the elements are float32, else bfloat16.
+    Returns it and whether the elements are float32, or bits taken for it, else bfloat16.
     """
     element = element_pointer(context, builder, kinds, arguments)
-    is_float32 = kinds[0].dtype == types.float32
+    is_float32 = kinds[0].dtype != types.uint16
     return builder.bitcast(element, (FLOATS if is_float32 else _HALVES).as_pointer()), is_float32
 
 

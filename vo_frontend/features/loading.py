@@ -60,9 +60,10 @@ def load_extractor(
         name: one of ``EXTRACTORS``.
         max_keypoints: budget per image.
         device: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1"; ORB runs on the CPU.
-        precision: "fp32", or "bf16" for ALIKED: on the CPU its largest maps are stored as bfloat16 and the
-            arithmetic stays float32; on a GPU, "fp16" or "bf16", the arithmetic of trunk and heads. The
-            features are no longer exactly those of the authors' code.
+        precision: "fp32", or "bf16" for ALIKED: on a CPU with AVX512-BF16 the arithmetic of trunk and heads,
+            summed in float32; on another the largest maps are stored as bfloat16 and the arithmetic stays
+            float32; on a GPU, "fp16" or "bf16", the arithmetic of trunk and heads. The features are no
+            longer exactly those of the authors' code.
         weights_dir: folder with the official files; see :mod:`vo_frontend.features.weights` for where
             else they are looked for.
         score_threshold: keep only keypoints with a score above it, in the extractor's own unit; 0 keeps

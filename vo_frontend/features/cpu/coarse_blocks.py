@@ -4,14 +4,14 @@ J. Dai et al., "Deformable Convolutional Networks", ICCV 2017, equation (2). Map
 ordinary convolution that predicts the offsets, and as a (rows * width, C) table for gathering.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.compute.compilation import exact_kernel, inlined_part, part
-from vo_frontend.compute.matmul import copy_rows, multiply_rows
-from vo_frontend.compute.simd import LANES, fma, load, multiply, splat, store
+from vo_frontend.compute.matmul import copy_rows, multiply_rows, put_columns
+from vo_frontend.compute.simd import LANES, fma, load, multiply, splat
 from vo_frontend.compute.simd_lanes import transpose
 from vo_frontend.features.cpu.convolution import MARGIN, Planar, convolve_row, neighbours
 from vo_frontend.features.cpu.fine_blocks import Convolution
@@ -23,7 +23,7 @@ ONE = np.float32(1)
 class Product(NamedTuple):
     """A packed matrix and its bias, see ``multiply_rows``."""
 
-    matrix: NDArray[np.float32]  # (groups, K, COLUMNS)
+    matrix: NDArray[Any]  # (groups, K, COLUMNS) float32, or (groups, K / 2, COLUMNS) pairs
     bias: NDArray[np.float32]  # (groups * COLUMNS,)
 
 
@@ -97,7 +97,7 @@ def gather_row(
     limit: np.float32,
     corners: NDArray[np.uint32],
     weights: NDArray[np.float32],
-    samples: NDArray[np.float32],
+    samples: NDArray[Any],
 ) -> None:
     """Sample the nine displaced taps of each pixel of row y.
 
@@ -108,7 +108,7 @@ def gather_row(
         offsets: planar (1, 20, .) float32 in px: dy, dx of each tap.
         limit: of an offset in px.
         corners, weights: (9, 4, width), written: see ``aim``.
-        samples: (width or more, 9 * C or more), written.
+        samples: (width or more, 9 * C or more) float32, or half as many pairs, written.
     """
     channels = table.shape[1]
     for tap in range(TAPS):
@@ -122,7 +122,7 @@ def gather_row(
                 value = multiply(w_a, load(table, (a, k)))
                 value = fma(w_b, load(table, (b, k)), value)
                 value = fma(w_c, load(table, (c, k)), value)
-                store(fma(w_d, load(table, (d, k)), value), samples, (x, tap * channels + k))
+                put_columns(fma(w_d, load(table, (d, k)), value), samples, x, tap * channels + k)
 
 
 @exact_kernel
@@ -135,7 +135,7 @@ def deformable_layer(
     width: int,
     target: DualLayout,
     offset_rows: NDArray[np.float32],
-    samples: NDArray[np.float32],
+    samples: NDArray[Any],
     products: NDArray[np.float32],
 ) -> None:
     """Run a deformable convolution with SELU.
@@ -143,12 +143,13 @@ def deformable_layer(
     Args:
         strip, num_strips: which share of the rows to do.
         source: map of ``width`` columns.
-        shortcut: (height * width, R) float32 table whose rows are appended to the samples; R may be zero.
+        shortcut: (height * width, R) float32 table whose rows are appended to the samples;
+            R is a multiple of LANES and may be zero.
         weights: of the layer.
         width: columns.
         target: map of as many rows and columns, written.
         offset_rows: (threads, 1, 20, row length) float32.
-        samples: (threads, rows of whole tiles, 9 * C + R) float32.
+        samples: (threads, rows of whole tiles, 9 * C + R) float32, or half as many pairs.
         products: (threads, rows of whole tiles, whole groups of columns) float32.
     """
     height = len(source.table) // width
@@ -162,8 +163,8 @@ def deformable_layer(
         convolve_row(source.planar, slots, offsets.kernel, offsets.bias, offset_row, 0, width, False, False)
         gather_row(source.table, y, width, offset_row, limit, corners, tap_weights, gathered)
         for x in range(width):
-            for k in range(shortcut.shape[1]):
-                gathered[x, TAPS * channels + k] = shortcut[y * width + x, k]
+            for k in range(0, shortcut.shape[1], LANES):
+                put_columns(load(shortcut, (y * width + x, k)), gathered, x, TAPS * channels + k)
         multiply_rows(gathered, width, product.matrix, product.bias, result, True)
         copy_rows(result, 0, target.table, y * width, width)
         for k in range(0, outputs, LANES):

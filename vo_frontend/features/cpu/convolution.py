@@ -10,18 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from vo_frontend.compute.activations import selu
+from vo_frontend.compute.activations import selu, short_selu
 from vo_frontend.compute.aligned import aligned_copy, aligned_zeros
 from vo_frontend.compute.compilation import inlined_part, part
-from vo_frontend.compute.simd import LANES, Vector, fma, load, splat, store
+from vo_frontend.compute.simd import LANES, Vector, load, splat, store
+from vo_frontend.compute.simd_pairs import is_paired, multiply_add, pair_up, store_interleaved
 
 MARGIN = 16
 CACHE_LINE = 16  # floats
 TILE = 3 * LANES  # columns whose sums for four channels stay in registers: 12 of at least 16
 GROUP = 4  # output channels per tile
 
-Planar = NDArray[Any]  # (rows, channels, row length), float32 or bfloat16 as in ``simd``
+# (rows, channels, row length), float32 or bfloat16 as in ``simd``, or half as many pairs as in ``simd_pairs``
+Planar = NDArray[Any]
 Tile = tuple[Vector, Vector, Vector]  # of TILE columns side by side
+Tiles = tuple[Tile, Tile, Tile, Tile]  # of the channels of a group
 
 
 def row_length(width: int) -> int:
@@ -34,16 +37,28 @@ def row_length(width: int) -> int:
 
 
 def planar(num_rows: int, channels: int, width: int, dtype: DTypeLike = np.float32) -> Planar:
-    """Allocate a planar map of zeros, (num_rows, whole groups of channels, row length)."""
-    return aligned_zeros((num_rows, -(-channels // GROUP) * GROUP, row_length(width)), dtype)
+    """Allocate a planar map of zeros, (num_rows, whole groups of channels, row length); uint32: of pairs."""
+    stored = stored_channels(-(-channels // GROUP) * GROUP, dtype)
+    return aligned_zeros((num_rows, stored, row_length(width)), dtype)
 
 
-def pack_kernel(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Order weights (D, C, k, k) as ``convolve_row`` reads them: (groups of 4 outputs, C, k * k, 4)."""
+def stored_channels(channels: int, dtype: DTypeLike) -> int:
+    """Count the channels of an array for an even number of channels: pairs, uint32, are half as many."""
+    return channels // 2 if dtype == np.uint32 else channels
+
+
+def pack_kernel(weight: NDArray[np.float32], paired: bool = False) -> NDArray[Any]:
+    """Order weights (D, C, k, k) as ``convolve_row`` reads them: (groups of 4 outputs, C, k * k, 4).
+
+    paired: as pairs of inputs, uint32, and half as many of them.
+    """
     outputs, inputs = weight.shape[:2]
     filled = np.zeros((-(-outputs // GROUP) * GROUP, inputs, weight.shape[2] * weight.shape[3]), np.float32)
     filled[:outputs] = weight.reshape(outputs, inputs, -1)
-    return aligned_copy(filled.reshape(-1, GROUP, *filled.shape[1:]).transpose(0, 2, 3, 1))
+    packed: NDArray[Any] = filled.reshape(-1, GROUP, *filled.shape[1:]).transpose(0, 2, 3, 1)
+    if paired:
+        packed = np.moveaxis(pair_up(np.moveaxis(packed, 1, -1)), -1, 1)
+    return aligned_copy(packed)
 
 
 def pack_bias(bias: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,6 +100,13 @@ def clear_row(target: Planar, row: int) -> None:
             target[row, channel, x] = 0
 
 
+@inlined_part
+def clear_column(target: Planar, row: int, channels: int, x: int) -> None:
+    """Write zeros into a column of a row of a planar map, in the first channels, an even number."""
+    for channel in range(channels // 2 if is_paired(target) else channels):
+        target[row, channel, x] = 0
+
+
 @part
 def splat_tile(value: np.float32) -> Tile:
     """Fill a tile with a float32."""
@@ -93,17 +115,72 @@ def splat_tile(value: np.float32) -> Tile:
 
 
 @part
-def fma_tile(weight: np.float32, tile: Tile, total: Tile) -> Tile:
-    """Compute weight * tile + total, lane by lane."""
-    vector = splat(weight)
-    return fma(vector, tile[0], total[0]), fma(vector, tile[1], total[1]), fma(vector, tile[2], total[2])
+def fma_tile(weight: Any, tile: Tile, total: Tile) -> Tile:
+    """Compute weight * tile + total, lane by lane, for a float32 or a pair of weights."""
+    return (
+        multiply_add(weight, tile[0], total[0]),
+        multiply_add(weight, tile[1], total[1]),
+        multiply_add(weight, tile[2], total[2]),
+    )
+
+
+@inlined_part
+def splat_tiles(bias: NDArray[np.float32], group: int) -> Tiles:
+    """Fill the tiles of a group's channels with their bias, (4 * groups,)."""
+    first = GROUP * group
+    return (
+        splat_tile(bias[first]),
+        splat_tile(bias[first + 1]),
+        splat_tile(bias[first + 2]),
+        splat_tile(bias[first + 3]),
+    )
+
+
+@inlined_part
+def load_tiles(source: Planar, row: int, group: int, x: int) -> Tiles:
+    """Read tiles of a group's channels, not of pairs."""
+    first = GROUP * group
+    return (
+        load_tile(source, row, first, x),
+        load_tile(source, row, first + 1, x),
+        load_tile(source, row, first + 2, x),
+        load_tile(source, row, first + 3, x),
+    )
+
+
+@inlined_part
+def store_tiles(tiles: Tiles, target: Planar, row: int, group: int, x: int, activate: bool) -> None:
+    """Write tiles of a group's channels, through SELU if asked to."""
+    a, b, c, d = tiles
+    if is_paired(target):
+        store_paired_tiles(a, b, target, row, 2 * group, x, activate)
+        store_paired_tiles(c, d, target, row, 2 * group + 1, x, activate)
+    else:
+        first = GROUP * group
+        store_tile(a, target, row, first, x, activate)
+        store_tile(b, target, row, first + 1, x, activate)
+        store_tile(c, target, row, first + 2, x, activate)
+        store_tile(d, target, row, first + 3, x, activate)
+
+
+@part
+def store_paired_tiles(
+    low: Tile, high: Tile, target: Planar, row: int, pair: int, x: int, activate: bool
+) -> None:
+    """Write tiles of two channels as pairs, through SELU if asked to."""
+    if activate:
+        low = (short_selu(low[0]), short_selu(low[1]), short_selu(low[2]))
+        high = (short_selu(high[0]), short_selu(high[1]), short_selu(high[2]))
+    store_interleaved(low[0], high[0], target, (row, pair, x))
+    store_interleaved(low[1], high[1], target, (row, pair, x + LANES))
+    store_interleaved(low[2], high[2], target, (row, pair, x + 2 * LANES))
 
 
 @part
 def convolve_row(
     source: Planar,
     rows: tuple[int, ...],
-    kernel: NDArray[np.float32],
+    kernel: NDArray[Any],
     bias: NDArray[np.float32],
     target: Planar,
     row: int,
@@ -116,17 +193,16 @@ def convolve_row(
     Args:
         source: planar map.
         rows: tuple of one or three row indices of ``source``, top to bottom; its length is the kernel's.
-        kernel: (groups, channels, taps, 4) float32, see ``pack_kernel``.
+        kernel: (groups, channels, taps, 4) float32, or pairs where the source has them, see ``pack_kernel``.
         bias: (4 * groups,) float32; unused with ``accumulate``.
         target, row: planar map and the row to write.
         width: columns without margin.
-        accumulate: add to what ``target`` holds.
+        accumulate: add to what ``target``, not of pairs, holds.
         activate: apply SELU.
     """
     for x in range(MARGIN, MARGIN + width, TILE):
         convolve_tile(source, rows, x, kernel, bias, target, row, x, accumulate, activate)
-    for channel in range(GROUP * kernel.shape[0]):
-        target[row, channel, MARGIN + width] = 0
+    clear_column(target, row, GROUP * kernel.shape[0], MARGIN + width)
 
 
 @inlined_part
@@ -134,7 +210,7 @@ def convolve_tile(
     source: Planar,
     rows: tuple[int, ...],
     source_x: int,
-    kernel: NDArray[np.float32],
+    kernel: NDArray[Any],
     bias: NDArray[np.float32],
     target: Planar,
     row: int,
@@ -143,29 +219,26 @@ def convolve_tile(
     activate: bool,
 ) -> None:
     """Compute TILE columns of ``convolve_row``, from ``source_x`` of the source to x of the target."""
-    size = len(rows)
     for group in range(kernel.shape[0]):
-        first = GROUP * group
-        if accumulate:
-            a = load_tile(target, row, first, x)
-            b = load_tile(target, row, first + 1, x)
-            c = load_tile(target, row, first + 2, x)
-            d = load_tile(target, row, first + 3, x)
-        else:
-            a = splat_tile(bias[first])
-            b = splat_tile(bias[first + 1])
-            c = splat_tile(bias[first + 2])
-            d = splat_tile(bias[first + 3])
-        for channel in range(kernel.shape[1]):
-            for i in range(size):
-                for j in range(size):
-                    tile = load_tile(source, rows[i], channel, source_x + j - size // 2)
-                    tap = size * i + j
-                    a = fma_tile(kernel[group, channel, tap, 0], tile, a)
-                    b = fma_tile(kernel[group, channel, tap, 1], tile, b)
-                    c = fma_tile(kernel[group, channel, tap, 2], tile, c)
-                    d = fma_tile(kernel[group, channel, tap, 3], tile, d)
-        store_tile(a, target, row, first, x, activate)
-        store_tile(b, target, row, first + 1, x, activate)
-        store_tile(c, target, row, first + 2, x, activate)
-        store_tile(d, target, row, first + 3, x, activate)
+        tiles = load_tiles(target, row, group, x) if accumulate else splat_tiles(bias, group)
+        tiles = add_products(source, rows, source_x, kernel, group, tiles)
+        store_tiles(tiles, target, row, group, x, activate)
+
+
+@inlined_part
+def add_products(
+    source: Planar, rows: tuple[int, ...], source_x: int, kernel: NDArray[Any], group: int, tiles: Tiles
+) -> Tiles:
+    """Add what a tile of the source contributes to a group's channels, see ``convolve_row``."""
+    a, b, c, d = tiles
+    size = len(rows)
+    for channel in range(kernel.shape[1]):
+        for i in range(size):
+            for j in range(size):
+                tile = load_tile(source, rows[i], channel, source_x + j - size // 2)
+                tap = size * i + j
+                a = fma_tile(kernel[group, channel, tap, 0], tile, a)
+                b = fma_tile(kernel[group, channel, tap, 1], tile, b)
+                c = fma_tile(kernel[group, channel, tap, 2], tile, c)
+                d = fma_tile(kernel[group, channel, tap, 3], tile, d)
+    return a, b, c, d

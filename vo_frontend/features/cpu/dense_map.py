@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from vo_frontend.compute.activations import selu
 from vo_frontend.compute.compilation import part
-from vo_frontend.compute.simd import LANES, fma, load, multiply, prefetch, splat, store, widen
+from vo_frontend.compute.simd import LANES, fma, load, multiply, prefetch, splat, store
 from vo_frontend.compute.simd_lanes import total
+from vo_frontend.compute.simd_pairs import multiply_add
 from vo_frontend.features.cpu.coarse_blocks import corner
 from vo_frontend.features.cpu.convolution import MARGIN, Planar
 from vo_frontend.features.cpu.fine_blocks import PaddedSize
@@ -23,7 +24,7 @@ class Pyramid(NamedTuple):
     """The four levels of the dense map: the finest as what it is computed from, the others as tables."""
 
     finest: Planar  # (H, C1, .), output of block 1
-    finest_matrix: NDArray[np.float32]  # (C1, Q), followed by SELU
+    finest_matrix: NDArray[Any]  # (C1, Q), followed by SELU; pairs, (C1 / 2, Q), where ``finest`` has them
     level2: NDArray[Any]  # (h * w, Q), float32 or bfloat16
     level3: NDArray[np.float32]  # (h * w, Q)
     level4: NDArray[np.float32]  # (h * w, Q)
@@ -71,7 +72,7 @@ def bilinear_pixels(x: np.float32, y: np.float32, size: tuple[int, int], pixels:
 @part
 def read_finest(
     finest: Planar,
-    matrix: NDArray[np.float32],
+    matrix: NDArray[Any],
     pixels: Pixels,
     count: int,
     padded_size: PaddedSize,
@@ -79,14 +80,14 @@ def read_finest(
 ) -> None:
     """Evaluate the finest level at ``count`` pixels, into the first columns of ``features`` (P, dim).
 
-    finest: planar map (H, C1, .); matrix: (C1, Q).
+    finest: planar map (H, C1, .); matrix: (C1, Q), or both pairs.
     """
     for k in range(0, matrix.shape[1], LANES):
         for i in range(count):
             x, y = MARGIN + padded_size.left + pixels.x[i], padded_size.top + pixels.y[i]
             value = splat(ZERO)
             for c in range(matrix.shape[0]):
-                value = fma(splat(widen(finest[y, c, x])), load(matrix, (c, k)), value)
+                value = multiply_add(finest[y, c, x], load(matrix, (c, k)), value)
             store(selu(value), features, (i, k))
 
 

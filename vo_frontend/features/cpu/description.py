@@ -1,13 +1,13 @@
 """The sparse deformable descriptor head, with the dense map evaluated only where it is read."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_frontend.compute.compilation import exact_kernel, part
-from vo_frontend.compute.matmul import copy_rows, multiply_rows
-from vo_frontend.compute.simd import LANES, add, load, store
+from vo_frontend.compute.matmul import copy_rows, multiply_rows, put_columns
+from vo_frontend.compute.simd import LANES, add, load
 from vo_frontend.features.cpu.coarse_blocks import Product
 from vo_frontend.features.cpu.dense_map import (
     PATCH,
@@ -40,8 +40,8 @@ class Scratch(NamedTuple):
     patches: NDArray[np.float32]  # (threads, BATCH, 9 * dim)
     hidden: NDArray[np.float32]  # (threads, BATCH, 2 * M)
     offsets: NDArray[np.float32]  # (threads, BATCH, 2 * M)
-    sampled: NDArray[np.float32]  # (threads, BATCH * M, dim)
-    features: NDArray[np.float32]  # (threads, BATCH, M * dim)
+    sampled: NDArray[Any]  # (threads, BATCH * M, dim), or half as many pairs
+    features: NDArray[Any]  # (threads, BATCH, M * dim), or half as many pairs
     summed: NDArray[np.float32]  # (threads, BATCH, dim)
     x: NDArray[np.int32]  # (threads, 2, 4 * M) pixels to read, of a keypoint and of the next one
     y: NDArray[np.int32]  # (threads, 2, 4 * M)
@@ -53,13 +53,13 @@ class Scratch(NamedTuple):
 
 
 @part
-def add_fours(features: NDArray[np.float32], num_sums: int, target: NDArray[np.float32], first: int) -> None:
+def add_fours(features: NDArray[np.float32], num_sums: int, target: NDArray[Any], first: int) -> None:
     """Sum each four rows of (4 * num_sums, C) into a row of ``target`` (R, C) from ``first`` on."""
     for i in range(num_sums):
         for k in range(0, features.shape[1], LANES):
             upper = add(load(features, (4 * i, k)), load(features, (4 * i + 1, k)))
             lower = add(load(features, (4 * i + 2, k)), load(features, (4 * i + 3, k)))
-            store(add(upper, lower), target, (first + i, k))
+            put_columns(add(upper, lower), target, first + i, k)
 
 
 @part

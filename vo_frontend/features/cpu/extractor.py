@@ -43,7 +43,7 @@ class CpuAlikedExtractor:
             config: of the variant.
             state: the state dict of its network.
             max_keypoints: budget per image.
-            precision: "fp32", or "bf16" to store the largest maps as bfloat16.
+            precision: "fp32", or "bf16" for arithmetic in bfloat16 where there is any, see ``CpuAliked``.
             score_threshold: keep only scores above it, in [0, 1).
             weights_sha256: checksum of the file that the weights came from.
             num_threads: that share an image; None: :func:`default_num_threads`.

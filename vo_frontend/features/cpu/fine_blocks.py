@@ -23,9 +23,9 @@ QUARTER, SIXTEENTH = np.float32(0.25), np.float32(0.0625)
 
 
 class Convolution(NamedTuple):
-    """A packed kernel and its bias."""
+    """A packed kernel and its bias, see ``convolve_row``."""
 
-    kernel: NDArray[np.float32]  # (groups, channels, taps, 4)
+    kernel: NDArray[Any]  # (groups, channels, taps, 4)
     bias: NDArray[np.float32]  # (4 * groups,)
 
 

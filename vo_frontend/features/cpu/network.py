@@ -16,9 +16,10 @@ from vo_frontend.features.cpu.convolution import MARGIN
 from vo_frontend.features.cpu.description import describe
 from vo_frontend.features.cpu.detection import find_maxima, refine
 from vo_frontend.features.cpu.fine_blocks import first_block, second_block
+from vo_frontend.features.cpu.fine_pairs import first_block_of_pairs, second_block_of_pairs
 from vo_frontend.features.cpu.packed_weights import CoarseBlock, pack_weights
 from vo_frontend.features.cpu.score_head import score_head
-from vo_frontend.features.cpu.workspace import CoarseBuffers, Workspace, make_workspace
+from vo_frontend.features.cpu.workspace import CoarseBuffers, Workspace, choose_map_types, make_workspace
 from vo_frontend.features.networks.aliked.variants import BORDER, AlikedConfig
 from vo_frontend.features.state_dict import StateDict
 from vo_frontend.types import Image
@@ -38,12 +39,14 @@ class CpuAliked:
             config: of the variant.
             state: its state dict.
             num_threads: that share the work.
-            precision: "fp32", or "bf16" to store the largest maps as bfloat16; the arithmetic stays float32.
+            precision: "fp32", or "bf16" for convolutions and products in bfloat16, summed in float32, where
+                the processor has them (``compute.simd_pairs.HAS_PAIRS``); elsewhere only the largest maps are
+                stored in it.
         """
         self.config = config
-        self.precision = precision
+        self.maps = choose_map_types(precision)
         self.team = ThreadTeam(num_threads)
-        self.weights = pack_weights(state)
+        self.weights = pack_weights(state, self.maps.paired)
         self._workspace: Workspace | None = None
 
     def sibling(self, num_threads: int) -> "CpuAliked":
@@ -77,6 +80,7 @@ class CpuAliked:
             self.weights.score,
             score.scores,
             score.level_tiles,
+            score.sum_tiles,
             score.level_rows,
             score.rings8,
             score.rings4,
@@ -139,33 +143,8 @@ class CpuAliked:
         return other
 
     def _run_trunk(self, image: Image, work: Workspace) -> None:
-        weights, fine, padded_size = self.weights, work.fine, work.padded_size
-        self.team.run(
-            first_block,
-            image,
-            padded_size,
-            weights.first_of_grey if image.shape[2] == 1 else weights.first,
-            weights.second,
-            fine.output1,
-            fine.pooled1,
-            fine.input_rings,
-            fine.rings1,
-            fine.sums,
-        )
-        self.team.run(
-            second_block,
-            fine.pooled1,
-            weights.block2,
-            padded_size.width // 2,
-            work.pyramid.level2,
-            work.score.coarse[0],
-            work.block3.source.planar,
-            work.block3.source.table,
-            fine.rings2,
-            fine.outputs2,
-            fine.level_rows,
-            fine.sums,
-        )
+        weights, padded_size = self.weights, work.padded_size
+        self._run_fine_blocks(image, work)
         run_coarse_block(
             self.team,
             weights.block3,
@@ -184,11 +163,43 @@ class CpuAliked:
             work.score.coarse[2],
         )
 
+    def _run_fine_blocks(self, image: Image, work: Workspace) -> None:
+        weights, fine, padded_size = self.weights, work.fine, work.padded_size
+        first = (
+            image,
+            padded_size,
+            weights.first_of_grey if image.shape[2] == 1 else weights.first,
+            weights.second,
+            fine.output1,
+            fine.pooled1,
+            fine.input_rings,
+            fine.rings1,
+        )
+        level = work.pyramid.level2
+        second = (
+            fine.pooled1,
+            weights.block2,
+            padded_size.width // 2,
+            level.view(np.uint32) if self.maps.paired else level,
+            work.score.coarse[0],
+            work.block3.source.planar,
+            work.block3.source.table,
+            fine.rings2,
+            fine.outputs2,
+            fine.level_rows,
+        )
+        if self.maps.paired:
+            self.team.run(first_block_of_pairs, *first)
+            self.team.run(second_block_of_pairs, *second)
+        else:
+            self.team.run(first_block, *first, fine.sums)
+            self.team.run(second_block, *second, fine.sums)
+
     def _workspace_for(self, image_size: tuple[int, int]) -> Workspace:
         if self._workspace is None or self._workspace.image_size != image_size:
             self._workspace = None  # frees the old one before the new one is allocated
             self._workspace = make_workspace(
-                self.config, self.weights.finest_matrix, image_size, self.team.size, self.precision
+                self.config, self.weights.finest_matrix, image_size, self.team.size, self.maps
             )
         return self._workspace
 

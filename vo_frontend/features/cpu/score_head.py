@@ -1,6 +1,6 @@
 """The score head: first layer at the resolution of each level, then the rest row by row at full size."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,17 @@ from vo_frontend.features.cpu.convolution import (
     MARGIN,
     TILE,
     Planar,
+    add_products,
+    clear_column,
     clear_row,
     convolve_row,
     convolve_tile,
     fma_tile,
     load_tile,
+    load_tiles,
     splat_tile,
     store_tile,
+    store_tiles,
 )
 from vo_frontend.features.cpu.fine_blocks import Convolution
 
@@ -105,14 +109,14 @@ def interpolate(
 
 
 @inlined_part
-def sum_levels(level_rows: Planar, grids: ThreeGrids, target: Planar, slot: int, x: int) -> None:
-    """Interpolate the levels' rows along x and add them up, for a tile of a row of ``target``.
+def sum_levels(level_rows: Planar, grids: ThreeGrids, x: int, target: Planar) -> None:
+    """Interpolate the levels' rows along x and add them up, for a tile from column x of the full size on.
 
-    level_rows: (levels, 8, row length); target: (rows, 8, row length).
+    level_rows: (levels, 8, row length); target: (1, 8, TILE), written.
     """
     a, b, c = grids
     for k in range(0, TILE, LANES):
-        column = np.uint32(x - MARGIN + k)
+        column = np.uint32(x + k)
         group = np.uint32(column // np.uint32(LANES))
         first_a, first_b, first_c = a.first[group], b.first[group], c.first[group]
         fraction_a, fraction_b = load(a.x_fraction, (column,)), load(b.x_fraction, (column,))
@@ -121,7 +125,7 @@ def sum_levels(level_rows: Planar, grids: ThreeGrids, target: Planar, slot: int,
             value_a = interpolate(level_rows, 0, channel, first_a, a, column, fraction_a)
             value_b = interpolate(level_rows, 1, channel, first_b, b, column, fraction_b)
             value_c = interpolate(level_rows, 2, channel, first_c, c, column, fraction_c)
-            store(add(value_a, add(value_b, value_c)), target, (slot, channel, x + k))
+            store(add(value_a, add(value_b, value_c)), target, (0, channel, k))
 
 
 @part
@@ -132,6 +136,7 @@ def first_layer(
     level_rows: Planar,
     grids: ThreeGrids,
     level_tile: Planar,
+    sum_tile: Planar,
     target: Planar,
     slot: int,
     width: int,
@@ -143,22 +148,24 @@ def first_layer(
     """
     next_y = min(y + 1, len(finest) - 1)
     for x in range(MARGIN, MARGIN + width, TILE):
-        sum_levels(level_rows, grids, target, slot, x)
+        sum_levels(level_rows, grids, x - MARGIN, sum_tile)
         for channel in range(finest.shape[1]):
             for column in range(x, x + TILE, CACHE_LINE):
                 prefetch(finest, (next_y, channel, column))
         level, project = head.level, head.project
         convolve_tile(finest, (y,), x, level.kernel, level.bias, level_tile, 0, 0, False, True)
-        convolve_tile(level_tile, (0,), 0, project.kernel, project.bias, target, slot, x, True, True)
-    for channel in range(target.shape[1]):
-        target[slot, channel, MARGIN + width] = ZERO
+        for group in range(project.kernel.shape[0]):
+            tiles = load_tiles(sum_tile, 0, group, 0)
+            tiles = add_products(level_tile, (0,), 0, project.kernel, group, tiles)
+            store_tiles(tiles, target, slot, group, x, True)
+    clear_column(target, slot, sum_tile.shape[1], MARGIN + width)
 
 
 @part
 def last_layer(
     source: Planar,
     slots: tuple[int, int, int],
-    kernel: NDArray[np.float32],
+    kernel: NDArray[Any],
     target: Planar,
     row: int,
     width: int,
@@ -185,10 +192,11 @@ def score_head(
     width: int,
     head: ScoreHead,
     scores: Planar,
-    level_tiles: NDArray[np.float32],
+    level_tiles: NDArray[Any],
+    sum_tiles: NDArray[np.float32],
     level_rows: NDArray[np.float32],
-    rings8: NDArray[np.float32],
-    rings4: NDArray[np.float32],
+    rings8: NDArray[Any],
+    rings4: NDArray[Any],
 ) -> None:
     """Compute the score map from the finest level and the coarser ones.
 
@@ -200,7 +208,8 @@ def score_head(
         width: columns of the full size.
         head: weights.
         scores: planar map (H, 1, .), written: the score in [0, 1].
-        level_tiles: (threads, 1, Q, TILE) float32.
+        level_tiles: (threads, 1, Q, TILE) float32, or pairs where ``finest`` has them, as in the rings.
+        sum_tiles: (threads, 1, 8, TILE) float32.
         level_rows: (threads, 3, 8, row length of half the width) float32.
         rings8: (threads, 3, 8, row length) float32; margins zero.
         rings4: (threads, 2, 3, 4, row length) float32; margins zero.
@@ -211,8 +220,8 @@ def score_head(
     for y in range(start - HALO, stop + HALO):
         if 0 <= y < height:
             level_rows_at(coarse, grids, y, level_rows[strip])
-            tile = level_tiles[strip]
-            first_layer(finest, y, head, level_rows[strip], grids, tile, ring8, y % 3, width)
+            rows, tile, sums = level_rows[strip], level_tiles[strip], sum_tiles[strip]
+            first_layer(finest, y, head, rows, grids, tile, sums, ring8, y % 3, width)
         else:
             clear_row(ring8, y % 3)
         next_layer(ring8, y - 1, height, head.second, ring4a, width)
