@@ -125,7 +125,9 @@ class Mapper:
         """Merge landmarks of the newest keyframe with older ones that turn out to be the same point.
 
         They may be farther apart than an observation from its landmark: both have errors, and tracks must
-        grow long where the camera comes back. The adjustment that follows drops what was not one.
+        grow long where the camera comes back. Of what lies that near and looks alike, most is two points
+        nevertheless: the map refuses pairs that a keyframe sees both of. The adjustment that follows drops
+        what still was not one.
         """
         newest, landmarks = sparse_map.last_keyframe, sparse_map.landmarks
         others = np.flatnonzero(~_seen_by(sparse_map, newest))
