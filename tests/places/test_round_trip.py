@@ -31,6 +31,9 @@ from vo_frontend.map_events import (
     LandmarksRetired,
     LoopClosed,
 )
+from vo_frontend.mapping.keyframe import View
+from vo_frontend.places.index import Candidates
+from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.types import Status
 
 ONCE_ROUND = tuple(range(80))  # and a third of a second lap
@@ -105,6 +108,25 @@ def test_a_known_way_is_not_mapped_again(monkeypatch: pytest.MonkeyPatch, mono: 
     assert new_in_lap[1] <= 2
     assert new_in_lap[2] <= 2 + window
     assert error(driven, FLAT.truth(driven.sections), mono=mono) < 0.05
+
+
+def test_a_known_way_is_followed_where_nothing_looks_like_the_newest_view(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look_up = PlaceMemory.look_up
+
+    def until_it_is_back(self: PlaceMemory, view: View, k: int, exclude: NDArray[np.int64]) -> Candidates:
+        found = look_up(self, view, k, exclude)
+        return found if view.frame_index < LAP + 10 else Candidates(found.ids[:0], found.scores[:0])
+
+    monkeypatch.setattr(PlaceMemory, "look_up", until_it_is_back)
+    driven = drive(FLAT, range(3 * LAP), monkeypatch)
+    added = np.array([event.frame_index for event in driven.events(KeyframeAdded)])
+    given_up = np.array([event.frame_index for event in driven.events(KeyframeMerged)])
+    new_in_lap = np.bincount(added // LAP) - np.bincount(given_up // LAP, minlength=3)
+    assert new_in_lap[1] <= 2, "not mapped again"
+    assert recalled_after(driven, LAP + 20)
+    assert error(driven, FLAT.truth(driven.sections), mono=False) < 0.05
 
 
 def test_a_place_is_known_though_every_visit_shows_other_landmarks_of_it(

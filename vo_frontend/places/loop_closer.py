@@ -105,8 +105,9 @@ class LoopCloser:
             return
         in_map = np.array([keyframe.view.frame_index for keyframe in sparse_map.keyframes])
         min_score = self._config.min_relative_score * self._memory.similarity(newest.view, before.view)
-        found = self._recognizer.recognize(newest.view, in_map, sparse_map.landmarks, min_score)
-        self._found = next(found, None)
+        landmarks = sparse_map.landmarks
+        found = self._recognizer.recognize(newest.view, in_map, landmarks, min_score)
+        self._found = next(found, None) or self._recognizer.follow(newest, in_map, landmarks)
         self._in_vain_index = newest.view.frame_index if self._found is None else -FRAMES_BETWEEN
 
     def go_on(self, sparse_map: SparseMap, *, makes_keyframe: bool) -> tuple[float, bool]:

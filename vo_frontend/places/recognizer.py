@@ -15,6 +15,8 @@ from vo_frontend.places.memory import PlaceMemory
 from vo_frontend.places.surroundings import Surroundings
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
 
+NUM_FOLLOWED = 10  # kept keyframes that share most with the newest, compared by what they would add
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recognition:
@@ -57,12 +59,29 @@ class Recognizer:
         """
         found = self._memory.look_up(view, self._config.num_candidates, exclude)
         for frame_index in found.ids[found.scores >= max(min_score, self._config.min_score)].tolist():
-            keyframe = self._memory.archive.keyframe(frame_index)
-            if not self._resembles(view, keyframe, in_map):
-                continue
-            recognition = self.place(view, self._surroundings(keyframe, exclude, in_map))
+            recognition = self._place_near(view, frame_index, exclude, in_map)
             if recognition is not None:
                 yield recognition
+
+    def follow(self, keyframe: Keyframe, exclude: NDArray[np.int64], in_map: Landmarks) -> Recognition | None:
+        """Place a keyframe of the local map by what it sees already: in a known place it knows where it is.
+
+        Of the kept keyframes that share landmarks with it, the one that shows most that is not in the map is
+        tried. It need not look like the newest view, so that no part of a way is left out.
+
+        Args:
+            keyframe: the newest.
+            exclude: (E,) frames of the keyframes of the local map.
+            in_map: landmarks of the local map.
+        """
+        archive, seen = self._memory.archive, keyframe.landmark_ids[keyframe.has_landmark]
+        near = archive.seeing(seen, self._config.min_shared).frame_indices
+        near = near[np.isin(near, exclude, invert=True)][:NUM_FOLLOWED]
+        shown = [archive.landmarks_seen(frame_index) for frame_index in near.tolist()]
+        num_new = np.array([(archive.contains(ids) & ~in_map.contains(ids)).sum() for ids in shown])
+        if num_new.max(initial=0) < self._config.min_inliers:
+            return None
+        return self._place_near(keyframe.view, int(near[num_new.argmax()]), exclude, in_map)
 
     def place(self, view: View, surroundings: Surroundings) -> Recognition | None:
         """Place a view among the landmarks of surroundings, None where too few agree."""
@@ -76,6 +95,15 @@ class Recognizer:
         if pose.T_world_cam is None or pose.num_inliers < self._config.min_inliers:
             return None
         return Recognition(surroundings, pose, pose.T_world_cam)
+
+    def _place_near(
+        self, view: View, frame_index: int, exclude: NDArray[np.int64], in_map: Landmarks
+    ) -> Recognition | None:
+        """Place a view in the surroundings of a kept keyframe, None where it does not show them."""
+        keyframe = self._memory.archive.keyframe(frame_index)
+        if not self._resembles(view, keyframe, in_map):
+            return None
+        return self.place(view, self._surroundings(keyframe, exclude, in_map))
 
     def _resembles(self, view: View, keyframe: Keyframe, in_map: Landmarks) -> bool:
         """Tell whether a view can be placed by what the keyframe alone saw: few can, and it costs little."""
