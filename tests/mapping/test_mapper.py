@@ -17,7 +17,7 @@ from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.mapper import Mapper
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.matching import Matcher
-from vo_frontend.types import KeypointDepths
+from vo_frontend.types import Features, KeypointDepths
 
 CONFIG = MappingConfig(
     num_neighbors=5,
@@ -188,6 +188,33 @@ def test_two_landmarks_of_one_point_become_one() -> None:
     assert sum(len(event.gone_ids) for event in merged) > 0.5 * num_landmarks
     assert len(sparse_map.landmarks) < 1.2 * num_landmarks
     assert sparse_map.num_observations().max() == 4
+
+
+@pytest.mark.parametrize(("apart_px", "with_depths", "is_kept", "become_one"), [
+    (6.0, True, False, False),
+    (1.0, True, False, True),  # two keypoints of one blob
+    (6.0, False, False, True),  # a young map of one camera
+    (6.0, False, True, False),
+])  # fmt: skip
+def test_what_a_keyframe_sees_apart_stays_two_landmarks(
+    monkeypatch: pytest.MonkeyPatch, apart_px: float, with_depths: bool, is_kept: bool, become_one: bool
+) -> None:
+    monkeypatch.setattr(RecordingKeeper, "knows", lambda self, ids: np.full(len(ids), is_kept))
+    sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=4, keeper=RecordingKeeper())
+    pixels = np.array([[160.0, 120.0], [160.0 + apart_px, 120.0]], np.float32)
+    for number, landmark_ids in enumerate(([-1, -1], [-1, -1], [0])):  # the newest sees one of the two
+        count = len(landmark_ids)
+        looks = np.tile(np.eye(1, 4, dtype=np.float32), (count, 1))
+        depths = KeypointDepths(np.full(count, 0.2), np.full(count, 1e-3)) if with_depths else None
+        seen = Features(pixels[:count], looks, np.ones(count, np.float32))
+        view = View(number, number, seen, np.zeros((count, 3), np.uint8), depths)
+        sparse_map.add_keyframe(view, np.eye(4), np.array(landmark_ids))
+        if number == 1:
+            points_world = 5.0 * np.column_stack([CAMERA.rays(pixels), np.ones(2)])
+            sparse_map.add_landmarks(points_world, [(0, np.arange(2)), (1, np.arange(2))])
+    make_mapper().extend(sparse_map)
+    check(sparse_map)
+    assert len(sparse_map.landmarks) == (1 if become_one else 2)
 
 
 def test_a_landmark_that_frames_keep_missing_is_forgotten() -> None:

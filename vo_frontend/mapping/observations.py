@@ -37,22 +37,22 @@ class Observations(NamedTuple):
         later = self.position[stays] > position
         return Observations(self.position[stays] - later, self.feature_index[stays], self.landmark_row[stays])
 
-    def see_both(self, rows0: NDArray[np.int64], rows1: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell of which pairs of landmarks (P,), by row, a keyframe sees both, as a mask (P,)."""
-        num_rows = max(self.landmark_row.max(initial=-1), rows0.max(initial=-1), rows1.max(initial=-1)) + 1
-        sees = np.zeros((self.position.max(initial=-1) + 1, num_rows), bool)
-        sees[self.position, self.landmark_row] = True
-        return np.asarray((sees[:, rows0] & sees[:, rows1]).any(axis=0))
-
     def inherited(self, heir: NDArray[np.int64]) -> "Observations":
-        """List what changes when landmarks become others, with the rows of the heirs.
+        """List what changes when landmarks become others.
 
         Args:
             heir: (M,) row of the landmark that each becomes; its own where it stays.
+
+        Returns:
+            The observations that change, with the rows of the heirs; -1 where a keyframe sees that already.
         """
         heirs = heir[self.landmark_row]
         changed = np.flatnonzero(heirs != self.landmark_row)
-        return Observations(self.position[changed], self.feature_index[changed], heirs[changed])
+        sees = np.zeros((self.position.max(initial=-1) + 1, len(heir)), bool)
+        sees[self.position, self.landmark_row] = True
+        position, heirs = self.position[changed], heirs[changed]
+        heirs[sees[position, heirs]] = -1
+        return Observations(position, self.feature_index[changed], heirs)
 
     def newest(self, num_landmarks: int) -> NDArray[np.int64]:
         """Find the position (M,) of the newest keyframe that sees each landmark, 0 where none does."""

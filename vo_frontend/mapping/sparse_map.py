@@ -171,17 +171,14 @@ class SparseMap:
     def fuse(self, kept_ids: NDArray[np.int64], gone_ids: NDArray[np.int64]) -> None:
         """Merge pairs of landmarks (P,) that are one point: the second's views become the first's.
 
-        No id may occur twice. A pair that one view sees as two features is two points, and stays.
+        No id may occur twice. A view that saw both keeps its observation of the first.
         """
-        kept, gone = self.landmarks.rows(kept_ids), self.landmarks.rows(gone_ids)
-        are_one = ~self.observations().see_both(kept, gone)
-        if not are_one.any():
+        if not len(kept_ids):
             return
-        kept_ids, gone_ids = kept_ids[are_one], gone_ids[are_one]
         heir = np.arange(len(self.landmarks))
-        heir[gone[are_one]] = kept[are_one]
+        heir[self.landmarks.rows(gone_ids)] = self.landmarks.rows(kept_ids)
         changed = self.observations().inherited(heir)
-        self._note(changed, self.landmarks.ids[changed.landmark_row])
+        self._note(changed, np.append(self.landmarks.ids, NO_LANDMARK)[changed.landmark_row])
         self.landmarks = self.landmarks.select(heir == np.arange(len(heir)))
         self._keeper.merge(kept_ids, gone_ids)
         self._events.append(LandmarksMerged(self.segment_id, kept_ids, gone_ids))
@@ -198,9 +195,7 @@ class SparseMap:
         if mask.any():
             self._keeper.remove(self.landmarks.ids[mask])
             self._events.append(LandmarksRemoved(self.segment_id, self.landmarks.ids[mask]))
-            seen = self.observations()
-            self._note(seen.select(mask[seen.landmark_row]), NO_LANDMARK)
-            self.landmarks = self.landmarks.select(~mask)
+            self._drop(mask)
 
     def end(self) -> None:
         """Give the segment up: every landmark retires, and no keyframe is left."""
@@ -208,6 +203,12 @@ class SparseMap:
         self._retire(np.ones(len(self.landmarks), bool), np.array(left, np.int64)[self.newest_views()])
         self.keyframes, self.landmarks = [], self.landmarks.select(slice(0))
         self._events.append(SegmentEnded(self.segment_id))
+
+    def _drop(self, mask: NDArray[np.bool_]) -> None:
+        """Take the landmarks of a mask (M,) and their observations out of the map."""
+        seen = self.observations()
+        self._note(seen.select(mask[seen.landmark_row]), NO_LANDMARK)
+        self.landmarks = self.landmarks.select(~mask)
 
     def _note(self, changed: Observations, landmark_ids: NDArray[np.int64] | int) -> None:
         """Note that observations (O,) are of landmarks (O,) now, or all of one or none."""
