@@ -190,14 +190,13 @@ def test_two_landmarks_of_one_point_become_one() -> None:
     assert sparse_map.num_observations().max() == 4
 
 
-@pytest.mark.parametrize(("apart_px", "with_depths", "is_kept", "become_one"), [
-    (6.0, True, False, False),
-    (1.0, True, False, True),  # two keypoints of one blob
-    (6.0, False, False, True),  # a young map of one camera
-    (6.0, False, True, False),
+@pytest.mark.parametrize(("apart_px", "is_kept", "become_one"), [
+    (6.0, True, False),
+    (1.0, True, True),  # two keypoints of one blob
+    (6.0, False, True),  # a young map
 ])  # fmt: skip
-def test_what_a_keyframe_sees_apart_stays_two_landmarks(
-    monkeypatch: pytest.MonkeyPatch, apart_px: float, with_depths: bool, is_kept: bool, become_one: bool
+def test_what_has_left_is_never_fused_with_what_a_keyframe_sees_apart_from_it(
+    monkeypatch: pytest.MonkeyPatch, apart_px: float, is_kept: bool, become_one: bool
 ) -> None:
     monkeypatch.setattr(RecordingKeeper, "knows", lambda self, ids: np.full(len(ids), is_kept))
     sparse_map = SparseMap(0, max_keyframes=8, descriptor_size=4, keeper=RecordingKeeper())
@@ -205,9 +204,8 @@ def test_what_a_keyframe_sees_apart_stays_two_landmarks(
     for number, landmark_ids in enumerate(([-1, -1], [-1, -1], [0])):  # the newest sees one of the two
         count = len(landmark_ids)
         looks = np.tile(np.eye(1, 4, dtype=np.float32), (count, 1))
-        depths = KeypointDepths(np.full(count, 0.2), np.full(count, 1e-3)) if with_depths else None
         seen = Features(pixels[:count], looks, np.ones(count, np.float32))
-        view = View(number, number, seen, np.zeros((count, 3), np.uint8), depths)
+        view = View(number, number, seen, np.zeros((count, 3), np.uint8))
         sparse_map.add_keyframe(view, np.eye(4), np.array(landmark_ids))
         if number == 1:
             points_world = 5.0 * np.column_stack([CAMERA.rays(pixels), np.ones(2)])

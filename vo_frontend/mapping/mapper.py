@@ -125,20 +125,19 @@ class Mapper:
         """Merge landmarks of the newest keyframe with older ones that turn out to be the same point.
 
         They may be farther apart than an observation from its landmark: both have errors, and tracks must
-        grow long where the camera comes back. Most of what lies that near and looks alike is two points
-        nevertheless, which a keyframe sees apart: they stay two. The adjustment drops what still was not one.
+        grow long where the camera comes back. The adjustment that follows drops what was not one.
+
+        That is half and more of what lies that near and looks alike: a keyframe sees it apart. A young map
+        bears it, and loses more tracks without it (docs/slam.md), but it would wear away what has left.
         """
         newest, landmarks = sparse_map.last_keyframe, sparse_map.landmarks
         others = np.flatnonzero(~_seen_by(sparse_map, newest))
         known, radius_px = np.flatnonzero(newest.has_landmark), self._config.fuse_radius_px
         rows, index = self._reprojected(landmarks, others, newest, known, radius_px)
         own = landmarks.rows(newest.landmark_ids[index])
+        is_kept = sparse_map.is_kept()
         are_two = _seen_apart(sparse_map, rows, own, self._config.max_reprojection_px)
-        if newest.view.depths is None:
-            # A young map of one camera lives on its tracks, right or wrong: what has left is spared only.
-            # Of 14 seeds, fr1_rpy was lost with 4 otherwise, and with 1 so.
-            is_kept = sparse_map.is_kept()
-            are_two &= is_kept[rows] & is_kept[own]
+        are_two &= is_kept[rows] & is_kept[own]
         rows, own = rows[~are_two], own[~are_two]
         num_views = sparse_map.num_observations()
         older_wins = num_views[rows] > num_views[own]
