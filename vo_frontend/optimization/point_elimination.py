@@ -62,7 +62,7 @@ def reduced_system(
     clear(V)
     clear(q)
     U = np.zeros((len(g), 6))
-    Z = np.empty((most_views(point_start), 3, 6))
+    Z = np.empty((3, 6 * most_views(point_start)))
     for m in range(len(points_world)):
         begin, end = point_start[m], point_start[m + 1]
         for o in range(begin, end):
@@ -102,14 +102,15 @@ def add_view(
         T: (K, 4, 4) T_cam_world.
         V: (M, 6); R' C R is added to row m, lower triangle, row by row.
         q: (M, 3); -R' b is added to row m.
-        W: (views, 3, 6); W of the view, transposed, is written to row i.
+        W: (3, 6 views); W of the view, transposed, is written to its columns.
     """
     b0, b1, b2, c00, c02, c12, c22 = C
+    w = 6 * i
     for c in range(3):
         r0, r1, r2 = T[k, 0, c], T[k, 1, c], T[k, 2, c]
         a0, a1, a2 = c00 * r0 + c02 * r2, c00 * r1 + c12 * r2, c02 * r0 + c12 * r1 + c22 * r2
-        W[i, c, 0], W[i, c, 1], W[i, c, 2] = a0, a1, a2
-        W[i, c, 3], W[i, c, 4], W[i, c, 5] = y * a2 - z * a1, z * a0 - x * a2, x * a1 - y * a0
+        W[c, w], W[c, w + 1], W[c, w + 2] = a0, a1, a2
+        W[c, w + 3], W[c, w + 4], W[c, w + 5] = y * a2 - z * a1, z * a0 - x * a2, x * a1 - y * a0
         q[m, c] -= r0 * b0 + r1 * b1 + r2 * b2
         for d in range(c + 1):
             V[m, c * (c + 1) // 2 + d] += T[k, 0, d] * a0 + T[k, 1, d] * a1 + T[k, 2, d] * a2
@@ -125,7 +126,7 @@ def damp_and_whiten(m: int, num_views: int, damping: float, V: Array, q: Array, 
         damping: relative to the diagonal of V.
         V: (M, 6), row m updated.
         q: (M, 3), row m updated.
-        Z: (views, 3, 6), W transposed, the first ``num_views`` rows updated.
+        Z: (3, 6 views), W transposed, the columns of the first ``num_views`` updated.
     """
     damped = 1.0 + damping
     f00 = np.sqrt(V[m, 0] * damped + SMALLEST_CURVATURE)
@@ -138,12 +139,11 @@ def damp_and_whiten(m: int, num_views: int, damping: float, V: Array, q: Array, 
     q[m, 1] = (q[m, 1] - f10 * q[m, 0]) / f11
     q[m, 2] = (q[m, 2] - f20 * q[m, 0] - f21 * q[m, 1]) / f22
     i00, i11, i22 = 1.0 / f00, 1.0 / f11, 1.0 / f22
-    for i in range(num_views):
-        for a in range(6):
-            z0 = Z[i, 0, a] * i00
-            z1 = (Z[i, 1, a] - f10 * z0) * i11
-            Z[i, 0, a], Z[i, 1, a] = z0, z1
-            Z[i, 2, a] = (Z[i, 2, a] - f20 * z0 - f21 * z1) * i22
+    for a in range(6 * num_views):
+        z0 = Z[0, a] * i00
+        z1 = (Z[1, a] - f10 * z0) * i11
+        Z[0, a], Z[1, a] = z0, z1
+        Z[2, a] = (Z[2, a] - f20 * z0 - f21 * z1) * i22
 
 
 @inlined
@@ -158,22 +158,59 @@ def _eliminate(
         pose_index: (O,) camera of each observation.
         num_fixed: number of fixed poses.
         q: (M, 3) of :func:`damp_and_whiten`.
-        Z: (views, 3, 6) of :func:`damp_and_whiten`.
+        Z: (3, 6 views) of :func:`damp_and_whiten`.
         S: (6F, 6F), upper triangle updated.
         g: (6F,) updated.
     """
-    for i in range(end - begin):
+    num_views = end - begin
+    for i in range(num_views):
         row = 6 * (pose_index[begin + i] - num_fixed)
         if row < 0:
             continue
-        for a in range(6):
-            g[row + a] -= Z[i, 0, a] * q[m, 0] + Z[i, 1, a] * q[m, 1] + Z[i, 2, a] * q[m, 2]
-        for j in range(i, end - begin):  # cameras ascend: the upper triangle
-            column = 6 * (pose_index[begin + j] - num_fixed)
-            for a in range(6):
-                z0, z1, z2 = Z[i, 0, a], Z[i, 1, a], Z[i, 2, a]
-                for b in range(6):
-                    S[row + a, column + b] -= z0 * Z[j, 0, b] + z1 * Z[j, 1, b] + z2 * Z[j, 2, b]
+        subtract_gradient(m, i, q, Z, g, row)
+        j = i
+        while j < num_views:  # cameras ascend: the upper triangle
+            beyond = end_of_run(pose_index, begin + j, end) - begin
+            subtract_views(i, j, beyond, Z, S, row, 6 * (pose_index[begin + j] - num_fixed))
+            j = beyond
+
+
+@inlined
+def end_of_run(pose_index: Index, o: int, end: int) -> int:
+    """Return the first observation after ``o``, and at most ``end``, whose camera is not the next one."""
+    o += 1
+    while o < end and pose_index[o] == pose_index[o - 1] + 1:
+        o += 1
+    return o
+
+
+@inlined
+def subtract_gradient(m: int, i: int, q: Array, Z: Array, g: Array, row: int) -> None:
+    """Subtract Z q of view i of point m from ``g[row : row + 6]``."""
+    for a in range(6):
+        g[row + a] -= Z[0, 6 * i + a] * q[m, 0] + Z[1, 6 * i + a] * q[m, 1] + Z[2, 6 * i + a] * q[m, 2]
+
+
+@inlined
+def subtract_views(i: int, j: int, beyond: int, Z: Array, S: Array, row: int, column: int) -> None:
+    """Subtract Z Z' of view i with views j to ``beyond``, whose cameras follow each other.
+
+    Row by row over all of them, because a row of one view is too short for the vector units; and of slices,
+    because a compiler that cannot exclude negative indices does not use these units.
+
+    Args:
+        i, j, beyond: views of one point.
+        Z: (3, 6 views) of :func:`damp_and_whiten`.
+        S: (..., ...), the block of view i with view j at ``S[row, column]``, the others to its right.
+        row, column: first of the block.
+    """
+    first, length = 6 * j, 6 * (beyond - j)
+    Z0, Z1, Z2 = Z[0, first : first + length], Z[1, first : first + length], Z[2, first : first + length]
+    for a in range(6):
+        z0, z1, z2 = Z[0, 6 * i + a], Z[1, 6 * i + a], Z[2, 6 * i + a]
+        target = S[row + a, column : column + length]
+        for b in range(length):
+            target[b] -= z0 * Z0[b] + z1 * Z1[b] + z2 * Z2[b]
 
 
 @kernel

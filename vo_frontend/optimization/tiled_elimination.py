@@ -12,7 +12,10 @@ from vo_frontend.optimization.point_elimination import (
     SMALLEST_CURVATURE,
     add_view,
     damp_and_whiten,
+    end_of_run,
     most_views,
+    subtract_gradient,
+    subtract_views,
 )
 from vo_frontend.optimization.reprojection import add_pose_curvature, curvature, in_camera
 from vo_frontend.optimization.tiles import TILE
@@ -75,7 +78,7 @@ def reduced_tiles(
     clear(V)
     clear(q)
     U = np.zeros((len(g), 6))
-    Z = np.empty((most_views(point_start), 3, 6))
+    Z = np.empty((3, 6 * most_views(point_start)))
     for m in range(len(points_world)):
         begin, end = point_start[m], point_start[m + 1]
         for o in range(begin, end):
@@ -108,17 +111,16 @@ def _eliminate(
     g: Array,
 ) -> None:
     """Subtract Z Z' and Z q of point m from the system of the poses; cameras ascend within the point."""
-    for i in range(end - begin):
+    num_views = end - begin
+    for i in range(num_views):
         first = 6 * (pose_index[begin + i] - num_fixed)
         if first < 0:
             continue
-        for a in range(6):
-            g[first + a] -= Z[i, 0, a] * q[m, 0] + Z[i, 1, a] * q[m, 1] + Z[i, 2, a] * q[m, 2]
-        row = first % TILE
-        for j in range(i, end - begin):
+        subtract_gradient(m, i, q, Z, g, first)
+        j = i
+        while j < num_views:
             second = 6 * (pose_index[begin + j] - num_fixed)
-            t, column = slot[first // TILE, second // TILE], second % TILE
-            for a in range(6):
-                z0, z1, z2 = Z[i, 0, a], Z[i, 1, a], Z[i, 2, a]
-                for b in range(6):
-                    tiles[t, row + a, column + b] -= z0 * Z[j, 0, b] + z1 * Z[j, 1, b] + z2 * Z[j, 2, b]
+            column = second % TILE
+            beyond = min(end_of_run(pose_index, begin + j, end) - begin, j + (TILE - column) // 6)
+            subtract_views(i, j, beyond, Z, tiles[slot[first // TILE, second // TILE]], first % TILE, column)
+            j = beyond
