@@ -68,7 +68,7 @@ def test_where_the_extractor_runs_decides_whether_it_runs_ahead_not_what_it_is_c
     extractor: type[WorldExtractor], deterministic: bool, ahead: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(machine, "num_cores", lambda: 2)
+    monkeypatch.setattr(machine, "num_cores", lambda: 1)
     monkeypatch.setattr("vo_frontend.session.session.feed", lambda *_, **options: given.update(options))
     session(extractor).run(Walk(), [], deterministic=deterministic)
     assert given == {"extract_ahead": ahead}
