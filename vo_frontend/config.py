@@ -136,6 +136,7 @@ class MappingConfig:
     max_reprojection_px: Pixels = 2.5  # of an observation that stays
     fuse_radius_px: PixelsOr0 = 10.0  # within which two landmarks that look alike may be one point
     max_depth_error: Relative = 0.1  # relative, of a measured depth that makes a landmark by itself
+    min_depth_noise: ShareAbove0 = 0.1  # of the stated error of depths, if the map shows less; 1: as stated
     min_found_share: Share = 0.25  # of the frames that should see a landmark; below it it is forgotten
     pixel_sigma_px: Sigma = 0.45  # of a keypoint: sets the weight of pixels against measured depths
     huber_px: Sigma = 1.0  # residuals beyond it count linearly
@@ -206,7 +207,7 @@ class StereoConfig:
     patch_radius_px: Annotated[int, Range(2, 15)] = 4  # of the sub-pixel alignment, 4 is 9x9 px
     max_shift_px: Pixels = 1.5  # that the alignment may move a disparity
     min_correlation: Cosine = 0.8  # of the aligned patches
-    disparity_sigma_px: Sigma = 0.5  # least standard deviation: what rectification leaves
+    disparity_sigma_px: Sigma = 0.5  # of what rectification leaves, at worst: mapping.min_depth_noise
 
     def __post_init__(self) -> None:
         check_ranges(self, "stereo")

@@ -174,6 +174,29 @@ def test_measured_depths_hold_the_scale_of_the_window() -> None:
     assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(truth), rel=0.01)
 
 
+def test_depths_that_the_map_confirms_count_as_better_than_stated_and_make_more_landmarks() -> None:
+    sparse_map, as_stated = make_map(5, with_depths=True), make_map(5, with_depths=True)
+    mapper, trusting = make_mapper(), Mapper(CAMERA, Matcher(0.8), replace(CONFIG, min_depth_noise=1.0))
+    for each, grown in ((mapper, sparse_map), (trusting, as_stated)):
+        extend(each, grown)
+        for _ in range(10):
+            each.adjust(grown)
+    assert sparse_map.depth_noise < 0.5
+    assert as_stated.depth_noise == 1.0
+
+    for each, grown in ((mapper, sparse_map), (trusting, as_stated)):
+        add_keyframe(grown, POSES[4], 9, with_depths=True)
+        depths = grown.last_keyframe.view.depths
+        assert depths is not None
+        depths = KeypointDepths(depths.inverse_depth_per_m, 0.2 * depths.inverse_depth_per_m)
+        grown.keyframes[-1] = replace(
+            grown.last_keyframe, view=replace(grown.last_keyframe.view, depths=depths)
+        )
+        each.add_measured(grown)
+    assert sparse_map.last_keyframe.has_landmark.all()
+    assert not as_stated.last_keyframe.has_landmark.any()
+
+
 def test_two_landmarks_of_one_point_become_one() -> None:
     sparse_map = make_map(4)
     mapper = make_mapper()

@@ -7,6 +7,7 @@ from vo_frontend.config import MappingConfig
 from vo_frontend.geometry import epipolar, se3
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.triangulation import triangulate
+from vo_frontend.mapping.depth_noise import depth_errors, followed_noise
 from vo_frontend.mapping.keyframe import Keyframe
 from vo_frontend.mapping.landmarks import Landmarks
 from vo_frontend.mapping.observations import Observations
@@ -48,7 +49,8 @@ class Mapper:
         if depths is None:
             return
         # False where NaN. The relative error of the depth is that of its inverse.
-        sound = depths.sigma_per_m < self._config.max_depth_error * depths.inverse_depth_per_m
+        sigma = sparse_map.depth_noise * depths.sigma_per_m
+        sound = sigma < self._config.max_depth_error * depths.inverse_depth_per_m
         index = np.flatnonzero(sound & ~keyframe.has_landmark)
         rays = self._camera.rays(keyframe.features.pixels[index])
         points_cam = np.column_stack([rays, np.ones(len(index))]) / depths.inverse_depth_per_m[index, None]
@@ -73,6 +75,8 @@ class Mapper:
 
         problem = self._problem(sparse_map, seen, points[order], rows, num_fixed)
         solution = adjust(problem, huber=config.huber_px / focal_px, max_iterations=config.max_iterations)
+        errors = depth_errors(problem, solution, config.pixel_sigma_px / focal_px)
+        sparse_map.depth_noise = followed_noise(sparse_map.depth_noise, errors, config.min_depth_noise)
         points_world = sparse_map.landmarks.points_world.copy()
         points_world[rows] = solution.points_world
         sparse_map.move(solution.T_world_cam, points_world)
@@ -189,6 +193,7 @@ class Mapper:
         inverse_depth, depth_weight = None, None
         if any(keyframe.view.depths is not None for keyframe in keyframes):
             inverse_depth, sigma = measured_depths(keyframes)[:, index]
+            sigma = sparse_map.depth_noise * sigma
             depth_weight = self._config.pixel_sigma_px / self._camera.focal_px / sigma
         return BundleProblem(
             T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),

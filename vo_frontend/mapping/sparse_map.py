@@ -57,6 +57,7 @@ class SparseMap:
         self.landmarks = Landmarks.empty(descriptor_size)
         self.next_landmark_id = first_landmark_id
         self.max_keyframes = max_keyframes
+        self.depth_noise = 1.0  # errors of measured depths over their stated sigma, as the map shows it
         self._keeper = keeper
         self._recalled: set[int] = set()  # frame indices: their ties are known
         self._latest = LatestObservations()

@@ -77,7 +77,7 @@ class WholeMapAdjuster:
                 len(held),
             )
         before = np.array([keyframe.T_world_cam for keyframe in segment.keyframes])
-        problem, rows = self._problem(held, segment)
+        problem, rows = self._problem(held, segment, sparse_map.depth_noise)
         for each in ROUNDS:
             solution = self._solve(problem, each, stop)
             problem = _without(problem, solution)
@@ -102,12 +102,12 @@ class WholeMapAdjuster:
         return _Segment(keyframes, np.isin(frames, list(here)), all_ids[order], points_world[order])
 
     def _problem(
-        self, keyframes: list[Keyframe], segment: _Segment
+        self, keyframes: list[Keyframe], segment: _Segment, depth_noise: float
     ) -> tuple[GlobalProblem, NDArray[np.int64]]:
         """Pose the adjustment of some keyframes; also return the rows (P,) of the landmarks in it."""
         seen, pose_index, row = _shared_sightings(keyframes, segment.landmark_ids)
         rows, point_index = np.unique(row, return_inverse=True)
-        inverse_depth, depth_weight = self._depths(keyframes, seen)
+        inverse_depth, depth_weight = self._depths(keyframes, seen, depth_noise)
         pixels = np.concatenate([keyframe.features.pixels for keyframe in keyframes])
         problem = GlobalProblem(
             T_world_cam=np.array([keyframe.T_world_cam for keyframe in keyframes]),
@@ -122,13 +122,13 @@ class WholeMapAdjuster:
         return problem, rows
 
     def _depths(
-        self, keyframes: list[Keyframe], seen: NDArray[np.int64]
+        self, keyframes: list[Keyframe], seen: NDArray[np.int64], depth_noise: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
         """Return measured inverse depths (O,) and their weights (O,) at observations; None: no sensor."""
         if all(keyframe.view.depths is None for keyframe in keyframes):
             return None, None
         inverse_depth, sigma = measured_depths(keyframes)[:, seen]
-        return inverse_depth, self._config.pixel_sigma_px / self._camera.focal_px / sigma
+        return inverse_depth, self._config.pixel_sigma_px / self._camera.focal_px / (depth_noise * sigma)
 
     def _solve(self, problem: GlobalProblem, to: _Round, stop: Callable[[], bool]) -> GlobalSolution:
         config, focal_px = self._config, self._camera.focal_px
