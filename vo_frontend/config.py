@@ -101,6 +101,7 @@ class TrackingConfig:
     min_found_share: Share = (
         0.3  # of what should be seen again, for a pose that image motion does not support
     )
+    huber_px: Sigma = 1.0  # of the pose of a frame: blurred ones have larger errors than those that are kept
     max_lost_s: AtLeast0 = 1.0  # after this long without a pose, start a new segment
 
     def __post_init__(self) -> None:
@@ -139,7 +140,7 @@ class MappingConfig:
     min_depth_noise: ShareAbove0 = 0.1  # of the stated error of depths, if the map shows less; 1: as stated
     min_found_share: Share = 0.25  # of the frames that should see a landmark; below it it is forgotten
     pixel_sigma_px: Sigma = 0.45  # of a keypoint: sets the weight of pixels against measured depths
-    huber_px: Sigma = 1.0  # residuals beyond it count linearly
+    huber_px: Sigma = 0.3  # residuals beyond it count linearly: most keypoints are within 0.2 px of the truth
     max_iterations: CountOr0 = 3  # of bundle adjustment per keyframe: each starts where the last one ended
 
     def __post_init__(self) -> None:

@@ -61,7 +61,7 @@ class PoseTracker:
         self._search_radius_px = config.matching.search_radius_px
         self._refine_radius_px = config.matching.refine_radius_px
         self._max_error_px = config.ransac.reprojection_threshold_px
-        self._huber = config.mapping.huber_px / camera.focal_px
+        self._huber = config.tracking.huber_px / camera.focal_px
         self._min_inliers = config.tracking.min_inliers
 
     def track(
