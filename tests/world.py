@@ -93,6 +93,7 @@ class WorldExtractor:
     weights_sha256 = None
     device_name = "cpu"
     runs_on_gpu = False
+    max_calls = 1
 
     def __init__(self, world: World, T_world_cam: NDArray[np.float64], noise_px: float = 0.0) -> None:
         self._world, self._poses, self._noise_px = world, T_world_cam, noise_px

@@ -2,15 +2,17 @@
 
 import copy
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from feature_inputs import make_color_image, make_image, random_aliked
+from feature_inputs import assert_equal_features, make_color_image, make_image, random_aliked
 
 from vo_frontend.features.cpu import workspace
 from vo_frontend.features.cpu.extractor import CpuAlikedExtractor
+from vo_frontend.features.cpu.lanes import SharedNetwork
 from vo_frontend.features.cpu.network import CpuAliked
 from vo_frontend.features.networks.aliked.network import AlikedNetwork
 from vo_frontend.features.networks.detection import detect
@@ -147,7 +149,32 @@ def test_images_side_by_side_give_what_they_give_alone(num_threads: int, num_ima
     images = [make_image(97, 131, seed) for seed in range(num_images)]
     for together in (extractor.extract_batch(images), extractor.extract_batch(images)):
         for found, image in zip(together, images, strict=True):
-            alone = extractor.extract(image)
-            np.testing.assert_array_equal(found.pixels, alone.pixels)
-            np.testing.assert_array_equal(found.descriptors, alone.descriptors)
-            np.testing.assert_array_equal(found.scores, alone.scores)
+            assert_equal_features(found, extractor.extract(image))
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 5])
+def test_calls_from_several_threads_find_what_they_find_alone(num_threads: int) -> None:
+    extractor = random_extractor(max_keypoints=60, num_threads=num_threads)
+    images = [make_image(97 + seed % 2, 131, seed) for seed in range(12)]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(extractor.extract, images))
+    for found, image in zip(together, images, strict=True):
+        assert_equal_features(found, extractor.extract(image))
+
+
+def test_two_calls_at_once_have_half_of_the_threads_each_and_a_third_waits() -> None:
+    network = random_aliked()
+    shared = SharedNetwork(CpuAliked(network.config, network.arrays(), num_threads=5))
+
+    def third_call() -> None:
+        with shared.lent():
+            pass
+
+    with ThreadPoolExecutor(1) as thread:
+        with shared.lent() as alone, shared.lent() as beside:
+            assert (alone.team.size, beside.team.size) == (5, 2)
+            third = thread.submit(third_call)
+            assert not wait([third], 0.05).done
+        third.result(10)
+    with shared.lent() as network_again:
+        assert network_again is alone

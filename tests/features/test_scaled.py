@@ -18,7 +18,7 @@ class Brightest:
     """Finds the centre of gravity of what is bright, to a fraction of a pixel."""
 
     name, descriptor_size, max_keypoints, device_name = "brightest", 1, 1, "cpu"
-    runs_on_gpu, weights_sha256 = False, None
+    runs_on_gpu, max_calls, weights_sha256 = False, 1, None
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []

@@ -115,6 +115,7 @@ class Eyes:
     weights_sha256 = None
     device_name = "cpu"
     runs_on_gpu = False
+    max_calls = 1
 
     def __init__(self, trip: RoundTrip, sections: Sequence[int | None]) -> None:
         self._trip, self._sections = trip, sections

@@ -72,12 +72,12 @@ class FakeSink:
             raise OutputError("disk full at the end")
 
 
-@pytest.mark.parametrize("extract_ahead", [False, True])
+@pytest.mark.parametrize("threads_ahead", [0, 1, 2])
 @pytest.mark.parametrize("is_live", [False, True])
-def test_every_frame_reaches_every_sink_in_order(is_live: bool, extract_ahead: bool) -> None:
+def test_every_frame_reaches_every_sink_in_order(is_live: bool, threads_ahead: int) -> None:
     source, sinks, estimator = FakeSource(25, is_live=is_live), [FakeSink(), FakeSink()], FakeEstimator()
-    pipeline.feed(source, estimator, sinks, extract_ahead=extract_ahead)
-    assert (estimator.extracted_in is threading.current_thread()) is (is_live or not extract_ahead)
+    pipeline.feed(source, estimator, sinks, threads_ahead=threads_ahead)
+    assert (estimator.extracted_in is threading.current_thread()) is (is_live or threads_ahead == 0)
     for sink in sinks:
         assert [result.frame_index for result in sink.results] == list(range(25))
         stages = list(sink.results[0].stage_seconds)
@@ -86,15 +86,28 @@ def test_every_frame_reaches_every_sink_in_order(is_live: bool, extract_ahead: b
     assert source.num_closed == 1
 
 
-@pytest.mark.parametrize("extract_ahead", [False, True])
-def test_recorded_sources_are_decoded_ahead_but_only_a_little(extract_ahead: bool) -> None:
+@pytest.mark.parametrize("threads_ahead", [0, 1, 2])
+def test_recorded_sources_are_decoded_ahead_but_only_a_little(threads_ahead: int) -> None:
     source, sink = FakeSource(100), FakeSink()
     pipeline.feed(
-        source, FakeEstimator(), [sink], lambda: len(sink.results) == 5, extract_ahead=extract_ahead
+        source, FakeEstimator(), [sink], lambda: len(sink.results) == 5, threads_ahead=threads_ahead
     )
     assert len(sink.results) == 5
     assert source.thread is not threading.current_thread()
     assert source.num_read <= 5 + pipeline.ITEMS_AHEAD + 2
+
+
+def test_neighbouring_frames_are_extracted_at_once_and_come_in_order() -> None:
+    sink, both = FakeSink(), threading.Barrier(2)
+
+    class Meeting(FakeEstimator):
+        def extract(self, frame: Frame) -> Frame:
+            both.wait(timeout=10)  # for the other thread, in the frame before or after
+            time.sleep(0.02 * (frame.index % 2 == 0))
+            return frame
+
+    pipeline.feed(FakeSource(10), Meeting(), [sink], threads_ahead=2)
+    assert [result.frame_index for result in sink.results] == list(range(10))
 
 
 def test_without_extraction_ahead_nothing_is_decoded_during_extraction() -> None:
@@ -106,7 +119,7 @@ def test_without_extraction_ahead_nothing_is_decoded_during_extraction() -> None
             assert source.num_read == frame.index + 1
             return frame
 
-    pipeline.feed(source, Watching(), [], extract_ahead=False)
+    pipeline.feed(source, Watching(), [], threads_ahead=0)
     assert source.num_read == 5
 
 
@@ -131,34 +144,34 @@ class StalledSource(FakeSource):
         threading.Event().wait()
 
 
-WAYS = [(True, True), (False, True), (False, False)]
+WAYS = [(True, 1), (False, 2), (False, 1), (False, 0)]
 
 
-@pytest.mark.parametrize(("is_live", "extract_ahead"), WAYS)
+@pytest.mark.parametrize(("is_live", "threads_ahead"), WAYS)
 def test_a_source_that_stalls_is_given_up_and_what_it_gave_is_finished(
-    is_live: bool, extract_ahead: bool
+    is_live: bool, threads_ahead: int
 ) -> None:
     source, sink, estimator = StalledSource(2, is_live=is_live), FakeSink(), FakeEstimator()
     with pytest.raises(SourceError, match=r"fake: no frame for 0\.3 s; is the disk or the network still"):
-        pipeline.feed(source, estimator, [sink], extract_ahead=extract_ahead, read_limit_s=0.3)
+        pipeline.feed(source, estimator, [sink], threads_ahead=threads_ahead, read_limit_s=0.3)
     assert (len(sink.results), sink.num_closed, source.num_closed) == (2, 1, 1)
     assert estimator.has_finished
 
 
-@pytest.mark.parametrize(("is_live", "extract_ahead"), WAYS)
-def test_a_stop_takes_effect_while_the_source_stalls(is_live: bool, extract_ahead: bool) -> None:
+@pytest.mark.parametrize(("is_live", "threads_ahead"), WAYS)
+def test_a_stop_takes_effect_while_the_source_stalls(is_live: bool, threads_ahead: int) -> None:
     source, sink = StalledSource(2, is_live=is_live), FakeSink()
     pipeline.feed(
-        source, FakeEstimator(), [sink], lambda: len(sink.results) == 2, extract_ahead=extract_ahead
+        source, FakeEstimator(), [sink], lambda: len(sink.results) == 2, threads_ahead=threads_ahead
     )
     assert (len(sink.results), sink.num_closed, source.num_closed) == (2, 1, 1)
 
 
-@pytest.mark.parametrize(("is_live", "extract_ahead"), WAYS)
-def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live: bool, extract_ahead: bool) -> None:
+@pytest.mark.parametrize(("is_live", "threads_ahead"), WAYS)
+def test_an_error_of_the_source_comes_after_the_frames_before_it(is_live: bool, threads_ahead: int) -> None:
     source, sink = FakeSource(4, error=SourceError("camera unplugged"), is_live=is_live), FakeSink()
     with pytest.raises(SourceError, match="camera unplugged"):
-        pipeline.feed(source, FakeEstimator(), [sink], extract_ahead=extract_ahead)
+        pipeline.feed(source, FakeEstimator(), [sink], threads_ahead=threads_ahead)
     assert len(sink.results) == 4
     assert sink.num_closed == source.num_closed == 1
 

@@ -62,13 +62,13 @@ def test_frame_by_frame_and_from_a_source_are_the_same_run() -> None:
 
 @pytest.mark.parametrize(
     ("extractor", "deterministic", "ahead"),
-    [(WorldExtractor, False, False), (GpuOfAnyName, False, True), (GpuOfAnyName, True, False)],
+    [(WorldExtractor, False, 0), (GpuOfAnyName, False, 1), (GpuOfAnyName, True, 0)],
 )
 def test_where_the_extractor_runs_decides_whether_it_runs_ahead_not_what_it_is_called(
-    extractor: type[WorldExtractor], deterministic: bool, ahead: bool, monkeypatch: pytest.MonkeyPatch
+    extractor: type[WorldExtractor], deterministic: bool, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
     monkeypatch.setattr(machine, "num_cores", lambda: 1)
     monkeypatch.setattr("vo_frontend.session.session.feed", lambda *_, **options: given.update(options))
     session(extractor).run(Walk(), [], deterministic=deterministic)
-    assert given == {"extract_ahead": ahead}
+    assert given == {"threads_ahead": ahead}

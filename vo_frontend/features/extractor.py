@@ -35,6 +35,11 @@ class FeatureExtractor(Protocol):
         ...
 
     @property
+    def max_calls(self) -> int:
+        """How many calls of ``extract``, from threads of their own, are worth making at once."""
+        ...
+
+    @property
     def weights_sha256(self) -> str | None:
         """Checksum of the weights file for the report, None for hand-made features (ORB)."""
         ...

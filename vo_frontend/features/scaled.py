@@ -45,6 +45,11 @@ class ScaledExtractor:
         return self._extractor.runs_on_gpu
 
     @property
+    def max_calls(self) -> int:
+        """Return how many calls it gains from at once."""
+        return self._extractor.max_calls
+
+    @property
     def weights_sha256(self) -> str | None:
         """Return the checksum of its weights."""
         return self._extractor.weights_sha256

@@ -17,13 +17,18 @@ def share_the_cores() -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
-def extraction_may_run_ahead(*, runs_on_gpu: bool) -> bool:
-    """Decide whether extracting the next frame while this one is tracked is worth it, for recorded frames.
+def threads_ahead(*, runs_on_gpu: bool, max_calls: int) -> int:
+    """Count the threads that extract the next frames while one is tracked, for recorded frames; 0: none.
 
-    Even where two cores have to do both: tracking leaves one of them idle. In turns on such a machine
-    kitti/06 gains 12 % (38.2 against 33.9 ms a frame, medians of 10), fr1_rpy and the street, rendered
-    meanwhile, 20 %, for the same processor time. A single frame takes longer, which nobody waits for.
+    Even where two cores have to do both: tracking leaves one of them idle, and threads that share an image
+    wait for each other. In turns on such a machine, two threads instead of one give kitti/06 12 % more frames
+    in the same time, in stereo 17 %, ``--config realtime`` on kitti/00 35 %; one instead of none gave 12 %.
+    A single frame takes longer, which nobody waits for.
+
+    Args:
+        runs_on_gpu: extraction leaves the cores free.
+        max_calls: of the extractor that are worth making at once.
     """
     from vo_frontend.reports.machine import num_cores
 
-    return runs_on_gpu or num_cores() > 1
+    return max_calls if runs_on_gpu or num_cores() > 1 else 0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 from vo_frontend.errors import SourceError
@@ -46,15 +47,15 @@ def feed(
     sinks: Iterable[Sink],
     stop_requested: Callable[[], bool] = lambda: False,
     *,
-    extract_ahead: bool = True,
+    threads_ahead: int = 1,
     read_limit_s: float = READ_LIMIT_S,
 ) -> None:
     """Feed every frame through the estimator and every result to every sink, until the source ends.
 
     The source is read in a thread, so that one that stalls can be given up, after ``read_limit_s`` or when
-    a stop is requested. Recorded frames are decoded there while the frame before is tracked; with
-    ``extract_ahead`` their features are extracted there too: the results are the same. A live source is never
-    read ahead, so that the newest frame is the one worked on.
+    a stop is requested. Recorded frames are decoded there while the frame before is tracked, and the features
+    of as many frames as there are ``threads_ahead`` are extracted meanwhile: the results are the same. A live
+    source is never read ahead, so that the newest frame is the one worked on.
 
     Sinks are closed and the source released however the loop ends: exhausted, stopped, or by an error; the
     first error is raised afterwards. What a source gave before it failed is finished like a whole. A stop
@@ -73,8 +74,8 @@ def feed(
         reads.require_progress(read_limit_s)
         return not stop_requested()
 
-    if extract_ahead and not source.is_live:
-        items = _ahead((extract(item) for item in reads), goes_on)
+    if threads_ahead and not source.is_live:
+        items = _worked_ahead(reads, extract, threads_ahead, goes_on)
     else:
         items = _one_by_one(iter(reads), extract, goes_on, prefetch=not source.is_live)
 
@@ -168,6 +169,27 @@ def _ahead(items: Iterator[Item], goes_on: Callable[[], bool]) -> Generator[Item
     finally:
         finished.set()
         worker.close(GRACE_S)
+
+
+def _worked_ahead(
+    items: Iterable[Item], work: Callable[[Item], Result], num_threads: int, goes_on: Callable[[], bool]
+) -> Generator[Result, None, None]:
+    """Work on neighbouring items in as many threads, a few items ahead; results and errors come in order."""
+    threads = [BackgroundThread(f"extract {number}") for number in range(num_threads)]
+    begun = _ahead(
+        (threads[number % num_threads].submit(partial(work, item)) for number, item in enumerate(items)),
+        goes_on,
+    )
+    try:
+        for result in begun:
+            while not wait([result], POLL_S).done:
+                if not goes_on():
+                    return
+            yield result.result()
+    finally:
+        begun.close()
+        for thread in threads:
+            thread.close(GRACE_S)
 
 
 def _one_by_one(

@@ -16,7 +16,7 @@ from vo_frontend.mapping.records import Records
 from vo_frontend.places.memory import PLACE_METHOD
 from vo_frontend.reports.sink import Sink
 from vo_frontend.session.build import build_frontend, build_localizer, build_memory
-from vo_frontend.session.cores import extraction_may_run_ahead
+from vo_frontend.session.cores import threads_ahead
 from vo_frontend.session.map_follower import MapFollower
 from vo_frontend.session.opened_map import no_places, open_map, past_events, require_places
 from vo_frontend.session.pipeline import feed
@@ -128,6 +128,6 @@ class Session:
 
         ``deterministic`` extracts and tracks in one thread; the result is the same, only slower.
         """
-        runs_on_gpu = self.frontend.extractor.runs_on_gpu
-        extract_ahead = not deterministic and extraction_may_run_ahead(runs_on_gpu=runs_on_gpu)
-        feed(source, self, sinks, stop_requested, extract_ahead=extract_ahead)
+        extractor = self.frontend.extractor
+        ahead = threads_ahead(runs_on_gpu=extractor.runs_on_gpu, max_calls=extractor.max_calls)
+        feed(source, self, sinks, stop_requested, threads_ahead=0 if deterministic else ahead)

@@ -31,6 +31,7 @@ class OrbExtractor:
     name = "orb"
     device_name = "cpu"
     runs_on_gpu = False
+    max_calls = 1
     descriptor_size = NUM_BITS
     weights_sha256 = None
 

@@ -24,6 +24,7 @@ class SiftExtractor:
     name = "sift"
     device_name = "cpu"
     runs_on_gpu = False
+    max_calls = 1
     descriptor_size = DESCRIPTOR_SIZE
     weights_sha256 = None
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from vo_frontend.compute.compile_ahead import Compilation
 from vo_frontend.compute.threads import default_num_threads
-from vo_frontend.features.cpu.lanes import Lanes
+from vo_frontend.features.cpu.lanes import Lanes, SharedNetwork
 from vo_frontend.features.cpu.network import CpuAliked
 from vo_frontend.features.image import MIN_SIZE_PX, check_batch, check_image
 from vo_frontend.features.networks.aliked.variants import AlikedConfig
@@ -20,7 +20,7 @@ class CpuAlikedExtractor:
     """Finds keypoints with ALIKED; see :class:`vo_frontend.features.FeatureExtractor`.
 
     The same features as from :class:`NetworkExtractor`, up to rounding, several times faster, and
-    without torch. Calls from several threads wait for each other.
+    without torch. Of calls from several threads two run at once, each with half of the threads.
     """
 
     def __init__(
@@ -56,17 +56,19 @@ class CpuAlikedExtractor:
         self.max_keypoints = max_keypoints
         self.score_threshold = score_threshold
         self.weights_sha256 = weights_sha256
-        self._lock = threading.Lock()
         self._num_threads = num_threads or default_num_threads()
         self._network = CpuAliked(config, state, self._num_threads, precision)
+        self._shared = SharedNetwork(self._network)
+        self.max_calls = self._shared.max_calls
         self._lanes: Lanes | None = None  # of the last batch
+        self._lock = threading.Lock()  # lanes keep their arrays from one batch to the next
         self._prepare(compilation or Compilation((), self._num_threads))
 
     def extract(self, image: Image) -> Features:
         """Detect and describe. image: (H, W) grey or (H, W, 3) RGB uint8, at least 64x64."""
         check_image(image)
-        with self._lock:  # a network keeps its arrays from one call to the next
-            return self._extract(self._network, image)
+        with self._shared.lent() as network:
+            return self._extract(network, image)
 
     def extract_batch(self, images: Sequence[Image]) -> list[Features]:
         """Detect and describe in images of one shape: side by side, where images and threads divide evenly.
@@ -76,9 +78,9 @@ class CpuAlikedExtractor:
         """
         check_batch(images)
         num_lanes = math.gcd(len(images), self._num_threads)
+        if len(images) < 2 or num_lanes == 1:
+            return [self.extract(image) for image in images]
         with self._lock:
-            if len(images) < 2 or num_lanes == 1:
-                return [self._extract(self._network, image) for image in images]
             if self._lanes is None or self._lanes.count != num_lanes:
                 self._lanes = Lanes(self._network, num_lanes, self._num_threads // num_lanes)
             return self._lanes.run(self._extract, images)

@@ -60,6 +60,7 @@ class CudaAlikedExtractor:
         self._capture = CudaGraphCapture(device) if capture is None else capture
         hardware = hardware_name(device)
         self.runs_on_gpu = device.type != "cpu"
+        self.max_calls = 1
         self.device_name = hardware if precision == "fp32" else f"{hardware}, {precision}"
         network.for_inference()
         self._network = CudaAliked(network, PRECISIONS[precision], device)

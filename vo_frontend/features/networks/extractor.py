@@ -44,6 +44,7 @@ class NetworkExtractor:
         self.device = device
         self.device_name = hardware_name(device)
         self.runs_on_gpu = device.type != "cpu"
+        self.max_calls = 1
         self.network = network.for_inference().to(device)
 
     @torch.inference_mode()
