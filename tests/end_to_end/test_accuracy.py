@@ -95,6 +95,13 @@ def test_a_sequence_is_one_segment_within_its_bounds(
     assert exceeded(bounds, metrics) == {}
 
 
+def test_fast_turns_at_half_the_frame_rate_are_tracked(run: Run) -> None:
+    # Blur and the way between two frames leave few landmarks to be found; the image as a whole tells.
+    metrics, _ = run("--seq", "tum/fr1_rpy", "--sensor", "rgbd", "--frames", "0:150:2")
+    assert metrics["num_segments"] == 1
+    assert exceeded({ate_m: 0.04, poses_missing_percent: 4.0}, metrics) == {}
+
+
 @pytest.mark.parametrize(("name", "sensor", "bounds"), SEQUENCES, ids=[f"{s[0]}-{s[1]}" for s in SEQUENCES])
 def test_the_realtime_preset_loses_no_frame_and_at_most_half_of_the_accuracy(
     name: str, sensor: str, bounds: Bounds, run: Run

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from vo_frontend.mapping.keyframe import View
-from vo_frontend.mapping.map_witness import MapWitness
+from vo_frontend.mapping.pose_judge import PoseJudge
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.pose import PoseEstimate, PoseTracker
 from vo_frontend.types import Reason
@@ -14,9 +14,9 @@ from vo_frontend.types import Reason
 class LocalRelocalizer:
     """Matches a view with what each keyframe of the window saw, newest first."""
 
-    def __init__(self, tracker: PoseTracker, witness: MapWitness) -> None:
+    def __init__(self, tracker: PoseTracker, judge: PoseJudge) -> None:
         self._tracker = tracker
-        self._witness = witness
+        self._judge = judge
 
     def relocalize(self, view: View, sparse_map: SparseMap) -> PoseEstimate:
         """Find the pose of a view of N features, or the reason why there is none that is sure."""
@@ -30,6 +30,6 @@ class LocalRelocalizer:
         pose = self._tracker.relocalize(
             view.features, landmarks.points_world, landmarks.descriptors, [*reversed(views), everything]
         )
-        if pose.T_world_cam is None or self._witness.confirms(pose, sparse_map):
+        if pose.T_world_cam is None or self._judge.recognises(view, pose, sparse_map):
             return pose
         return replace(pose, reason=Reason.UNCONFIRMED, T_world_cam=None)

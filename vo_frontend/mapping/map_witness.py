@@ -36,27 +36,25 @@ class MapWitness:
             seen = [sparse_map.rows_seen_by(keyframe) for keyframe in sparse_map.keyframes]
         if found_share(pose, len(sparse_map.landmarks), seen) < self._min_found_share:
             return False
-        return not self._is_beyond_reach(pose, sparse_map, T_world_before)
+        return self.reaches(pose, sparse_map, T_world_before)
 
-    def _is_beyond_reach(
-        self, pose: PoseEstimate, sparse_map: SparseMap, T_world_before: Transform | None
-    ) -> bool:
-        """Tell whether a step is longer than the map itself, and rests on depths that it hardly knows.
+    def reaches(self, pose: PoseEstimate, sparse_map: SparseMap, T_world_before: Transform | None) -> bool:
+        """Tell whether a step is no longer than the map itself, or rests on depths that it knows well.
 
-        Such depths of one camera are wrong by a factor that they share, and so is the step: 15 % of 9 m after
-        a jump from a map 6 m long (KITTI 00). Measured depths share no factor.
+        Other depths of one camera are wrong by a factor that they share, and so is the step: 15 % of 9 m
+        after a jump from a map 6 m long (KITTI 00). Measured depths share no factor.
         """
         assert pose.T_world_cam is not None
         if any(keyframe.view.depths is not None for keyframe in sparse_map.keyframes):
-            return False
+            return True
         centers = np.array([keyframe.T_world_cam[:3, 3] for keyframe in sparse_map.keyframes])
         way = centers if T_world_before is None else np.vstack([centers, T_world_before[:3, 3]])
         step = np.linalg.norm(way - pose.T_world_cam[:3, 3], axis=1).min()
         length = np.linalg.norm(way - way[-1], axis=1).max()
         if step <= length:
-            return False
+            return True
         parallax_rad = _parallax_rad(sparse_map, centers)[pose.landmark_rows]
-        return float(np.median(parallax_rad)) < self._min_parallax_rad
+        return float(np.median(parallax_rad)) >= self._min_parallax_rad
 
 
 def found_share(pose: PoseEstimate, num_landmarks: int, seen: Sequence[NDArray[np.int64]]) -> float:

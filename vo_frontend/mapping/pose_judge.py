@@ -2,7 +2,8 @@
 
 A facade that occurs twice gives dozens of matches that agree with one pose, and that pose is wrong. Where it
 is right, most of what a view nearby saw, and that should be in the image, is found there; or the image has
-moved since the frame before as the pose says, as in a fast turn that blurs what is known.
+moved as the pose says, mapped or not, since the frame before or since the keyframe that saw most of the same.
+In fast turns, which blur what is known, that is all there is.
 """
 
 import numpy as np
@@ -13,6 +14,7 @@ from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.mapping.keyframe import NO_LANDMARK, View
 from vo_frontend.mapping.map_witness import MapWitness
+from vo_frontend.mapping.resemblance import resembles
 from vo_frontend.mapping.sparse_map import SparseMap
 from vo_frontend.tracking.depth_agreement import depths_agree
 from vo_frontend.tracking.matching import Matcher
@@ -60,7 +62,15 @@ class PoseJudge:
         if self._witness.confirms(pose, sparse_map, [just_seen], T_world_before):
             return True
         T_before_now = se3.inverse(T_world_before) @ pose.T_world_cam
-        return self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map))
+        if self._moved_so(before, view, T_before_now, _nearest(pose, sparse_map)):
+            return True
+        return self._resembles(view, pose, sparse_map, T_world_before)
+
+    def recognises(self, view: View, pose: PoseEstimate, sparse_map: SparseMap) -> bool:
+        """Tell whether the map supports the pose of a view of N features, wherever the camera was before."""
+        if self._witness.confirms(pose, sparse_map):
+            return True
+        return self._resembles(view, pose, sparse_map, None)
 
     def doubt(self, view: View) -> None:
         """Keep a view whose pose was not found, or was not believed."""
@@ -105,6 +115,14 @@ class PoseJudge:
     def forget(self) -> None:
         """Know no believed frame any more: the segment is given up. The doubted may be found in the next."""
         self._before = None
+
+    def _resembles(
+        self, view: View, pose: PoseEstimate, sparse_map: SparseMap, T_world_before: Transform | None
+    ) -> bool:
+        if not self._witness.reaches(pose, sparse_map, T_world_before):
+            return False
+        nearest = _nearest(pose, sparse_map)
+        return resembles(view, pose, sparse_map, self._matcher, self._camera, nearest)
 
     def _moved_so(self, before: View, view: View, T_before_now: Transform, nearest: float) -> bool:
         matches = self._matcher.match(before.features.descriptors, view.features.descriptors)

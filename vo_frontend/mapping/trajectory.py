@@ -250,8 +250,15 @@ class TrajectoryRecord:
 
 
 def _with_room(rows: NDArray[Any], index: int) -> NDArray[Any]:
-    """Return rows with one for ``index``, the next: themselves, or a copy in an array of twice the length."""
-    return rows if index < len(rows) else np.concatenate([rows, np.empty_like(rows)])
+    """Return rows with one for ``index``, the next: themselves, or a copy in an array of twice the length.
+
+    What is not written to takes no memory yet.
+    """
+    if index < len(rows):
+        return rows
+    longer = np.empty((2 * len(rows), *rows.shape[1:]), rows.dtype)
+    longer[: len(rows)] = rows
+    return longer
 
 
 def _copy(rows: NDArray[Any], version: str = "") -> EstimatedTrajectory:

@@ -95,13 +95,14 @@ def build_frontend(
         min_found_share=config.tracking.min_found_share,
         min_parallax_deg=config.two_view.min_parallax_deg,
     )
+    judge = PoseJudge(camera, matcher, tracker, witness)
     return VisualFrontend(
         extractor,
         _depth_meter(config, camera, sensor, baseline_m),
         start,
         tracker,
-        PoseJudge(camera, matcher, tracker, witness),
-        LocalRelocalizer(tracker, witness),
+        judge,
+        LocalRelocalizer(tracker, judge),
         KeyframePolicy(config.keyframes),
         mapper,
         CalibrationCheck(camera) if check_calibration else None,
