@@ -79,6 +79,12 @@ def test_an_image_that_has_not_is_doubted(
     assert not judge.recognises(view_of(WORLD, BACK, 9), wrong, sparse_map)
 
 
+def test_landmarks_tell_a_step_that_epipolar_lines_allow(judge: PoseJudge, sparse_map: SparseMap) -> None:
+    """Seen from afar, what has hardly moved may be far away; landmarks may not."""
+    too_far = with_few_landmarks(BACK @ se3.exp(np.array([0.0, 2.0, 0.0, 0.0, 0.0, 0.0])), sparse_map)
+    assert not judge.recognises(view_of(WORLD, BACK, 9), too_far, sparse_map)
+
+
 def test_an_image_that_shows_little_of_a_keyframe_is_doubted(judge: PoseJudge, sparse_map: SparseMap) -> None:
     """As a facade that occurs twice: what is mapped looks alike, and its surroundings do not."""
     other = make_world(seed=1).descriptors

@@ -30,6 +30,9 @@ def resembles(
 ) -> bool:
     """Tell whether a view matches the likest keyframe, with its features where a pose puts them.
 
+    All matches must lie where their epipolar lines allow, which says little of the length of the step; those
+    of landmarks, whose depth is known, must lie where the landmarks are projected to.
+
     Args:
         view: of N features.
         pose: one that was found for it, with rows of the map's landmarks.
@@ -45,9 +48,9 @@ def resembles(
         return False
     pixels_before = keyframe.features.pixels[matches.index0]
     pixels_now = view.features.pixels[matches.index1]
-    T_before_now = se3.inverse(keyframe.T_world_cam) @ pose.T_world_cam
+    T_keyframe_cam = se3.inverse(keyframe.T_world_cam) @ pose.T_world_cam
     rays_before, rays_now = camera.rays(pixels_before), camera.rays(pixels_now)
-    errors_px = motion_errors(rays_before, rays_now, T_before_now, nearest) * camera.focal_px
+    errors_px = motion_errors(rays_before, rays_now, T_keyframe_cam, nearest) * camera.focal_px
     is_mapped = keyframe.has_landmark[matches.index0]
     rows = sparse_map.landmarks.rows(keyframe.landmark_ids[matches.index0[is_mapped]])
     points_cam = se3.transform_points(se3.inverse(pose.T_world_cam), sparse_map.landmarks.points_world[rows])
@@ -63,6 +66,6 @@ def _likest(pose: PoseEstimate, sparse_map: SparseMap) -> Keyframe:
 
 
 def _most_are_small(errors_px: NDArray[np.float64]) -> bool:
-    """Tell so of errors (N,), NaN where a point is behind the camera; not where there is none."""
+    """Tell whether enough errors (N,) are small: NaN, of a point behind the camera, is not; N of 0 is not."""
     num_small = int((errors_px < MAX_ERROR_PX).sum())
     return num_small > 0 and num_small >= MIN_AGREEING_SHARE * len(errors_px)
