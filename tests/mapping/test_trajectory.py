@@ -165,6 +165,28 @@ def test_poses_of_a_merged_keyframe_stay_where_they_are_and_follow_the_other_one
     assert shifts(record) == [0.5, 0.5, 0.5, 0.0, 0.0, 0.0]
 
 
+def test_keyframes_that_come_and_go_leave_nothing_behind() -> None:
+    record = TrajectoryRecord()
+    record.update(tracked(0, added(0)))
+    for index in range(1, 1000):
+        record.update(tracked(index, added(index), KeyframeMerged(0, index, 0)))
+    assert record.keyframe_indices == [0]
+    assert record._keyframes.num_rows <= 256
+    record.update(tracked(1000, moved({0: 0.5})))
+    assert shifts(record) == [0.5] * 1000 + [0.0]
+
+
+def test_poses_beyond_the_budget_of_memory_lie_in_a_file() -> None:
+    small, large = TrajectoryRecord(max_memory_bytes=1000), TrajectoryRecord()
+    for index in range(300):
+        event = [added(index)] if index % 10 == 0 else [moved({10 * (index // 10): 0.01 * index})]
+        for record in (small, large):
+            record.update(tracked(index, *event))
+    assert isinstance(small._table.rows.base, np.memmap)
+    assert_array_equal(small.trajectory().T_world_cam, large.trajectory().T_world_cam)
+    assert_array_equal(small.online().T_world_cam, large.online().T_world_cam)
+
+
 def test_a_joined_segment_is_scaled_into_the_world_of_the_other() -> None:
     record = TrajectoryRecord()
     record.update(tracked(0, added(0)))

@@ -4,7 +4,8 @@ import itertools
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,11 @@ def online_of(record: TrajectoryRecord) -> tuple[list[int], list[int], NDArray[n
 class Trajectories:
     """The trajectory files of a session that is fed with made-up results."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, period_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.record = TrajectoryRecord()
-        self.sink = TrajectorySink(folder, self.record)
+        self.sink = TrajectorySink(folder, self.record, period_s, clock)
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
         self.record.update(result)
@@ -123,6 +126,23 @@ def test_rows_far_back_are_written_anew_when_the_run_ends(
     assert_shifted(tmp_path, [0] * 7 + [0.5] * 3 + [0])
     sink.close()
     assert_shifted(tmp_path, [0.5] * 10 + [0])
+
+
+def test_moved_rows_wait_for_their_time_and_for_the_end_at_most(tmp_path: Path) -> None:
+    now_s = 0.0
+    sink = Trajectories(tmp_path, period_s=0.5, clock=lambda: now_s)
+    feed(sink, [with_keyframes(tracked(0), [0]), with_keyframes(tracked(1), [1], {0: 1.0, 1: 0.0})])
+    assert_shifted(tmp_path, [1, 0])
+    now_s = 0.4
+    feed(sink, [with_keyframes(tracked(2), [2], {0: 2.0, 1: 1.0, 2: 0.0})])
+    assert_shifted(tmp_path, [1, 0, 0])
+    now_s = 0.5
+    feed(sink, [tracked(3)])
+    assert_shifted(tmp_path, [2, 1, 0, 0])
+    feed(sink, [with_keyframes(tracked(4), [], {1: 3.0})])
+    assert_shifted(tmp_path, [2, 1, 0, 0, 0])
+    sink.close()
+    assert_shifted(tmp_path, [2, 3, 0, 0, 0])
 
 
 def test_a_correction_that_reaches_into_the_segment_before_keeps_the_marks(tmp_path: Path) -> None:

@@ -21,21 +21,21 @@ from vo_frontend.map_events import (
     MapEvent,
     SegmentJoined,
 )
+from vo_frontend.mapping.keyframe_poses import WORLD, KeyframePoses
+from vo_frontend.mapping.spilling_table import SpillingTable
 from vo_frontend.types import FrameResult, StampedPose, Trajectory
 
-FIRST_CAPACITY = 256  # rows; doubled when they are full
-NO_KEYFRAME = -1
+MAX_MEMORY_BYTES = 32 * 1024 * 1024  # 150 000 frames; beyond it, the table lies in a temporary file
 
 _ROW = np.dtype(
     [
         ("frame_index", np.int64),
         ("timestamp_ns", np.int64),
-        ("segment_id", np.int64),
-        ("keyframe", np.int64),  # number of the keyframe that the pose hangs on
-        ("T_world_cam", np.float64, (4, 4)),
-        ("T_keyframe_cam", np.float64, (4, 4)),
-        ("segment_id_online", np.int64),
-        ("T_world_cam_online", np.float64, (4, 4)),  # NaN where the pose was found in hindsight
+        ("segment_id", np.int32),
+        ("segment_id_online", np.int32),
+        ("keyframe", np.int32),  # number of the keyframe that the pose hangs on
+        ("T_keyframe_cam", np.float64, (3, 4)),
+        ("T_world_cam_online", np.float64, (3, 4)),  # NaN where the pose was found in hindsight
     ]
 )
 
@@ -92,45 +92,38 @@ class EstimatedTrajectory:
 
 
 class TrajectoryRecord:
-    """Listens to results and holds every pose as it is known by now, and as it was told: 424 bytes per frame.
+    """Listens to results and holds every pose as it is known by now, and as it was told: 220 bytes per frame.
 
     A pose hangs on the newest keyframe that is not later than its frame. ``first_changed_row`` says from
-    which row on the latest :meth:`update` has added or moved poses.
+    which row on the latest :meth:`update` may have moved poses, or has added some.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_memory_bytes: int = MAX_MEMORY_BYTES) -> None:
         self.first_changed_row = 0
-        self._rows = np.empty(FIRST_CAPACITY, _ROW)
+        self._table = SpillingTable(_ROW, max_memory_bytes)
         self._size = 0
-        # Keyframes are numbered as they come.
-        self._number_of_keyframe: dict[int, int] = {}  # by frame index
-        self._keyframe_indices: list[int] = []  # frame index
-        self._segment_of_keyframe: list[int] = []
-        self._T_world_keyframe = np.empty((FIRST_CAPACITY, 4, 4))
-        self._first_row: list[int] = []  # no row before it hangs on the keyframe
+        self._keyframes = KeyframePoses()
 
     def __len__(self) -> int:
         return self._size
 
     @property
     def keyframe_indices(self) -> list[int]:
-        """Return the frames of all keyframes, in order."""
-        return self._keyframe_indices
+        """Return the frames of all keyframes that were not merged into others, in order."""
+        return self._keyframes.frame_indices()
 
     def trajectory(self, first_row: int = 0, step: int = 1) -> EstimatedTrajectory:
         """Copy the poses from a row on, or every second (third, ...) of them."""
-        return _copy(self._rows[first_row : self._size : step])
+        return self._copy(self._rows[first_row::step])
 
     def at(self, frame_indices: Sequence[int]) -> EstimatedTrajectory:
         """Copy the poses of frames (N,) that have one, each once."""
-        known = self._rows["frame_index"][: self._size]
-        return _copy(self._rows[: self._size][np.isin(known, frame_indices)])
+        return self._copy(self._rows[np.isin(self._rows["frame_index"], frame_indices)])
 
     def online(self) -> EstimatedTrajectory:
         """Copy the poses as they were told at their own frames, each in its segment of then."""
-        rows = self._rows[: self._size]
-        rows = rows[np.isfinite(rows["T_world_cam_online"][:, 0, 0])]
-        return _copy(rows, "_online")
+        rows = self._rows[np.isfinite(self._rows["T_world_cam_online"][:, 0, 0])]
+        return _estimated(rows, rows["segment_id_online"], _square(rows["T_world_cam_online"]))
 
     def update(self, result: FrameResult) -> None:
         """Take the result of the next frame: move what the map has moved, then add its poses."""
@@ -147,124 +140,84 @@ class TrajectoryRecord:
         for event in events:
             self._apply(event)
 
+    @property
+    def _rows(self) -> NDArray[Any]:
+        return self._table.rows[: self._size]
+
+    def _copy(self, rows: NDArray[Any]) -> EstimatedTrajectory:
+        T_world_keyframe = self._keyframes.T_world_keyframe(rows["keyframe"])
+        return _estimated(rows, rows["segment_id"], T_world_keyframe @ _square(rows["T_keyframe_cam"]))
+
     def _apply(self, event: MapEvent) -> None:
+        keyframes = self._keyframes
         if isinstance(event, KeyframeAdded):
-            self._add_keyframe(event)
+            keyframes.add(event.frame_index, event.segment_id, event.T_world_cam, self._size)
         elif isinstance(event, KeyframesMoved):
-            numbers = [self._number_of_keyframe[index] for index in event.frame_indices.tolist()]
-            self._T_world_keyframe[numbers] = event.T_world_cam
-            self._follow(numbers)
+            numbers = keyframes.numbers(event.frame_indices)
+            keyframes.move(numbers, event.T_world_cam)
+            self._note_change(keyframes.first_row(numbers))
         elif isinstance(event, KeyframesRescaled):
-            self._rescale(event)
+            self._rescale(keyframes.numbers(event.frame_indices), event.scales)
         elif isinstance(event, KeyframeMerged):
             self._merge(event)
         elif isinstance(event, SegmentJoined):
             self._join(event)
 
-    def _add_keyframe(self, event: KeyframeAdded) -> None:
-        number = len(self._keyframe_indices)
-        self._T_world_keyframe = _with_room(self._T_world_keyframe, number)
-        self._T_world_keyframe[number] = event.T_world_cam
-        self._number_of_keyframe[event.frame_index] = number
-        self._keyframe_indices.append(event.frame_index)
-        self._segment_of_keyframe.append(event.segment_id)
-        self._first_row.append(self._size)
-
-    def _follow(self, numbers: list[int]) -> None:
-        """Move the poses that hang on keyframes."""
-        hanging = self._hanging_on(numbers)
-        if not len(hanging):
-            return
-        T_world_keyframe = self._T_world_keyframe[self._rows["keyframe"][hanging]]
-        self._rows["T_world_cam"][hanging] = T_world_keyframe @ self._rows["T_keyframe_cam"][hanging]
-        self._note_change(int(hanging[0]))
-
-    def _rescale(self, event: KeyframesRescaled) -> None:
-        """Change the distances from keyframes; the poses follow when the keyframes move."""
-        scale_of = np.ones(len(self._keyframe_indices))
-        numbers = [self._number_of_keyframe[index] for index in event.frame_indices.tolist()]
-        scale_of[numbers] = event.scales
-        hanging = self._hanging_on(numbers)
-        factors = scale_of[self._rows["keyframe"][hanging]]
-        self._rows["T_keyframe_cam"][hanging, :3, 3] *= factors[:, None]
-
-    def _hanging_on(self, numbers: list[int]) -> NDArray[np.int64]:
-        """Find the rows (N,) of the poses that hang on keyframes."""
-        first = min((self._first_row[number] for number in numbers), default=self._size)
-        return first + np.flatnonzero(np.isin(self._rows["keyframe"][first : self._size], numbers))
+    def _rescale(self, numbers: NDArray[np.int64], scales: NDArray[np.float64]) -> None:
+        """Change the distances from keyframes (K,) by factors (K,)."""
+        first = self._keyframes.first_row(numbers)
+        rows = self._rows[first:]
+        scale_of = np.ones(self._keyframes.num_rows)
+        scale_of[numbers] = scales
+        rows["T_keyframe_cam"][:, :, 3] *= scale_of[rows["keyframe"]][:, None]
+        self._note_change(first)
 
     def _merge(self, event: KeyframeMerged) -> None:
         """Hang the poses of a keyframe on another one, where they are."""
-        gone = self._number_of_keyframe[event.frame_index]
-        heir = self._number_of_keyframe[event.into_frame_index]
-        self._segment_of_keyframe[gone] = NO_KEYFRAME  # no later pose hangs on it
-        rows = self._rows[: self._size]
-        first = self._first_row[gone]
-        hanging = first + np.flatnonzero(rows["keyframe"][first:] == gone)
-        T_heir_world = se3.inverse(self._T_world_keyframe[heir])
-        rows["T_keyframe_cam"][hanging] = T_heir_world @ rows["T_world_cam"][hanging]
+        gone, heir = self._keyframes.numbers(np.array([event.frame_index, event.into_frame_index]))
+        first = self._keyframes.first_row([gone])
+        hanging = first + np.flatnonzero(self._rows["keyframe"][first:] == gone)
+        T_heir_gone = self._keyframes.T_heir_gone(heir, gone)
+        rows = self._rows
+        rows["T_keyframe_cam"][hanging] = T_heir_gone[:3] @ _square(rows["T_keyframe_cam"][hanging])
         rows["keyframe"][hanging] = heir
-        self._first_row[heir] = min(self._first_row[heir], *hanging.tolist(), self._size)
+        self._keyframes.merge(event.frame_index, event.into_frame_index)
 
     def _join(self, event: SegmentJoined) -> None:
         """Take a segment into the world of another: positions and distances to keyframes scale."""
-        numbers = [n for n, each in enumerate(self._segment_of_keyframe) if each == event.segment_id]
-        T_world_keyframe = self._T_world_keyframe[numbers]
-        self._T_world_keyframe[numbers] = event.similarity.transform_poses(T_world_keyframe)
-        for number in numbers:
-            self._segment_of_keyframe[number] = event.into_segment_id
-        rows = self._rows[: self._size]
+        self._keyframes.join(event)
+        rows = self._rows
         members = np.flatnonzero(rows["segment_id"] == event.segment_id)
-        if not len(members):
-            return
-        T_keyframe_cam = rows["T_keyframe_cam"][members]
-        T_keyframe_cam[:, :3, 3] *= event.similarity.scale
-        rows["T_keyframe_cam"][members] = T_keyframe_cam
-        rows["T_world_cam"][members] = event.similarity.transform_poses(rows["T_world_cam"][members])
         rows["segment_id"][members] = event.into_segment_id
-        self._note_change(int(members[0]))
+        hanging = members[rows["keyframe"][members] != WORLD]
+        rows["T_keyframe_cam"][hanging, :, 3] *= event.similarity.scale
+        free = members[rows["keyframe"][members] == WORLD]
+        T_world_cam = event.similarity.transform_poses(_square(rows["T_keyframe_cam"][free]))
+        rows["T_keyframe_cam"][free] = T_world_cam[:, :3]
+        self._note_change(int(members.min(initial=self._size)))
 
     def _append(self, pose: StampedPose, segment_id: int, *, is_online: bool) -> None:
-        self._rows = _with_room(self._rows, self._size)
-        number = self._keyframe_before(pose.frame_index, segment_id)
-        T_keyframe_cam = pose.T_world_cam
-        if number != NO_KEYFRAME:
-            T_keyframe_cam = se3.inverse(self._T_world_keyframe[number]) @ pose.T_world_cam
-        stamp = pose.frame_index, pose.timestamp_ns, segment_id
-        online = segment_id, pose.T_world_cam if is_online else np.full((4, 4), np.nan)
-        self._rows[self._size] = (*stamp, number, pose.T_world_cam, T_keyframe_cam, *online)
+        self._table.reserve(self._size + 1)
+        number = self._keyframes.newest_before(pose.frame_index, segment_id)
+        T_keyframe_cam = se3.inverse(self._keyframes.T_world_keyframe(number)) @ pose.T_world_cam
+        online = pose.T_world_cam[:3] if is_online else np.full((3, 4), np.nan)
+        stamp = pose.frame_index, pose.timestamp_ns, segment_id, segment_id
+        self._table.rows[self._size] = (*stamp, number, T_keyframe_cam[:3], online)
         self._size += 1
-
-    def _keyframe_before(self, frame_index: int, segment_id: int) -> int:
-        """Find the newest keyframe of a segment that is not later than a frame, by number; else its first."""
-        indices, segment_ids = self._keyframe_indices, self._segment_of_keyframe
-        members = (n for n in reversed(range(len(indices))) if segment_ids[n] == segment_id)
-        number = NO_KEYFRAME
-        for number in members:
-            if indices[number] <= frame_index:
-                break
-        return number
 
     def _note_change(self, row: int) -> None:
         self.first_changed_row = min(self.first_changed_row, row)
 
 
-def _with_room(rows: NDArray[Any], index: int) -> NDArray[Any]:
-    """Return rows with one for ``index``, the next: themselves, or a copy in an array of twice the length.
-
-    What is not written to takes no memory yet.
-    """
-    if index < len(rows):
-        return rows
-    longer = np.empty((2 * len(rows), *rows.shape[1:]), rows.dtype)
-    longer[: len(rows)] = rows
-    return longer
+def _square(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Complete transforms (N, 3, 4) to (N, 4, 4)."""
+    whole = np.zeros((len(T), 4, 4))
+    whole[:, :3], whole[:, 3, 3] = T, 1.0
+    return whole
 
 
-def _copy(rows: NDArray[Any], version: str = "") -> EstimatedTrajectory:
-    return EstimatedTrajectory(
-        rows["frame_index"].copy(),
-        rows["timestamp_ns"].copy(),
-        rows["segment_id" + version].copy(),
-        rows["T_world_cam" + version].copy(),
-    )
+def _estimated(
+    rows: NDArray[Any], segment_ids: NDArray[np.int32], T_world_cam: NDArray[np.float64]
+) -> EstimatedTrajectory:
+    stamps = rows["frame_index"].copy(), rows["timestamp_ns"].copy()
+    return EstimatedTrajectory(*stamps, segment_ids.astype(np.int64), T_world_cam)

@@ -1,7 +1,10 @@
 """The trajectory in the three formats of the field, growing pose by pose (see formats/)."""
 
+import math
+import sys
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,7 @@ ALL_NAMES = tuple(
     for name in (*names.values(), frames_path(Path(names[TrajectoryFormat.KITTI])).name)
 )
 MAX_REWRITTEN_ROWS = 200  # at a time, 4 ms: recalled keyframes move poses of long ago
+REWRITE_PERIOD_S = 0.5  # every keyframe moves those before it; nobody reads the file as often
 
 
 class PoseFiles:
@@ -123,50 +127,71 @@ class PoseFiles:
 class TrajectorySink:
     """Keeps the trajectory files equal to what is known: one row per pose, frames without a pose left out.
 
-    The files are complete after every frame. When the map moves keyframes, the rows of the poses that hang
-    on them are written anew, at once where they are among the last ``MAX_REWRITTEN_ROWS``, else by ``close``.
+    Each pose is in the files as soon as it is known. When the map moves keyframes, the rows of the poses that
+    hang on them are written anew: within ``period_s`` where they are among the last ``MAX_REWRITTEN_ROWS``,
+    else by ``close``.
 
     Args:
         folder: of the run.
         record: has taken every result before this sink does.
+        period_s: from one time that moved rows are written to the next.
+        clock: of any origin, s.
     """
 
-    def __init__(self, folder: Path, record: TrajectoryRecord) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        record: TrajectoryRecord,
+        period_s: float = REWRITE_PERIOD_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
         self._record = record
+        self._period_s, self._clock = period_s, clock
+        self._due_s = -math.inf
+        self._first_moved_row = sys.maxsize  # since rows were written anew
         self._is_stale = False  # rows before the last ones have moved since they were written
         self._num_rows = 0
         self._offsets: deque[tuple[int, ...]] = deque(maxlen=MAX_REWRITTEN_ROWS)  # of the last rows, per file
         self._files = PoseFiles(folder, FILES)
 
     def consume(self, frame: Frame, result: FrameResult) -> None:
-        """Rewrite the rows that have moved, and append the new ones.
+        """Append the new poses; where it is time, rewrite the rows that have moved.
 
         Raises:
             OutputError: the disk is full or the folder has gone; all files still end at the same pose.
         """
-        first = self._record.first_changed_row
-        oldest = self._num_rows - len(self._offsets)
-        is_joined = any(isinstance(event, SegmentJoined) for event in result.events)
-        self._is_stale |= first < oldest or is_joined
-        first = max(first, oldest)
-        changed = _poses_of(self._record.trajectory(first))
-        num_moved = self._num_rows - first
-        if num_moved > 0:
-            start = self._offsets[-num_moved]
-            offsets = self._files.rewrite(start, changed[:num_moved])
-            for position, offset in enumerate(offsets, start=-num_moved):
-                self._offsets[position] = offset
-        for pose, segment_id in changed[num_moved:]:
+        self._note_moved(is_joined=any(isinstance(event, SegmentJoined) for event in result.events))
+        if self._first_moved_row < self._num_rows and self._clock() >= self._due_s:
+            self._rewrite()
+        for pose, segment_id in _poses_of(self._record.trajectory(self._num_rows)):
             self._offsets.append(self._files.append(pose, segment_id))
             self._num_rows += 1
 
     def close(self) -> None:
-        """Close all files, and rewrite them as a whole where earlier rows have moved."""
+        """Close all files, and rewrite them as a whole where rows have moved since they were written."""
         self._files.close()
-        self._is_stale |= self._record.first_changed_row < self._num_rows  # what came after the last frame
+        self._note_moved(is_joined=False)  # what came after the last frame
+        self._is_stale |= self._first_moved_row < self._num_rows
         if self._is_stale and not self._files.have_failed:
             save_trajectory(self._folder, self._record.trajectory())
+
+    def _note_moved(self, *, is_joined: bool) -> None:
+        first = self._record.first_changed_row
+        if first < self._num_rows:
+            self._first_moved_row = min(self._first_moved_row, first)
+        self._is_stale |= is_joined
+
+    def _rewrite(self) -> None:
+        """Write the last rows anew, from the first that has moved on."""
+        oldest = self._num_rows - len(self._offsets)
+        self._is_stale |= self._first_moved_row < oldest
+        first = max(self._first_moved_row, oldest)
+        poses = _poses_of(self._record.trajectory(first))[: self._num_rows - first]
+        offsets = self._files.rewrite(self._offsets[first - self._num_rows], poses)
+        for position, offset in enumerate(offsets, start=first - self._num_rows):
+            self._offsets[position] = offset
+        self._first_moved_row, self._due_s = sys.maxsize, self._clock() + self._period_s
 
 
 class OnlineTrajectorySink:
