@@ -112,7 +112,7 @@ class TrackingConfig:
 class KeyframesConfig:
     """Sets when a tracked frame joins the map."""
 
-    max_tracked_share: Share = 0.8  # of the last keyframe's landmarks; below it a keyframe is due
+    max_tracked_share: Share = 0.7  # of the last keyframe's landmarks; below it a keyframe is due
     urgent_tracked_share: Share = 0.5  # below it a keyframe is due even without motion
     min_motion_px: PixelsOr0 = 10.0  # median image motion since the last keyframe
 

@@ -31,7 +31,12 @@ LAP = 60  # sections, one frame each
 STEP = 0.5  # from section to section
 PER_SECTION = 25  # landmarks
 BEHIND, AHEAD = 16, 10  # sections whose landmarks may be in the image
-SMALL_WINDOW = ("mapping.max_keyframes=12", "mapping.adjusted_keyframes=6", "keyframes.min_motion_px=5.0")
+SMALL_WINDOW = (
+    "mapping.max_keyframes=12",
+    "mapping.adjusted_keyframes=6",
+    "keyframes.max_tracked_share=0.8",  # laps are short, and must be longer than the window
+    "keyframes.min_motion_px=5.0",
+)
 
 
 @dataclass(frozen=True)

@@ -42,17 +42,22 @@ class Motion:
 
 
 class Motions:
-    """Remembers all motions, and how the unit of each keyframe has changed since."""
+    """Remembers all motions, and how the unit of each keyframe has changed since.
+
+    A keyframe that goes costs what it is tied to, however many there are.
+    """
 
     def __init__(self) -> None:
-        self._ties: dict[tuple[int, int], Motion] = {}
+        self._ties: dict[int, dict[int, Motion]] = {}  # each under both of its ends
         self._loops: dict[tuple[int, int], Motion] = {}
         self._scale: dict[int, float] = {}  # units now per unit at first, by frame index; 1 where absent
 
     def tie(self, ties: Iterable[Tie]) -> None:
         """Remember ties; one between the same two keyframes is replaced."""
         for tie in ties:
-            self._ties[_pair(tie.frame_index, tie.other_index)] = self._at_first(Motion.of_tie(tie))
+            motion = self._at_first(Motion.of_tie(tie))
+            self._ties.setdefault(tie.frame_index, {})[tie.other_index] = motion
+            self._ties.setdefault(tie.other_index, {})[tie.frame_index] = motion
 
     def hand_over(
         self,
@@ -77,13 +82,14 @@ class Motions:
             ends = _pair(moved.i_index, moved.j_index)
             if with_loops and moved.i_index != moved.j_index and ends not in self._loops:
                 self.add_loop(moved)
-        for pair in [pair for pair in self._ties if gone_index in pair]:
-            motion = self._now(self._ties.pop(pair))
-            T_gone_other, other_index = motion.T_i_j, motion.j_index
-            if other_index == gone_index:
-                T_gone_other, other_index = se3.inverse(motion.T_i_j), motion.i_index
-            if other_index != heir_index and _pair(heir_index, other_index) not in self._ties:
+        for other_index, tie in self._ties.pop(gone_index, {}).items():
+            del self._ties[other_index][gone_index]
+            T_gone_other = self._now(tie).T_i_j
+            if other_index == tie.i_index:
+                T_gone_other = se3.inverse(T_gone_other)
+            if other_index != heir_index and heir_index not in self._ties[other_index]:
                 self.tie([Tie(heir_index, other_index, T_heir_gone @ T_gone_other, 0, depth)])
+        self._scale.pop(gone_index, None)
 
     def add_loop(self, loop: Motion) -> None:
         """Remember a loop, measured in the units of now."""
@@ -100,13 +106,15 @@ class Motions:
 
     def between(self, frame_indices: NDArray[np.int64]) -> list[Motion]:
         """List the motions between some keyframes (K,), in the units of now; loops come last."""
-        known = set(frame_indices.tolist())
-        return [
-            self._now(motion)
-            for motions in (self._ties, self._loops)
-            for pair, motion in motions.items()
-            if known.issuperset(pair)
+        known = frozenset(frame_indices.tolist())
+        ties = [
+            tie
+            for index in sorted(known)
+            for other_index, tie in self._ties.get(index, {}).items()
+            if index < other_index and other_index in known
         ]
+        loops = [loop for pair, loop in self._loops.items() if known.issuperset(pair)]
+        return [self._now(motion) for motion in (*ties, *loops)]
 
     def _at_first(self, motion: Motion) -> Motion:
         return _rescaled(motion, 1.0 / self._unit(motion.i_index), 1.0 / self._unit(motion.j_index))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_frontend.config import Config
+from vo_frontend.config import Config, KeyframesConfig
 from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.session.session import Session
@@ -29,6 +29,7 @@ SHIFTS_PX = (8, 12, 16, 20)  # per frame, of four walls at different depths, eac
 STEP_M = 0.1
 RIGHT_AHEAD = 2  # the right camera stands where the left one will be so many frames later
 FRAME_NS = 100_000_000
+KEYFRAMES = KeyframesConfig(max_tracked_share=0.8)  # several in so few frames, whatever the run wants
 
 
 def rehearse(config: Config, extractor: FeatureExtractor, sensor: Sensor, camera: PinholeCamera) -> float:
@@ -41,7 +42,7 @@ def rehearse(config: Config, extractor: FeatureExtractor, sensor: Sensor, camera
         camera: of the run; a GPU prepares for the size of its images.
     """
     begin_s = time.perf_counter()
-    config = replace(config, run=replace(config.run, map=None, localize_only=False))
+    config = replace(config, run=replace(config.run, map=None, localize_only=False), keyframes=KEYFRAMES)
     baseline_m = RIGHT_AHEAD * STEP_M if sensor is Sensor.STEREO else None
     session = Session(
         config, CAMERA, extractor, sensor=sensor, baseline_m=baseline_m, check_calibration=False
