@@ -191,7 +191,7 @@ class LocalizationConfig:
     pnp_threshold_px: Pixels = 8.0  # of the first pose: a map has errors of its own
     min_inliers: Inliers = 30  # landmarks that must agree with the pose ...
     min_inlier_share: Share = 0.8  # ... of those that look alike where the pose puts them ...
-    min_found_share: Share = 0.09  # ... and of all that it puts into the image: a copy lacks the rest
+    min_found_share: Share = 0.1  # ... and of all that it puts into the image: a copy lacks the rest
     min_spread: Share = 0.02  # share of the image that they must span
 
     def __post_init__(self) -> None:
