@@ -16,11 +16,17 @@ Numbers = NDArray[np.int64]
 WORLD = 0  # number of what poses hang on while there is no keyframe; it never moves
 NO_ROW = np.iinfo(np.int64).max
 
-_ROW = np.dtype([("segment_id", np.int64), ("first_row", np.int64), ("T_world_keyframe", np.float64, (4, 4))])
+_ROW = np.dtype(
+    [
+        ("segment_id", np.int64),
+        ("first_row", np.int64),  # no pose before it hangs on the keyframe
+        ("T_world_keyframe", np.float64, (4, 4)),
+    ]
+)
 
 
 class KeyframePoses:
-    """Keeps the keyframes that were not merged into others; the number of one that was serves another."""
+    """Keeps the keyframes that were not merged into others. A later one gets the number of a merged one."""
 
     def __init__(self) -> None:
         self._rows = np.zeros(1, _ROW)
@@ -45,9 +51,9 @@ class KeyframePoses:
         """Return the poses (..., 4, 4) of keyframes (...), as copies where they are several."""
         return np.asarray(self._rows["T_world_keyframe"][numbers])
 
-    def T_heir_gone(self, heir: int, gone: int) -> Transform:
-        """Return the pose of one keyframe in the camera of another."""
-        return se3.inverse(self.T_world_keyframe(heir)) @ self.T_world_keyframe(gone)
+    def T_between(self, a: int, b: int) -> Transform:
+        """Return T_a_b (4, 4): the pose of keyframe b in the camera of keyframe a."""
+        return se3.inverse(self.T_world_keyframe(a)) @ self.T_world_keyframe(b)
 
     def first_row(self, numbers: Numbers | Sequence[int]) -> int:
         """Return a row that no pose which hangs on one of the keyframes (K,) comes before."""

@@ -177,7 +177,7 @@ class TrajectoryRecord:
         gone, heir = self._keyframes.numbers(np.array([event.frame_index, event.into_frame_index]))
         first = self._keyframes.first_row([gone])
         hanging = first + np.flatnonzero(self._rows["keyframe"][first:] == gone)
-        T_heir_gone = self._keyframes.T_heir_gone(heir, gone)
+        T_heir_gone = self._keyframes.T_between(heir, gone)
         rows = self._rows
         rows["T_keyframe_cam"][hanging] = T_heir_gone[:3] @ _square(rows["T_keyframe_cam"][hanging])
         rows["keyframe"][hanging] = heir
@@ -189,9 +189,9 @@ class TrajectoryRecord:
         rows = self._rows
         members = np.flatnonzero(rows["segment_id"] == event.segment_id)
         rows["segment_id"][members] = event.into_segment_id
-        hanging = members[rows["keyframe"][members] != WORLD]
+        has_keyframe = rows["keyframe"][members] != WORLD
+        hanging, free = members[has_keyframe], members[~has_keyframe]
         rows["T_keyframe_cam"][hanging, :, 3] *= event.similarity.scale
-        free = members[rows["keyframe"][members] == WORLD]
         T_world_cam = event.similarity.transform_poses(_square(rows["T_keyframe_cam"][free]))
         rows["T_keyframe_cam"][free] = T_world_cam[:, :3]
         self._note_change(int(members.min(initial=self._size)))

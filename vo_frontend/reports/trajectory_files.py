@@ -149,7 +149,7 @@ class TrajectorySink:
         self._record = record
         self._period_s, self._clock = period_s, clock
         self._due_s = -math.inf
-        self._first_moved_row = sys.maxsize  # since rows were written anew
+        self._first_moved_row = sys.maxsize  # since rows were written anew; that of none
         self._is_stale = False  # rows before the last ones have moved since they were written
         self._num_rows = 0
         self._offsets: deque[tuple[int, ...]] = deque(maxlen=MAX_REWRITTEN_ROWS)  # of the last rows, per file
@@ -161,7 +161,8 @@ class TrajectorySink:
         Raises:
             OutputError: the disk is full or the folder has gone; all files still end at the same pose.
         """
-        self._note_moved(is_joined=any(isinstance(event, SegmentJoined) for event in result.events))
+        self._is_stale |= any(isinstance(event, SegmentJoined) for event in result.events)
+        self._note_moved()
         if self._first_moved_row < self._num_rows and self._clock() >= self._due_s:
             self._rewrite()
         for pose, segment_id in _poses_of(self._record.trajectory(self._num_rows)):
@@ -171,16 +172,16 @@ class TrajectorySink:
     def close(self) -> None:
         """Close all files, and rewrite them as a whole where rows have moved since they were written."""
         self._files.close()
-        self._note_moved(is_joined=False)  # what came after the last frame
+        self._note_moved()  # after the last frame
         self._is_stale |= self._first_moved_row < self._num_rows
         if self._is_stale and not self._files.have_failed:
             save_trajectory(self._folder, self._record.trajectory())
 
-    def _note_moved(self, *, is_joined: bool) -> None:
+    def _note_moved(self) -> None:
+        """Remember the first row that the latest update of the record has moved, if it is written already."""
         first = self._record.first_changed_row
         if first < self._num_rows:
             self._first_moved_row = min(self._first_moved_row, first)
-        self._is_stale |= is_joined
 
     def _rewrite(self) -> None:
         """Write the last rows anew, from the first that has moved on."""
