@@ -52,6 +52,24 @@ def test_one_process_is_a_group_that_sends_nothing() -> None:
         assert group.from_leader("value") == "value"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads from /proc")
+def test_a_group_leaves_no_thread_that_outlives_python() -> None:
+    code = (
+        "import pathlib, torch\n"
+        "from vo_frontend.training.engine.distributed import process_group\n"
+        "weight = torch.nn.Parameter(torch.ones(1))\n"
+        "with process_group(torch.device('cpu')) as group:\n"
+        "    optimizer = torch.optim.Adam([weight])\n"
+        "    weight.sum().backward()\n"
+        "    optimizer.step()\n"
+        "    assert group.from_leader(True)\n"
+        "names = [each.read_text() for each in pathlib.Path('/proc/self/task').glob('*/comm')]\n"
+        "assert not [name for name in names if 'gloo' in name], names\n"
+    )
+    rendezvous = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **rendezvous}, check=True, timeout=120)
+
+
 @pytest.mark.slow
 def test_two_processes_equal_one_with_twice_the_accumulation(tmp_path: Path) -> None:
     images = write_images(tmp_path / "images")

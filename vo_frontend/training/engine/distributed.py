@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # imported later, by an optimizer, its default arguments would keep the group
 from torch import Tensor
 
 T = TypeVar("T")
