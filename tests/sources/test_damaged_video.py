@@ -92,6 +92,8 @@ def test_a_sound_video_loses_nothing_under_the_console(tmp_path: Path) -> None:
     [
         (b"[mpeg4 @ 0x5590913222c0] ac-tex damaged at 30 5\n", True),
         (b"[h264 @ 0x5590913222c0] error while decoding MB 3 4, bytestream 77\n", True),
+        (b"[hevc @ 0x5590913222c0] The cu_qp_delta 42 is outside the valid range [-26, 25].\n", True),
+        (b"[hevc @ 0x5590913222c0] Could not find ref with POC 57\n", True),
         (b"[swscaler @ 0x5590913222c0] deprecated pixel format used, invalid range\n", False),
         (b"[mov,mp4,m4a @ 0x5590913222c0] error in an index\n", False),
         (b"[h264 @ 0x5590913222c0] mmco: unref short failure\n", False),

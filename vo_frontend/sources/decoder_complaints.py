@@ -8,7 +8,8 @@ STDERR = 2
 # A decoder of ffmpeg that has patched up a picture; what it scales and demultiplexes has other complaints.
 DAMAGE = re.compile(
     rb"^\[(?!swscaler|matroska|avi )\w+ @ 0x[0-9a-f]+\] "
-    rb".*(error|damaged|failed|illegal|invalid|not reached)",
+    rb".*(error|damaged|failed|illegal|invalid|not reached"
+    rb"|outside the valid range|CABAC_MAX_BIN|could not find ref|slice in a frame missing|undecodable)",
     re.IGNORECASE | re.MULTILINE,
 )
 
