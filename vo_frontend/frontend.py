@@ -12,7 +12,8 @@ from vo_frontend.features.extractor import FeatureExtractor
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import MapEvent
 from vo_frontend.mapping.calibration_check import CalibrationCheck
-from vo_frontend.mapping.keyframe import NO_LANDMARK, View
+from vo_frontend.mapping.frames_between import FramesBetween
+from vo_frontend.mapping.keyframe import View
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart
 from vo_frontend.mapping.mapper import Mapper
@@ -54,6 +55,7 @@ class VisualFrontend:
         relocalizer: LocalRelocalizer,
         keyframe_policy: KeyframePolicy,
         mapper: Mapper,
+        frames_between: FramesBetween,
         calibration_check: CalibrationCheck | None,
         recollection: Recollection,
         *,
@@ -69,6 +71,7 @@ class VisualFrontend:
         self._relocalizer = relocalizer
         self._keyframe_policy = keyframe_policy
         self._mapper = mapper
+        self._frames_between = frames_between
         self._calibration_check = calibration_check
         self._recollection = recollection
         self._order = FrameOrder()
@@ -134,6 +137,7 @@ class VisualFrontend:
             self._motion = self._motion.corrected(now.T_world_cam)
             blank = blank if makes_keyframe else _with_map(blank, self.sparse_map)
         if not makes_keyframe:
+            self._frames_between.add(view, now.T_world_cam, now.landmark_ids, self.sparse_map)
             return self._with_pose(blank, now.T_world_cam, now.landmark_ids)
         with _timed(stages, "map"):
             self._grow_map(self.sparse_map, view, now)
@@ -212,17 +216,14 @@ class VisualFrontend:
         self._mapper.extend(sparse_map)
         if not now.is_adjusted:
             self._mapper.improve(sparse_map)
+        self._frames_between.place_again(sparse_map)
         if self._calibration_check is not None:
             self._calibration_check.look_at(sparse_map)
 
     def _wants_keyframe(self, sparse_map: SparseMap, view: View, landmark_ids: NDArray[np.int64]) -> bool:
         last = sparse_map.last_keyframe
-        seen = last.landmark_ids[last.landmark_ids != NO_LANDMARK]
-        _, in_last, in_view = np.intersect1d(last.landmark_ids, landmark_ids, return_indices=True)
-        shared = last.landmark_ids[in_last] != NO_LANDMARK
-        return self._keyframe_policy.wants(
-            len(seen), last.features.pixels[in_last[shared]], view.features.pixels[in_view[shared]]
-        )
+        num_seen = int(last.has_landmark.sum())
+        return self._keyframe_policy.wants(num_seen, *last.shared_pixels(view, landmark_ids))
 
     def _blank_result(self, frame: Frame, view: View | None, stages: dict[str, float]) -> FrameResult:
         """Say of a frame what holds before anything is estimated."""

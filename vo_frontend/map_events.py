@@ -57,6 +57,15 @@ class KeyframesMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class FramesMoved:
+    """Frames that are no keyframes get other poses: the landmarks that they saw are known better now."""
+
+    segment_id: int
+    frame_indices: NDArray[np.int64]  # (F,) increasing
+    T_world_cam: NDArray[np.float64]  # (F, 4, 4)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyframesRescaled:
     """A correction finds that distances from keyframes were too short or too long: drift of the scale.
 
@@ -152,6 +161,7 @@ MapEvent: TypeAlias = (
     | SegmentJoined
     | KeyframeAdded
     | KeyframesMoved
+    | FramesMoved
     | KeyframesRescaled
     | KeyframeMerged
     | LandmarksAdded

@@ -15,6 +15,7 @@ from vo_frontend.geometry import se3
 from vo_frontend.geometry.alignment import Similarity
 from vo_frontend.geometry.se3 import Transform
 from vo_frontend.map_events import (
+    FramesMoved,
     KeyframeAdded,
     KeyframeMerged,
     KeyframesMoved,
@@ -89,6 +90,20 @@ def test_distances_from_keyframes_grow_with_the_scale_of_each() -> None:
         np.testing.assert_allclose(now[:3, 3], scale * before[:3, 3], atol=1e-12)
         np.testing.assert_allclose(now[:3, :3], before[:3, :3], atol=1e-12)
     np.testing.assert_allclose(record.online().T_world_cam, [pose(k) for k in range(5)], atol=1e-12)
+
+
+def test_frames_that_are_placed_again_move_alone_and_then_follow_their_keyframe() -> None:
+    record = TrajectoryRecord()
+    for result in (tracked(0, added(0)), tracked(1), tracked(2, added(2)), tracked(3), tracked(4)):
+        record.update(result)
+    better = np.array([pose(3), pose(4)])
+    better[:, 0, 3] += (0.25, -0.5)
+    record.update(tracked(5, added(5), FramesMoved(0, np.array([3, 4]), better)))
+    assert record.first_changed_row <= 3
+    assert shifts(record) == [0.0, 0.0, 0.0, 0.25, -0.5, 0.0]
+    record.update(tracked(6, moved({2: 1.0})))
+    assert shifts(record) == [0.0, 0.0, 1.0, 1.25, 0.5, 0.0, 0.0]
+    assert_allclose(record.online().T_world_cam, [pose(k) for k in range(7)], atol=1e-12)
 
 
 def test_a_keyframe_that_has_left_the_window_still_takes_its_poses_along() -> None:

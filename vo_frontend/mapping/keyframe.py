@@ -65,6 +65,19 @@ class Keyframe:
         """Tell which features (N,) see a landmark."""
         return np.asarray(self.landmark_ids != NO_LANDMARK)
 
+    def shared_pixels(
+        self, view: View, landmark_ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the pixels, here and in a view, of the landmarks that both see, (S, 2) each.
+
+        Args:
+            view: of N features.
+            landmark_ids: (N,) of each of its features, NO_LANDMARK where it has none.
+        """
+        _, here, there = np.intersect1d(self.landmark_ids, landmark_ids, return_indices=True)
+        shared = self.landmark_ids[here] != NO_LANDMARK
+        return self.features.pixels[here[shared]], view.features.pixels[there[shared]]
+
     def seeing(self, feature_index: NDArray[np.int64], landmark_ids: NDArray[np.int64]) -> "Keyframe":
         """Return it with other landmarks (L,) at features (L,)."""
         ids = self.landmark_ids.copy()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vo_frontend.formats.trajectory_writer import format_named, write_poses
 from vo_frontend.geometry import se3
 from vo_frontend.map_events import (
+    FramesMoved,
     KeyframeAdded,
     KeyframeMerged,
     KeyframesMoved,
@@ -156,12 +157,23 @@ class TrajectoryRecord:
             numbers = keyframes.numbers(event.frame_indices)
             keyframes.move(numbers, event.T_world_cam)
             self._note_change(keyframes.first_row(numbers))
+        elif isinstance(event, FramesMoved):
+            self._place(event)
         elif isinstance(event, KeyframesRescaled):
             self._rescale(keyframes.numbers(event.frame_indices), event.scales)
         elif isinstance(event, KeyframeMerged):
             self._merge(event)
         elif isinstance(event, SegmentJoined):
             self._join(event)
+
+    def _place(self, event: FramesMoved) -> None:
+        """Give frames (F,) other poses; they hang on the keyframes that they hung on."""
+        before = self._keyframes.newest_before(int(event.frame_indices[0]), event.segment_id)
+        first = self._keyframes.first_row([before])
+        moved = first + np.flatnonzero(np.isin(self._rows["frame_index"][first:], event.frame_indices))
+        T_world_keyframe = self._keyframes.T_world_keyframe(self._rows["keyframe"][moved])
+        self._rows["T_keyframe_cam"][moved] = (se3.inverse(T_world_keyframe) @ event.T_world_cam)[:, :3]
+        self._note_change(first)
 
     def _rescale(self, numbers: NDArray[np.int64], scales: NDArray[np.float64]) -> None:
         """Change the distances from keyframes (K,) by factors (K,)."""

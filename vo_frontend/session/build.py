@@ -13,6 +13,7 @@ from vo_frontend.frontend import VisualFrontend
 from vo_frontend.geometry.camera import PinholeCamera
 from vo_frontend.mapping.calibration_check import CalibrationCheck
 from vo_frontend.mapping.depth_start import DepthStart
+from vo_frontend.mapping.frames_between import FramesBetween
 from vo_frontend.mapping.local_relocalizer import LocalRelocalizer
 from vo_frontend.mapping.map_start import MapStart, MonoStart
 from vo_frontend.mapping.map_witness import MapWitness
@@ -105,6 +106,7 @@ def build_frontend(
         LocalRelocalizer(tracker, judge),
         KeyframePolicy(config.keyframes),
         mapper,
+        FramesBetween(camera, config),
         CalibrationCheck(camera) if check_calibration else None,
         recollection,
         min_features=config.tracking.min_inliers,
