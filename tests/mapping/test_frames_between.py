@@ -104,11 +104,13 @@ def test_a_frame_most_of_whose_landmarks_are_gone_stays_where_it_is(num_left: in
     assert moved_frames(sparse_map) == []
 
 
-def test_frames_of_a_segment_that_was_given_up_are_no_frames_of_the_next() -> None:
+@pytest.mark.parametrize(("segment_id", "keyframe_index"), [(1, 0), (0, 9)])
+def test_frames_whose_segment_or_keyframe_was_given_up_stay(segment_id: int, keyframe_index: int) -> None:
     between = FramesBetween(CAMERA, Config())
     between.add(view_of(1, pose(STEP)), pose(STEP), ids(), make_map(np.zeros((NUM_POINTS, 3))))
-    following = SparseMap(1, max_keyframes=10, descriptor_size=SIZE)
-    following.add_keyframe(view_of(9, pose(0)), pose(0), np.full(NUM_POINTS + 1, NO_LANDMARK))
+    following = SparseMap(segment_id, max_keyframes=10, descriptor_size=SIZE)
+    first = view_of(keyframe_index, pose(0))
+    following.add_keyframe(first, pose(0), np.full(NUM_POINTS + 1, NO_LANDMARK))
     following.add_landmarks(points(), [(0, np.arange(NUM_POINTS))])
     between.place_again(following)
     assert moved_frames(following) == []

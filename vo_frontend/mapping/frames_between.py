@@ -27,6 +27,7 @@ MAX_ITERATIONS = 10
 class _Sighting:
     """What a frame has seen of the map."""
 
+    segment_id: int
     frame_index: int
     keyframe_index: int  # frame of the keyframe before it
     T_keyframe_cam: Transform  # (4, 4) from that keyframe
@@ -57,6 +58,7 @@ class FramesBetween:
         keyframe = sparse_map.last_keyframe
         seen = np.flatnonzero(landmark_ids != NO_LANDMARK)
         sighting = _Sighting(
+            sparse_map.segment_id,
             view.frame_index,
             keyframe.view.frame_index,
             se3.inverse(keyframe.T_world_cam) @ T_world_cam,
@@ -70,7 +72,9 @@ class FramesBetween:
         T_world_keyframe = {each.view.frame_index: each.T_world_cam for each in sparse_map.keyframes}
         frames, poses = list[int](), list[Transform]()
         for sighting in self._sightings:
-            if sighting.keyframe_index not in T_world_keyframe:  # given up meanwhile, as in another segment
+            if sighting.segment_id != sparse_map.segment_id:  # joined to another, of another scale
+                continue
+            if sighting.keyframe_index not in T_world_keyframe:  # given up meanwhile
                 continue
             T_world_cam = T_world_keyframe[sighting.keyframe_index] @ sighting.T_keyframe_cam
             placed = self._placed(sighting, T_world_cam, sparse_map)
