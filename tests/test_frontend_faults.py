@@ -23,6 +23,7 @@ from vo_frontend.simulation.faults import (
     Freeze,
     Occlude,
     Overtake,
+    ShowAgain,
     StopClock,
     Truncate,
     When,
@@ -116,9 +117,10 @@ def assert_same(found: NDArray[Any] | None, expected: NDArray[Any] | None) -> No
         (Truncate(When.at(20, num_frames=3)), {Reason.BAD_IMAGE}),
         (BlackOut(When.at(20, num_frames=3)), NO_SUPPORT),
         (StopClock(When.at(20, num_frames=3)), {Reason.REPEATED_FRAME}),
+        (ShowAgain(When.at(20, num_frames=3)), {Reason.REPEATED_FRAME}),
         (Occlude(When.at(20, num_frames=3), share=1.0), NO_SUPPORT),
     ],
-    ids=["truncated", "black", "clock", "covered"],
+    ids=["truncated", "black", "clock", "old", "covered"],
 )
 def test_frames_that_say_nothing_get_no_pose_and_the_next_one_does(
     fault: Fault, reasons: set[Reason]

@@ -161,7 +161,7 @@ class Reason(Enum):
     BAD_IMAGE = "bad image"
     OUT_OF_ORDER = "out of order"  # its stamp is earlier than that of a frame before
     WRONG_DEPTHS = "depths disagree with the map"  # they were not used
-    REPEATED_FRAME = "repeated frame"  # the stamp or the image of the frame before
+    REPEATED_FRAME = "repeated frame"  # the stamp or the image of the frame before, or an older image
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_the_cells_that_are_finished(
     assert [cell["fault"] for cell in found["cells"]] == [row.name for row in ROWS[:2]]
     assert "stopped early: rows are missing" in found["warnings"]
     assert "stopped early: rows are missing" in page.read_text()
-    assert "stopped after 2 of 14 cells" in capsys.readouterr().err
+    assert "stopped after 2 of 15 cells" in capsys.readouterr().err
 
 
 def test_ctrl_c_before_the_first_cell_leaves_the_page_alone(

@@ -18,6 +18,7 @@ from vo_frontend.simulation.faults import (
     Overtake,
     SameView,
     ScaleDepth,
+    ShowAgain,
     Side,
     StaleDepth,
     StopClock,
@@ -101,6 +102,14 @@ def test_a_frozen_camera_repeats_the_images_before_under_new_stamps() -> None:
         np.testing.assert_array_equal(known(frames[i].image_right), known(CLEAN[3].image_right))
     assert [frame.timestamp_ns for frame in frames] == [frame.timestamp_ns for frame in CLEAN]
     assert_untouched(frames, but=(4, 5))
+
+
+def test_old_images_come_under_new_stamps() -> None:
+    frames = run(ShowAgain(When.at(1, 5, num_frames=2), num_back=3))
+    for i in (5, 6):
+        np.testing.assert_array_equal(known(frames[i].image), known(CLEAN[i - 3].image))
+    assert [frame.timestamp_ns for frame in frames] == [frame.timestamp_ns for frame in CLEAN]
+    assert_untouched(frames, but=(5, 6))  # nothing is as old as that at position 1
 
 
 def test_a_stopped_clock_repeats_the_stamp_before_under_new_images() -> None:

@@ -108,3 +108,19 @@ def test_only_damage_that_a_decoder_finds_is_heard_and_once(line: bytes, is_dama
         os.write(2, line)
         assert complaints.heard() is is_damage
         assert not complaints.heard()
+
+
+def test_a_picture_full_of_block_edges_is_no_image_though_the_decoder_is_content(tmp_path: Path) -> None:
+    path, rng = tmp_path / "film.mp4", np.random.default_rng(0)
+    wall = cv2.GaussianBlur(rng.integers(0, 256, (240, 800, 3), np.uint8), (0, 0), 6.0)
+    wall = cv2.normalize(wall, wall, 0, 255, cv2.NORM_MINMAX)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (320, 240))
+    for number in range(NUM_FRAMES):
+        picture = np.ascontiguousarray(wall[:, 4 * number : 4 * number + 320])
+        for row, column in np.ndindex(15, 20):
+            if number in (HIT, HIT + 1) and rng.random() < 0.5:
+                rows, columns = slice(16 * row, 16 * row + 16), slice(16 * column, 16 * column + 16)
+                picture[rows, columns] = wall[rows, 480 + 16 * column : 496 + 16 * column]
+        writer.write(picture)
+    writer.release()
+    assert [n for n, image in enumerate(read(path)) if image is None] == [HIT, HIT + 1]

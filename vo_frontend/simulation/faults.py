@@ -1,6 +1,6 @@
 """What cables, disks, drivers and weather do to frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -40,8 +40,8 @@ class Fault(Protocol):
         """Say which frames it strikes."""
         ...
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
-        """Return the frame as it arrives after the ``previous`` one; None where it never does."""
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
+        """Return the frame as it arrives after those ``before``, newest last; None where it never does."""
         ...
 
 
@@ -51,7 +51,7 @@ class Drop:
 
     when: When
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Lose the frame."""
         return None
 
@@ -62,12 +62,21 @@ class Freeze:
 
     when: When
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Show the images of the frame before."""
-        if previous is None:
-            return frame
-        stamp_ns, capture = frame.timestamp_ns, frame.capture
-        return replace(previous, index=frame.index, timestamp_ns=stamp_ns, capture=capture)
+        return _as_of(before[-1], frame) if before else frame
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAgain:
+    """A broken video or a ring buffer delivers the images of some frames ago, with a new stamp."""
+
+    when: When
+    num_back: int = 7
+
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
+        """Show the images of so many frames ago."""
+        return _as_of(before[-self.num_back], frame) if len(before) >= self.num_back else frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,9 @@ class StopClock:
 
     when: When
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Repeat the stamp of the frame before."""
-        return frame if previous is None else replace(frame, timestamp_ns=previous.timestamp_ns)
+        return replace(frame, timestamp_ns=before[-1].timestamp_ns) if before else frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Overtake:
 
     when: When
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Leave the frame as it is; the source does the waiting."""
         return frame
 
@@ -99,7 +108,7 @@ class Truncate:
     when: When
     side: Side = "both"
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Take the images of the side away."""
         if self.side != "right":
             frame = replace(frame, image=None)
@@ -113,7 +122,7 @@ class BlackOut:
     when: When
     side: Side = "both"
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Make the images of the side black."""
         if frame.depth_m is not None and self.side != "left":
             frame = replace(frame, depth_m=np.full_like(frame.depth_m, np.nan))
@@ -128,7 +137,7 @@ class Blur:
     sigma_px: float
     side: Side = "both"
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Blur the images of the side."""
         return _changed(
             frame,
@@ -145,7 +154,7 @@ class Brighten:
     gain: float
     side: Side = "both"
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Multiply the grey levels of the side."""
         return _changed(
             frame, self.side, lambda image: np.minimum(self.gain * image, 255.0).round().astype(np.uint8)
@@ -161,7 +170,7 @@ class Flatten:
     noise_std: float = 2.0  # grey levels
     side: Side = "both"
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Take contrast from the images of the side."""
 
         def flat(image: Image) -> Image:
@@ -181,7 +190,7 @@ class Occlude:
     share: float
     side: Side = "both"
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Cover part of the images of the side, at random."""
         start = rng.random()
 
@@ -201,7 +210,7 @@ class SameView:
 
     when: When
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Repeat the left image on the right."""
         return frame if frame.image_right is None else replace(frame, image_right=frame.image)
 
@@ -212,11 +221,11 @@ class StaleDepth:
 
     when: When
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Repeat the right image and the depth image of the frame before."""
-        if previous is None:
+        if not before:
             return frame
-        return replace(frame, image_right=previous.image_right, depth_m=previous.depth_m)
+        return replace(frame, image_right=before[-1].image_right, depth_m=before[-1].depth_m)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +235,14 @@ class Tear:
     when: When
     share: float = 0.5
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Put the bottom of the left image before under the top of this one."""
-        if previous is None or previous.image is None or frame.image is None:
+        old = before[-1].image if before else None
+        if old is None or frame.image is None:
             return frame
         image = frame.image.copy()
         first_row = round((1.0 - self.share) * len(image))
-        image[first_row:] = previous.image[first_row:]
+        image[first_row:] = old[first_row:]
         return replace(frame, image=image)
 
 
@@ -243,11 +253,16 @@ class ScaleDepth:
     when: When
     factor: float = 1.5
 
-    def strike(self, frame: Frame, previous: Frame | None, rng: np.random.Generator) -> Frame | None:
+    def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Multiply the depth image."""
         if frame.depth_m is None:
             return frame
         return replace(frame, depth_m=np.float32(self.factor) * frame.depth_m)
+
+
+def _as_of(old: Frame, frame: Frame) -> Frame:
+    """Give an old frame the number and the stamp of another."""
+    return replace(old, index=frame.index, timestamp_ns=frame.timestamp_ns, capture=frame.capture)
 
 
 def _changed(frame: Frame, side: Side, change: Callable[[Image], Image]) -> Frame:

@@ -1,6 +1,7 @@
 """A source with faults, on purpose and repeatably: for tests, and to see how a configuration copes."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from vo_frontend.simulation.faults import Drop, Fault, Overtake, When
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.wrapper import SourceWrapper
 from vo_frontend.types import Frame
+
+MEMORY = 8  # frames that a fault may go back to
 
 
 class FaultySource(SourceWrapper):
@@ -36,18 +39,18 @@ class FaultySource(SourceWrapper):
 
     def __iter__(self) -> Iterator[Frame]:
         strikes = [_Strikes(fault.when, [self._seed, number]) for number, fault in enumerate(self._faults)]
-        previous: Frame | None = None
+        before: deque[Frame] = deque(maxlen=MEMORY)
         overtaken: Frame | None = None
         for position, original in enumerate(self._source):
             active = [n for n, strike in enumerate(strikes) if strike.hits(position)]
-            frame = self._struck(original, active, previous, position)
+            frame = self._struck(original, active, before, position)
             if frame is None:
                 continue
             if overtaken is None and any(isinstance(self._faults[n], Overtake) for n in active):
                 overtaken = frame
                 continue
             yield frame
-            previous = frame
+            before.append(frame)
             if overtaken is not None:
                 if self._closed.is_set():
                     return
@@ -61,13 +64,15 @@ class FaultySource(SourceWrapper):
         self._closed.set()
         self._source.close()
 
-    def _struck(self, frame: Frame, active: list[int], previous: Frame | None, position: int) -> Frame | None:
+    def _struck(
+        self, frame: Frame, active: list[int], before: Sequence[Frame], position: int
+    ) -> Frame | None:
         struck: Frame | None = frame
         for number in active:
             if struck is None:
                 return None
             rng = np.random.default_rng([self._seed, number, position])
-            struck = self._faults[number].strike(struck, previous, rng)
+            struck = self._faults[number].strike(struck, before, rng)
         return struck
 
 

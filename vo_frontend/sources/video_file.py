@@ -11,6 +11,7 @@ import cv2
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import MAX_PIXELS
+from vo_frontend.sources.block_edges import BlockEdges
 from vo_frontend.sources.decoder_complaints import DecoderComplaints
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
@@ -82,18 +83,22 @@ class VideoFile:
         """Decode the wanted frames in order, until the end or until ``closed`` is set."""
         capture = self._open()
         index, timestamp_ns, num_damaged = -1, -1, 0
-        complaints = DecoderComplaints()
+        complaints, edges = DecoderComplaints(), BlockEdges()
         try:
             while not closed.is_set() and index < self._wanted[-1] and capture.grab():
                 index += 1
                 self._num_read = index + 1
                 timestamp_ns = self._timestamp(capture, previous_ns=timestamp_ns)
-                num_damaged = 0 if _is_key_frame(capture) else max(num_damaged - 1, 0)
+                is_key_frame = _is_key_frame(capture)
+                num_damaged = 0 if is_key_frame else max(num_damaged - 1, 0)
                 if complaints.heard():
                     num_damaged = MAX_DAMAGED_FRAMES  # what follows is made from this frame
                 if index in self._wanted:
                     is_decoded, image = capture.retrieve()
-                    is_sound = is_decoded and not num_damaged
+                    is_patched = is_decoded and edges.is_patched(image, is_key_frame=is_key_frame)
+                    if is_patched and is_key_frame:
+                        num_damaged = MAX_DAMAGED_FRAMES
+                    is_sound = is_decoded and not is_patched and not num_damaged
                     yield VideoImage(index, timestamp_ns, rgb_from_bgr(image) if is_sound else None)
         finally:
             capture.release()

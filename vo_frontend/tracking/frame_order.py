@@ -1,7 +1,8 @@
-"""Finds frames that must not be tracked: those out of order, and repetitions of the frame before."""
+"""Finds frames that must not be tracked: those out of order, and pictures that were shown before."""
 
 import numpy as np
 
+from vo_frontend.tracking.stale_picture import StalePictures
 from vo_frontend.types import Features, Reason
 
 
@@ -23,6 +24,7 @@ class FrameOrder:
         self._features: Features | None = None
         self._features_ns = 0
         self._num_repeats = 0
+        self._stale = StalePictures()
 
     def check(self, timestamp_ns: int, features: Features | None) -> Reason:
         """Return NONE for a new frame, else why not to track it; ``features`` is None for a bad image."""
@@ -33,6 +35,8 @@ class FrameOrder:
         if features is None:
             return Reason.NONE
         if self._features is None or not _same(self._features, features):
+            if self._stale.is_stale(features):
+                return Reason.REPEATED_FRAME
             self._features, self._features_ns, self._num_repeats = features, timestamp_ns, 0
             return Reason.NONE
         self._num_repeats += 1
