@@ -134,7 +134,7 @@ class MappingConfig:
     num_neighbors: Count = 5  # keyframes that a new one is matched with for new landmarks
     min_parallax_deg: SmallAngle = 0.5  # of a new landmark
     max_epipolar_px: Pixels = 1.5  # Sampson error of a new landmark's match
-    max_reprojection_px: Pixels = 2.5  # of an observation that stays
+    max_reprojection_px: Pixels = 2.5  # of an observation that stays, unless 6 times the median is more
     fuse_radius_px: PixelsOr0 = 10.0  # within which two landmarks that look alike may be one point
     max_depth_error: Relative = 0.1  # relative, of a measured depth that makes a landmark by itself
     min_depth_noise: ShareAbove0 = 0.1  # of the stated error of depths, if the map shows less; 1: as stated

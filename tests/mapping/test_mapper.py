@@ -125,6 +125,15 @@ def test_a_wrong_observation_is_forgotten() -> None:
     assert (sparse_map.keyframes[1].landmark_ids[swapped] != [b, a]).all()
 
 
+def test_where_all_keypoints_are_inexact_few_observations_are_forgotten() -> None:
+    sparse_map = make_map(4, noise_px=1.0)
+    make_mapper().extend(sparse_map)
+    num_before = int(sparse_map.num_observations().sum())
+    strict = Mapper(CAMERA, Matcher(0.8), replace(CONFIG, max_reprojection_px=0.5))
+    strict.adjust(sparse_map)  # most errors are beyond the limit
+    assert sparse_map.num_observations().sum() > 0.95 * num_before > 500
+
+
 @pytest.mark.parametrize("num_keyframes", [2, 5])
 def test_the_oldest_keyframes_hold_the_gauge(num_keyframes: int) -> None:
     sparse_map = make_map(num_keyframes, noise_px=0.3)
