@@ -112,6 +112,12 @@ def test_old_images_come_under_new_stamps() -> None:
     assert_untouched(frames, but=(5, 6))  # nothing is as old as that at position 1
 
 
+@pytest.mark.parametrize("num_back", [0, 9])
+def test_images_are_as_old_as_the_source_remembers(num_back: int) -> None:
+    with pytest.raises(ValueError, match=f"num_back: got {num_back}, expected 1 to 8"):
+        ShowAgain(When.at(1), num_back)
+
+
 def test_a_stopped_clock_repeats_the_stamp_before_under_new_images() -> None:
     frames = run(StopClock(When.at(4)))
     assert frames[4].timestamp_ns == frames[3].timestamp_ns

@@ -11,6 +11,7 @@ from vo_frontend.types import Frame, Image
 
 Side = Literal["both", "left", "right"]  # right: the right image, or depth
 OCCLUDER_GREY = 90
+MEMORY = 8  # frames that a fault may go back to
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class ShowAgain:
 
     when: When
     num_back: int = 7
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_back <= MEMORY:
+            raise ValueError(f"num_back: got {self.num_back}, expected 1 to {MEMORY}")
 
     def strike(self, frame: Frame, before: Sequence[Frame], rng: np.random.Generator) -> Frame | None:
         """Show the images of so many frames ago."""

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from vo_frontend.simulation.faults import Drop, Fault, Overtake, When
+from vo_frontend.simulation.faults import MEMORY, Drop, Fault, Overtake, When
 from vo_frontend.sources.base import FrameSource
 from vo_frontend.sources.wrapper import SourceWrapper
 from vo_frontend.types import Frame
-
-MEMORY = 8  # frames that a fault may go back to
 
 
 class FaultySource(SourceWrapper):

@@ -11,7 +11,8 @@ class FrameOrder:
 
     A camera that hangs repeats its last image under new stamps. Tracking that image would stop the motion
     model and claim that the camera stood still. A single repetition is how recorders fill in for a slower
-    camera (7-Scenes does, every fifth frame): such a frame has the pose of the image it repeats.
+    camera (7-Scenes does, every fifth frame): such a frame has the pose of the image it repeats. An older
+    image that is shown again has none.
 
     Attributes:
         original_ns: stamp of the frame that the last checked frame repeats for the first time; None if
