@@ -46,6 +46,30 @@ def test_iteration_begins_with_the_newest_frame() -> None:
     source.close()
 
 
+class Stream(FakeCapture):
+    """A stream whose first picture is a key frame."""
+
+    def get(self, property_id: int) -> float:
+        return ord("I" if self.num_reads == 1 else "P") if property_id == cv2.CAP_PROP_FRAME_TYPE else 0.0
+
+
+def test_what_the_decoder_of_a_stream_has_patched_up_is_a_bad_image() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, IMAGE.shape, np.uint8)
+    sound = np.asarray(cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4.0), noise, 0, 255, cv2.NORM_MINMAX))
+    patched = sound.copy()
+    for row, column in itertools.product(range(0, 64, 32), range(0, 96, 32)):  # blocks from elsewhere
+        patched[row : row + 16, column : column + 16] = sound[row + 32 : row + 48, column + 32 : column + 48]
+    stream = Stream([sound])
+    source = WebcamSource("rtsp://host/stream", DISTORTED, open_capture=lambda *_: stream)
+    frames = iter(source)
+    assert next(frames).image is not None
+    stream.push(patched)
+    assert next(frames).image is None
+    stream.push(sound)
+    assert next(frames).image is not None
+    source.close()
+
+
 def test_closing_from_another_thread_ends_the_iteration_and_releases_the_device() -> None:
     capture = FakeCapture([IMAGE])
     source = open_fake(capture, timeout_s=60.0)

@@ -7,7 +7,9 @@ together from blocks of another, each of them smoothed at its edges, has none.
 """
 
 from collections import deque
+from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,14 @@ MIN_EXCESS = 0.06
 MIN_TIMES_KEY_FRAME = 3.0
 NUM_KEY_FRAMES = 4  # the newest, of which the soundest counts
 MAX_IN_A_ROW = 60  # then it is this video that looks so
+
+
+class Capture(Protocol):
+    """The part of ``cv2.VideoCapture`` that tells of a frame."""
+
+    def get(self, property_id: int, /) -> float:
+        """Return a property of the newest image, 0 where it is not known."""
+        ...
 
 
 class BlockEdges:
@@ -47,6 +57,11 @@ class BlockEdges:
         is_patched = excess > max(MIN_EXCESS, MIN_TIMES_KEY_FRAME * usual)
         self._num_in_a_row = self._num_in_a_row + 1 if is_patched else 0
         return is_patched
+
+
+def is_key_frame(capture: Capture) -> bool:
+    """Tell whether the frame that was read last needs no other, by its codec."""
+    return round(capture.get(cv2.CAP_PROP_FRAME_TYPE)) == ord("I")
 
 
 def grid_excess(grey: NDArray[np.uint8]) -> float:

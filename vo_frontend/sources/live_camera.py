@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import cv2
 
 from vo_frontend.errors import SourceError
+from vo_frontend.sources.block_edges import BlockEdges, is_key_frame
 from vo_frontend.sources.image_files import image_size
 from vo_frontend.sources.names import opencv_name
 from vo_frontend.types import Image
@@ -51,6 +52,7 @@ class CapturedImage:
     index: int  # counts every image the camera gave, dropped ones too
     timestamp_ns: int  # Unix time
     image_bgr: Image
+    is_patched: bool = False  # by the decoder of a stream, for data that was lost
 
 
 class CaptureClock:
@@ -170,7 +172,7 @@ class LiveCamera:
     def _read_forever(self) -> None:
         # Unix time once, then the monotonic clock: stamps survive an adjustment of the system's clock.
         unix_offset_ns = time.time_ns() - time.monotonic_ns()
-        clock, last_s = CaptureClock(), time.monotonic()
+        clock, edges, last_s = CaptureClock(), BlockEdges(), time.monotonic()
         try:
             while not self._closed.is_set():
                 is_read, image = self._capture.read()
@@ -178,7 +180,9 @@ class LiveCamera:
                     last_s = time.monotonic()
                     driver_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC) if self._has_stamps else 0.0
                     stamp_ns = clock.stamp(driver_ms, unix_offset_ns + time.monotonic_ns())
-                    self._offer(CapturedImage(self._num_images, stamp_ns, image))
+                    is_key = self._is_stream and is_key_frame(self._capture)
+                    is_patched = self._is_stream and edges.is_patched(image, is_key_frame=is_key)
+                    self._offer(CapturedImage(self._num_images, stamp_ns, image, is_patched))
                 elif self._is_stream and time.monotonic() - last_s > SILENCE_S:
                     self._connect_again()
                     last_s = time.monotonic()

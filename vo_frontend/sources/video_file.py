@@ -11,7 +11,7 @@ import cv2
 
 from vo_frontend.errors import SourceError
 from vo_frontend.geometry.camera import MAX_PIXELS
-from vo_frontend.sources.block_edges import BlockEdges
+from vo_frontend.sources.block_edges import BlockEdges, is_key_frame
 from vo_frontend.sources.decoder_complaints import DecoderComplaints
 from vo_frontend.sources.frame_range import format_frames
 from vo_frontend.sources.image_files import image_size, rgb_from_bgr
@@ -89,14 +89,14 @@ class VideoFile:
                 index += 1
                 self._num_read = index + 1
                 timestamp_ns = self._timestamp(capture, previous_ns=timestamp_ns)
-                is_key_frame = _is_key_frame(capture)
-                num_damaged = 0 if is_key_frame else max(num_damaged - 1, 0)
+                is_key = is_key_frame(capture)
+                num_damaged = 0 if is_key else max(num_damaged - 1, 0)
                 if complaints.heard():
                     num_damaged = MAX_DAMAGED_FRAMES  # what follows is made from this frame
                 if index in self._wanted:
                     is_decoded, image = capture.retrieve()
-                    is_patched = is_decoded and edges.is_patched(image, is_key_frame=is_key_frame)
-                    if is_patched and is_key_frame:
+                    is_patched = is_decoded and edges.is_patched(image, is_key_frame=is_key)
+                    if is_patched and is_key:
                         num_damaged = MAX_DAMAGED_FRAMES
                     is_sound = is_decoded and not is_patched and not num_damaged
                     yield VideoImage(index, timestamp_ns, rgb_from_bgr(image) if is_sound else None)
@@ -159,10 +159,6 @@ class VideoFile:
             return max(stated_ns, 0)
         # Some containers repeat or lose stamps; time must not stand still.
         return stated_ns if stated_ns > previous_ns else previous_ns + self._period_ns
-
-
-def _is_key_frame(capture: cv2.VideoCapture) -> bool:
-    return round(capture.get(cv2.CAP_PROP_FRAME_TYPE)) == ord("I")
 
 
 def _wanted_frames(frames: slice, count: int | None, path: Path) -> range:

@@ -166,5 +166,5 @@ def _capture(captured: CapturedImage, last_index: int | None) -> Capture:
     return Capture(captured.timestamp_ns, 0 if last_index is None else captured.index - last_index - 1)
 
 
-def _undistorted(captured: CapturedImage, undistort: Undistorter) -> Image:
-    return undistort(rgb_from_bgr(captured.image_bgr))
+def _undistorted(captured: CapturedImage, undistort: Undistorter) -> Image | None:
+    return None if captured.is_patched else undistort(rgb_from_bgr(captured.image_bgr))
