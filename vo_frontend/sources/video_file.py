@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 30.0  # where the container states none
 SPARE_FRAMES, SPARE_SHARE = 2, 0.02  # that a whole video may lack: some containers only estimate their length
-# After damage, unless a key frame comes first: what has no key frames is repaired row by row.
-MAX_DAMAGED_FRAMES = 60
+# After damage, unless a key frame comes first. What is broken after that shows edges, and a track that waits
+# longer is lost: up to the next key frame, a third more poses were missing, and segments began in damage.
+MAX_DAMAGED_FRAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
