@@ -7,9 +7,7 @@ together from blocks of another, each of them smoothed at its edges, has none.
 """
 
 from collections import deque
-from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,41 +25,33 @@ NUM_KEY_FRAMES = 4  # the newest, of which the soundest counts
 MAX_IN_A_ROW = 60  # then it is this video that looks so
 
 
-class Capture(Protocol):
-    """The part of ``cv2.VideoCapture`` that tells of a frame."""
-
-    def get(self, property_id: int, /) -> float:
-        """Return a property of the newest image, 0 where it is not known."""
-        ...
-
-
 class BlockEdges:
-    """Compares the steps on the grid of each picture of a video with those of the key frame before.
+    """Compares the steps on the grid of each picture of a video with those of the key frames before.
 
-    A key frame needs no other picture, so nothing of another can be in it. Before the first one, and where
-    none are known (most cameras), every picture is believed.
+    A key frame needs no other picture: a sound one shows how the codec itself treats its blocks. Before the
+    first one, and where none are known (most cameras), every picture is believed.
     """
 
     def __init__(self) -> None:
-        self._of_key_frames: deque[float] = deque(maxlen=NUM_KEY_FRAMES)
+        self._key_frame_excess: deque[float] = deque(maxlen=NUM_KEY_FRAMES)
         self._num_in_a_row = 0
 
     def is_patched(self, image: Image, *, is_key_frame: bool) -> bool:
         """Tell whether the next picture, (H, W) or (H, W, 3) uint8, was patched up."""
         excess = abs(grid_excess(image if image.ndim == 2 else image[:, :, 1]))  # green is nearest to grey
         if self._num_in_a_row == MAX_IN_A_ROW:
-            self._of_key_frames.clear()
+            self._key_frame_excess.clear()
         if is_key_frame:
-            self._of_key_frames.append(excess)
-        usual = min(self._of_key_frames, default=np.inf)
+            self._key_frame_excess.append(excess)
+        usual = min(self._key_frame_excess, default=np.inf)
         is_patched = excess > max(MIN_EXCESS, MIN_TIMES_KEY_FRAME * usual)
         self._num_in_a_row = self._num_in_a_row + 1 if is_patched else 0
         return is_patched
 
 
-def is_key_frame(capture: Capture) -> bool:
-    """Tell whether the frame that was read last needs no other, by its codec."""
-    return round(capture.get(cv2.CAP_PROP_FRAME_TYPE)) == ord("I")
+def is_key_frame(frame_type: float) -> bool:
+    """Tell whether a frame needs no other, from ``cv2.CAP_PROP_FRAME_TYPE``, 0 where that is not known."""
+    return round(frame_type) == ord("I")
 
 
 def grid_excess(grey: NDArray[np.uint8]) -> float:

@@ -180,7 +180,7 @@ class LiveCamera:
                     last_s = time.monotonic()
                     driver_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC) if self._has_stamps else 0.0
                     stamp_ns = clock.stamp(driver_ms, unix_offset_ns + time.monotonic_ns())
-                    is_key = self._is_stream and is_key_frame(self._capture)
+                    is_key = is_key_frame(self._capture.get(cv2.CAP_PROP_FRAME_TYPE))
                     is_patched = self._is_stream and edges.is_patched(image, is_key_frame=is_key)
                     self._offer(CapturedImage(self._num_images, stamp_ns, image, is_patched))
                 elif self._is_stream and time.monotonic() - last_s > SILENCE_S:

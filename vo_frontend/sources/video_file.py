@@ -90,7 +90,7 @@ class VideoFile:
                 index += 1
                 self._num_read = index + 1
                 timestamp_ns = self._timestamp(capture, previous_ns=timestamp_ns)
-                is_key = is_key_frame(capture)
+                is_key = is_key_frame(capture.get(cv2.CAP_PROP_FRAME_TYPE))
                 num_damaged = 0 if is_key else max(num_damaged - 1, 0)
                 if complaints.heard():
                     num_damaged = MAX_DAMAGED_FRAMES  # what follows is made from this frame
