@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from check_parity import REDUCED, compare_reduced, find_cases, read_image, read_reference
+from check_parity import find_cases, read_image, read_reference
+from parity_agreement import REDUCED, compare_reduced
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 

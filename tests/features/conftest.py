@@ -18,6 +18,8 @@ def parity() -> Iterator[ModuleType]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["check_parity"] = module  # dataclasses look their module up
+    sys.path.insert(0, str(TOOL.parent))  # as for a script: its other half lies beside it
     spec.loader.exec_module(module)
     yield module
+    sys.path.remove(str(TOOL.parent))
     del sys.modules["check_parity"]
