@@ -32,6 +32,11 @@ EARLIER_SHARE = 0.5  # of its landmarks, seen by keyframes of earlier visits
 # A new keyframe of a known place takes the place of one that other visits replace, or the archive would grow
 # with every visit: what frames find again of a place wears off.
 WORN_SHARE = 0.5  # of its landmarks, seen by keyframes of other visits
+# Where visits hardly find each other's landmarks again, no share tells that a place has keyframes enough: the
+# number does of those that stand beside the new one and look the same way.
+CROWD = 2  # such keyframes
+BESIDE_DEPTH_SHARE = 0.15  # of the depth of the scene, between the cameras
+BESIDE_COSINE = 0.966  # 15 degrees between the optical axes
 NEAR_SHARED = 30  # landmarks that keyframes of one place share
 NUM_RECENT = 64  # keyframes that make a visit, and whose places are remembered: more than a window
 
@@ -149,12 +154,13 @@ class PlaceMemory:
     ) -> tuple[MapEvent, ...]:
         """Give up the old keyframe of the place of a new one that other visits replace best, if any."""
         archive = self.archive
-        worn_index = self._most_worn(segment_id, newest, window)
+        worn_index = self._most_worn(segment_id, newest, window, depth)
         if worn_index is None:
             return ()
         worn, ids = archive.keyframe(worn_index), archive.landmarks_seen(worn_index)
         heirs = archive.covisible(worn_index).frame_indices
-        heir_index = int(heirs[archive.segment_ids(heirs) == segment_id][0])
+        heirs = heirs[archive.segment_ids(heirs) == segment_id]
+        heir_index = int(heirs[0]) if len(heirs) else newest.view.frame_index
         T_heir_worn = self._T_cam_world(heir_index, window) @ worn.T_world_cam
         # Its loops may be all that holds two parts of the graph together.
         self.motions.hand_over(worn_index, heir_index, T_heir_worn, depth, with_loops=True)
@@ -165,18 +171,33 @@ class PlaceMemory:
         archive.remove(ids)
         return KeyframeMerged(segment_id, worn_index, heir_index), LandmarksRemoved(segment_id, ids)
 
-    def _most_worn(self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe]) -> int | None:
-        """Name the keyframe, of earlier visits to the place of a new one, that other visits replace best."""
+    def _most_worn(
+        self, segment_id: int, newest: Keyframe, window: Sequence[Keyframe], depth: float
+    ) -> int | None:
+        """Name the keyframe, of earlier visits to the place of a new one, that other visits replace best.
+
+        None where it is needed still.
+        """
         archive, frame_index = self.archive, newest.view.frame_index
-        near = archive.covisible(frame_index, NEAR_SHARED).frame_indices
-        near = near[(near < self._visit_begin(frame_index)) & (archive.segment_ids(near) == segment_id)]
         frames = archive.frame_indices()
-        first = frames[archive.segment_ids(frames) == segment_id][:1]  # the world is that camera
-        near = np.setdiff1d(near, np.append(first, [each.view.frame_index for each in window]))
-        shares = np.array([self._replaced_share(each) for each in near.tolist()])
-        if not len(near) or shares.max() < WORN_SHARE:
-            return None
-        return int(near[shares.argmax()])
+        frames = frames[archive.segment_ids(frames) == segment_id]
+        first, here = frames[:1], [each.view.frame_index for each in window]  # the world is the first camera
+        old = np.setdiff1d(frames[frames < self._visit_begin(frame_index)], np.append(first, here))
+        near = np.intersect1d(archive.covisible(frame_index, NEAR_SHARED).frame_indices, old)
+        beside = old[self._are_beside(newest.T_world_cam, old, depth)]
+        shares = {each: self._replaced_share(each) for each in np.union1d(near, beside).tolist()}
+        worn = [each for each in near.tolist() if shares[each] >= WORN_SHARE]
+        crowd = beside.tolist() if len(beside) >= CROWD else []
+        return max(worn + crowd, key=shares.__getitem__, default=None)
+
+    def _are_beside(
+        self, T_world_cam: Transform, frame_indices: NDArray[np.int64], depth: float
+    ) -> NDArray[np.bool_]:
+        """Tell which kept keyframes (K,) see what a camera sees that stands at a pose, before a depth."""
+        poses = self.archive.T_world_cam(frame_indices)
+        distances = np.linalg.norm(poses[:, :3, 3] - T_world_cam[:3, 3], axis=1)
+        cosines = poses[:, :3, 2] @ T_world_cam[:3, 2]
+        return (distances < BESIDE_DEPTH_SHARE * depth) & (cosines > BESIDE_COSINE)
 
     def _replaced_share(self, frame_index: int) -> float:
         """Return the share of the landmarks of a kept keyframe that keyframes of other visits see."""
